@@ -1,0 +1,41 @@
+"""The compliance audit: a workflow that others call as their child."""
+
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext
+from pydantic import ValidationError
+
+from audit_service.history import lineage_of
+from shared.contracts import APPEND_AUDIT_RECORD, AUDIT_SERVICE, COMPLIANCE_AUDIT, audit_instance_id
+from shared.errors import MessageRejectedError, NonRetryableError
+from shared.messages.audit import AppendAuditRecord, ComplianceAudit
+from shared.saga.engine import Turns
+from shared.saga.failures import StepFailed
+from shared.saga.saga import Saga
+
+
+def compliance_audit_workflow(ctx: DaprWorkflowContext, request: dict[str, Any]) -> Turns[dict[str, Any]]:
+    """Put the caller's action on the record, with the steps that led to it.
+
+    Raises:
+        MessageRejectedError: the request can't be read.
+        NonRetryableError: the record refuses it, with a sentence that says why.
+    """
+    audit = _read(request)
+    saga = Saga(ctx, saga_id=audit_instance_id(audit.task_id), home_app_id=AUDIT_SERVICE, faults=audit.faults)
+    lineage = lineage_of(ctx.get_propagated_history())
+    record = AppendAuditRecord(task_id=audit.task_id, action=audit.action, lineage=lineage)
+    try:
+        audited = yield from saga.record(APPEND_AUDIT_RECORD, record)
+    except StepFailed as failed:
+        raise NonRetryableError(failed.cause) from failed
+    return audited.model_dump(mode="json")
+
+
+def _read(request: object) -> ComplianceAudit:
+    try:
+        return ComplianceAudit.model_validate(request)
+    except ValidationError as error:
+        raise MessageRejectedError(
+            f"{COMPLIANCE_AUDIT.workflow} of {AUDIT_SERVICE} can't read its input: {error}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Benchmarks: what they print is what the documents quote."""

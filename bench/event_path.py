@@ -1,0 +1,216 @@
+"""`make bench-events`: what does the event path cost the orders?
+
+no outboxes      the four services as they are, but the database drops what they write into their outboxes
+core             the outboxes are written, nobody empties them
+core + events    broker, relay and its sidecar run, too
+
+A machine's speed drifts by more than what is looked for. So each repetition has a fresh stack for every leg, all of
+them up at the same time, and the legs take many short turns, forwards and backwards: what disturbs hits all. A turn
+ends when the outboxes are empty. Processor time is that of the leg's own stack and of the load that is put on it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Final
+
+import asyncpg
+
+from cli.load_report import cpu_spent
+from cli.output import say
+from devstack.build import ensure_broker, ensure_runtime
+from devstack.client import StackClient
+from devstack.layout import AUDITOR, database_layout
+from devstack.passwords import load_passwords
+from devstack.ports import free_block
+from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings, load_settings
+from event_relay.outboxes import SCHEMA_OF
+
+BASELINE, CORE, EVENTS = "no outboxes", "core", "core + events"
+GROUPS_OF: Final = {BASELINE: ("core",), CORE: ("core",), EVENTS: ("core", "events")}
+# In the table's place stands a view that says of every row that it was inserted, and keeps none.
+DROP_EVENTS: Final = """
+    ALTER TABLE {schema}.outbox RENAME TO outbox_kept;
+    CREATE VIEW {schema}.outbox AS SELECT * FROM {schema}.outbox_kept;
+    CREATE FUNCTION {schema}.keep_nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER dropped INSTEAD OF INSERT ON {schema}.outbox FOR EACH ROW EXECUTE FUNCTION {schema}.keep_nothing();
+"""
+ALLOWED_LOSS: Final = 0.10
+DRAIN_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 0.05
+WARM_UP_ORDERS: Final = 64
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one turn, or several, came to."""
+
+    orders: int
+    seconds: float
+    cpu_seconds: float
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(self.orders + other.orders, self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
+
+    @property
+    def orders_per_second(self) -> float:
+        return self.orders / self.seconds
+
+    @property
+    def cpu_ms_per_order(self) -> float:
+        return self.cpu_seconds * 1000 / self.orders
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A running stack."""
+
+    settings: StackSettings
+
+    @property
+    def stack(self) -> StackClient:
+        return StackClient(self.settings.home)
+
+    def run(self, *arguments: str) -> str:
+        """`shop` on it."""
+        return subprocess.run(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **self.settings.environment()},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
+    def load(self, orders: int, clients: int, seed: int) -> dict[str, Any]:
+        """Place the orders and wait for their ends."""
+        knobs = ("--orders", str(orders), "--clients", str(clients), "--seed", str(seed), "--json")
+        summary: dict[str, Any] = json.loads(self.run("load", *knobs))
+        return summary
+
+
+def turn(bed: Bed, leg: str, orders: int, clients: int, seed: int) -> Figures:
+    """Place the orders, and wait until all work that they have caused is done."""
+    before, own_before = bed.stack.status(), _of_children()
+    summary = bed.load(orders, clients, seed)
+    own_cpu = _of_children() - own_before
+    if leg == EVENTS:
+        drained(bed)
+    return Figures(summary["ended"], summary["seconds"], cpu_spent(before, bed.stack.status()) + own_cpu)
+
+
+def _of_children() -> float:
+    """The processor seconds of the processes that we have started and seen end: here the load."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def drained(bed: Bed) -> None:
+    """Return when the outboxes are empty."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while asyncio.run(_waiting(bed.settings)):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the outboxes weren't empty after {DRAIN_SECONDS:.0f} s; see {bed.settings.logs}")
+        time.sleep(POLL_SECONDS)
+
+
+async def _waiting(settings: StackSettings) -> int:
+    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).url_of(AUDITOR))
+    try:
+        counts = [await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox") for schema in SCHEMA_OF.values()]  # noqa: S608
+        return sum(counts)
+    finally:
+        await connection.close()
+
+
+async def _drop_events(settings: StackSettings) -> None:
+    """Let the database drop every event, without the services' noticing."""
+    layout = database_layout(settings, load_passwords(settings.home))
+    for schema in SCHEMA_OF.values():
+        connection = await asyncpg.connect(layout.url_of(schema))
+        try:
+            await connection.execute(DROP_EVENTS.format(schema=schema))
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def bed_for(leg: str) -> Iterator[Bed]:
+    """A fresh stack for this leg."""
+    home = PROJECT_ROOT / ".shop" / "bench" / leg.replace(" ", "")
+    shutil.rmtree(home, ignore_errors=True)
+    own, base = load_settings(), free_block(PORT_BLOCK_SIZE + 1)
+    binaries = {"dapr_bin_dir": ensure_runtime(own, say).folder, "nats_server": ensure_broker(own, say)}
+    bed = Bed(load_settings(home=home, api_port=base, base_port=base + 1, nats_url=None, **binaries))
+    bed.run("up", "--detach", *(word for group in GROUPS_OF[leg] for word in ("--only", group)))
+    try:
+        if leg == BASELINE:
+            asyncio.run(_drop_events(bed.settings))
+        yield bed
+    finally:
+        bed.run("down")
+
+
+def repetition(options: argparse.Namespace) -> dict[str, Figures]:
+    """The figures of each leg, on stacks of their own."""
+    with ExitStack() as stacks:
+        beds = {leg: stacks.enter_context(bed_for(leg)) for leg in GROUPS_OF}
+        for leg, bed in beds.items():
+            turn(bed, leg, WARM_UP_ORDERS, options.clients, seed=0)
+        sums = dict.fromkeys(beds, Figures(0, 0.0, 0.0))
+        for number in range(options.turns):
+            for leg in beds if number % 2 == 0 else reversed(beds):
+                sums[leg] += turn(beds[leg], leg, options.orders, options.clients, seed=number + 1)
+        return sums
+
+
+def verdict(seen: Sequence[Mapping[str, Figures]]) -> bool:
+    """Say how the legs compare; whether the event path costs no more than it may."""
+    first, *others = seen[0]
+    for leg in (first, *others):
+        rate = median(one[leg].orders_per_second for one in seen)
+        cost = median(one[leg].cpu_ms_per_order for one in seen)
+        say(f"{leg:14} {rate:7.1f} orders/s {cost:8.1f} ms CPU per order   (medians of {len(seen)} repetitions)")
+    rates: dict[str, list[float]] = {}
+    for leg in others:
+        rates[leg] = [one[leg].orders_per_second / one[first].orders_per_second for one in seen]
+        costs = [one[leg].cpu_ms_per_order / one[first].cpu_ms_per_order for one in seen]
+        say(f"{leg} against {first}: throughput x {_spread(rates[leg])}, CPU per order x {_spread(costs)}")
+    say(f"allowed: throughput of {EVENTS} x {1 - ALLOWED_LOSS:.2f} or more")
+    return median(rates[EVENTS]) >= 1 - ALLOWED_LOSS
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    return f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+
+
+def main() -> None:
+    """Run the repetitions; exit code 0 if the event path takes no more throughput than it may."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, default=160, help="in each turn")
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--turns", type=int, default=4, help="of each leg in a repetition")
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args()
+    seen: list[dict[str, Figures]] = []
+    for number in range(options.repetitions):
+        seen.append(repetition(options))
+        figures = (
+            f"{leg} {one.orders_per_second:.1f}/s, {one.cpu_ms_per_order:.1f} ms" for leg, one in seen[-1].items()
+        )
+        say(f"repetition {number + 1}: {'; '.join(figures)}")
+    sys.exit(0 if verdict(seen) else 1)
+
+
+if __name__ == "__main__":
+    main()

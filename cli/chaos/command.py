@@ -1,0 +1,89 @@
+"""`shop chaos`."""
+
+import asyncio
+import json
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+from cli.chaos.report_text import report_lines
+from cli.chaos.schedule import schedule
+from cli.output import say
+from devstack.settings import load_settings
+
+SEEDS: Final = 1_000_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(chaos)
+
+
+def chaos(
+    *,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same schedule again.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.5, max=24 * 60, help="How long faults are injected.")] = 2.0,
+    rate: Annotated[float, typer.Option(min=0.1, max=50, help="Orders per second.")] = 2.0,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report there (.json or .md).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Break everything on a stack of its own, under load, and check that nothing is lost or doubled."""
+    tell = _to_stderr if as_json else say
+    signal.signal(signal.SIGTERM, _end)
+    chosen = secrets.randbelow(SEEDS) if seed is None else seed
+    home = load_settings().home / "chaos" / f"seed-{chosen}-{time.strftime('%Y%m%d-%H%M%S')}"
+    tell(f"seed {chosen}, {minutes:g} minutes; the stack of this run is in {home}")
+    outcome = _play(home, chosen, minutes, rate, tell)
+    lines = report_lines(outcome)
+    if report is not None:
+        _write(report, outcome, lines)
+    say(json.dumps(outcome, indent=2) if as_json else "\n".join(("", *lines)))
+    if not outcome["holds"]:
+        tell(f"\nlogs and state are kept in {home}; again: shop chaos --seed {chosen} --minutes {minutes:g}")
+        raise typer.Exit(1)
+
+
+def _play(home: Path, seed: int, minutes: float, rate: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    # Their libraries take a third of a second to import, for which the other commands needn't wait.
+    from cli.chaos.own_stack import network_for, own_stack, remove, settings_for  # noqa: PLC0415
+    from cli.chaos.report import report_of  # noqa: PLC0415
+    from cli.chaos.run import run_chaos  # noqa: PLC0415
+
+    home.mkdir(parents=True)
+    network = network_for(home, tell)
+    settings = settings_for(home, network, tell)
+    faults = schedule(seed, minutes * 60)
+    tell(f"{len(faults)} faults on the schedule")
+    with own_stack(settings) as stack:
+        run = run_chaos(
+            stack,
+            settings,
+            faults=faults,
+            duration_seconds=minutes * 60,
+            seed=seed,
+            orders_per_second=rate,
+            tell=tell,
+        )
+        outcome = report_of(asyncio.run(run), seed=seed, minutes=minutes)
+    if outcome["holds"]:
+        remove(home)
+    return outcome
+
+
+def _write(file: Path, outcome: dict[str, Any], lines: list[str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(outcome, indent=2) if file.suffix == ".json" else "\n".join(lines) + "\n")
+
+
+def _to_stderr(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

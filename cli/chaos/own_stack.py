@@ -1,0 +1,76 @@
+"""A stack for one run of chaos: in a folder and on ports of its own, so that nobody's running stack is touched."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from devstack.build import ensure_runtime
+from devstack.client import StackClient
+from devstack.errors import StartFailedError
+from devstack.namespaces import missing_for_namespaces
+from devstack.ports import free_block
+from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, Mode, NetworkKind, StackSettings, load_settings
+
+START_WITHIN_SECONDS = 180.0
+
+
+def network_for(home: Path, tell: Callable[[str], None]) -> NetworkKind:
+    """The best kind of hosts that can be cut off on this machine."""
+    missing = missing_for_namespaces(home)
+    if missing is None:
+        return NetworkKind.NAMESPACES
+    tell(f"partitions by proxies instead of network namespaces: {missing}")
+    return NetworkKind.PROXIES
+
+
+def settings_for(home: Path, network: NetworkKind, tell: Callable[[str], None]) -> StackSettings:
+    """The settings of a stack on free ports in this folder."""
+    base = free_block(PORT_BLOCK_SIZE + 1)
+    runtime = ensure_runtime(load_settings(database_url=None), tell)
+    return load_settings(
+        home=home,
+        api_port=base,
+        base_port=base + 1,
+        mode=Mode.TEST,
+        network=network,
+        database_url=None,
+        dapr_bin_dir=runtime.folder,
+    )
+
+
+@contextmanager
+def own_stack(settings: StackSettings) -> Iterator[StackClient]:
+    """The stack, up and ready; stopped at the end, its folder kept.
+
+    Raises:
+        StartFailedError: with what it said.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    stack = StackClient(settings.home)
+    try:
+        started = subprocess.run(
+            [sys.executable, "-m", "cli", "up", "--detach", "--only", "core"],
+            cwd=PROJECT_ROOT,
+            env={**inherited, **settings.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=START_WITHIN_SECONDS,
+        )
+        if started.returncode != 0:
+            raise StartFailedError(f"the stack for this run did not start:\n{started.stdout}")
+        yield stack
+    finally:
+        if stack.is_running():
+            stack.shutdown()
+
+
+def remove(home: Path) -> None:
+    """Delete what a run left that nobody has to look into."""
+    shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,103 @@
+"""What a run came to: figures, and every promise that was broken."""
+
+import math
+from collections import Counter
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from cli.chaos.run import Played, first_new_completion
+from cli.chaos.strikes import Struck
+from cli.load_report import PERCENTILES, percentile
+from cli.shop_client import ENDS, OrderDoc, StepDoc
+
+
+def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
+    """The report as `--json` prints it; `holds` is whether nothing was lost, doubled or left open."""
+    problems = problems_of(played)
+    ended = played.load.ended
+    seconds = max((one.ended_at for one in ended), default=played.began_at) - played.began_at
+    latencies = [one.latency_ms / 1000 for one in ended]
+    cpu = played.meter.cpu_seconds
+    return {
+        "holds": not problems,
+        "problems": problems,
+        "seed": seed,
+        "minutes": minutes,
+        "orders": len(ended) + len(played.load.not_ended),
+        "orders_per_second": round(len(ended) / seconds, 2) if seconds else 0.0,
+        "seconds_to_end": {f"p{percent}": _rounded(percentile(latencies, percent)) for percent in PERCENTILES},
+        "cpu_ms_per_order": round(cpu * 1000 / len(ended)) if ended else None,
+        "ends": dict(sorted(Counter(one.status for one in ended).items())),
+        "needs_attention": [
+            {"order_id": order["order_id"], "reason": order["reason"]}
+            for order in played.orders
+            if order["status"] == "needs_attention"
+        ],
+        "retried_posts": played.load.retries,
+        "repeats_absorbed": played.meter.repeats[-1][1] if played.meter.repeats else None,
+        "undos": dict(sorted(Counter(step["name"] for step in _undos(played.orders)).items())),
+        "conservation": {key: played.conservation[key] for key in ("holds", "violations")},
+        "faults": _faults(played),
+    }
+
+
+def problems_of(played: Played) -> list[str]:
+    """Every order and rule that breaks the promise, in a sentence each."""
+    problems = [f"a POST was never answered: {error}" for error in played.load.errors]
+    problems += [f"{order_id} has not ended" for order_id in played.load.not_ended]
+    known = {one.order_id for one in played.load.ended} | set(played.load.not_ended)
+    shown = {order["order_id"] for order in played.orders}
+    problems += [f"{order_id} was accepted and is gone" for order_id in sorted(known - shown)]
+    if not played.load.errors:
+        problems += [f"{order_id} is an order that nobody placed" for order_id in sorted(shown - known)]
+    for order in played.orders:
+        if order["status"] not in ENDS and order["order_id"] not in played.load.not_ended:
+            problems.append(f"{order['order_id']} had ended and is {order['status']} again")
+        if order["status"] == "needs_attention" and not order["reason"]:
+            problems.append(f"{order['order_id']} needs attention and doesn't say why")
+    problems += [
+        f"conservation: {one['rule']}: {one['subject']}: {one['detail']}" for one in played.conservation["violations"]
+    ]
+    ended = played.load.ended
+    problems += [
+        f"after {struck.fault} no new order was completed"
+        for struck in played.faults
+        if first_new_completion(ended, struck.began_at) is None
+    ]
+    return problems
+
+
+def _faults(played: Played) -> list[dict[str, Any]]:
+    """Each fault with what happened from its beginning to the next one's, or to the end."""
+    bounds = [*(struck.began_at for struck in played.faults), math.inf]
+    return [_fault(played, struck, until) for struck, (_, until) in zip(played.faults, pairwise(bounds), strict=True)]
+
+
+def _fault(played: Played, struck: Struck, until: float) -> dict[str, Any]:
+    recovered_at = first_new_completion(played.load.ended, struck.began_at)
+    ended = [one for one in played.load.ended if struck.began_at <= one.ended_at < until]
+    undos = [step for step in _undos(played.orders) if struck.began_at <= _instant(step["started_at"]) < until]
+    return {
+        "at_seconds": struck.fault.at_seconds,
+        "fault": str(struck.fault),
+        "lasted_seconds": round(struck.over_at - struck.began_at, 1),
+        "recovered_after_seconds": _rounded(None if recovered_at is None else recovered_at - struck.began_at),
+        "repeats_absorbed": played.meter.repeats_between(struck.began_at, until),
+        "undos": len(undos),
+        "ends": dict(sorted(Counter(one.status for one in ended).items())),
+        "missed": list(struck.missed),
+    }
+
+
+def _undos(orders: tuple[OrderDoc, ...]) -> list[StepDoc]:
+    return [step for order in orders for step in order["steps"] if step["kind"] == "undo"]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _instant(text: str) -> float:
+    """A moment of the shop's documents as seconds of the wall clock."""
+    return datetime.fromisoformat(text).timestamp()

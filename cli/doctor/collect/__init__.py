@@ -1,0 +1,1 @@
+"""How the evidence is collected: over HTTP, from each app's service and sidecar."""

@@ -1,0 +1,54 @@
+"""How commands speak: one sentence for what went wrong, plain lines for progress."""
+
+import sys
+import time
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from devstack.errors import StackError
+
+INTERRUPTED_EXIT_CODE = 130
+
+
+class FriendlyGroup(TyperGroup):
+    """Turns what is the user's to repair into one sentence and an exit code, instead of a stack trace."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer does not export its type
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except StackError as error:
+            typer.echo(f"shop: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("shop: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+        except BrokenPipeError:
+            # Whoever read us (head, less) has seen enough.
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+
+def say(line: str) -> None:
+    """Print a progress line at once."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def megabytes(amount_bytes: int) -> str:
+    """An amount of memory."""
+    return f"{amount_bytes / 1_000_000:.0f} MB"
+
+
+def duration(since: float | None) -> str:
+    """The time since a moment, as people say it."""
+    if since is None:
+        return "-"
+    seconds = int(max(0.0, time.time() - since))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{seconds:02d}s" if minutes else f"{seconds}s"

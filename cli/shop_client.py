@@ -1,0 +1,235 @@
+"""Speaks the shop's HTTP contract; whatever goes wrong becomes one sentence."""
+
+import http.client
+import json
+import os
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final, NotRequired, TypedDict, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+from devstack.client import StackClient
+from devstack.errors import NotRunningError, SettingsError, StackError
+from devstack.settings import load_settings
+from shared.contracts import ORDER_SERVICE
+
+CALL_TIMEOUT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.2
+PAGE_LIMIT: Final = 200
+
+ENDS: Final = frozenset({"completed", "compensated", "cancelled", "needs_attention"})
+"""The statuses that nothing but a person changes any more."""
+
+
+class ShopRefusedError(StackError):
+    """The shop answered with a problem document."""
+
+    def __init__(self, status: int, sentence: str, problem: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.problem = problem or {}
+
+
+class ShopAwayError(StackError):
+    """Nothing answers at the shop's address."""
+
+
+class StepDoc(TypedDict):
+    """One step of an order's timeline."""
+
+    name: str
+    app_id: str
+    kind: str
+    outcome: str
+    attempts: int
+    started_at: str
+    ended_at: str | None
+    error: str | None
+
+
+class OrderDoc(TypedDict):
+    """`GET /orders/{id}`."""
+
+    order_id: str
+    status: str
+    reason: str | None
+    total_cents: int
+    currency: str
+    tracking_number: str | None
+    accepted_at: str
+    ended_at: str | None
+    approval: str | None
+    steps: list[StepDoc]
+
+
+class OrderPageDoc(TypedDict):
+    """`GET /orders`, newest first."""
+
+    items: list[OrderDoc]
+    next_cursor: str | None
+
+
+class ProductDoc(TypedDict):
+    """One product on sale."""
+
+    sku: str
+    name: str
+    price_cents: int
+    currency: str
+    available: int
+
+
+class ViolationDoc(TypedDict):
+    """One broken promise of conservation."""
+
+    rule: str
+    subject: str
+    detail: str
+    promise: NotRequired[str]
+
+
+def shop_url() -> str:
+    """Where the shop answers: `SHOP_API_URL`, else where the local stack runs, else its API port."""
+    url = os.environ.get("SHOP_API_URL", "").rstrip("/")
+    if not url:
+        settings = load_settings()
+        try:
+            # Its host may have another address than loopback.
+            return StackClient(settings.home).urls().get(ORDER_SERVICE, settings.api_url)
+        except NotRunningError:
+            return settings.api_url
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise SettingsError(f"SHOP_API_URL={url}: it must look like http://127.0.0.1:8080")
+    return url
+
+
+class ShopClient:
+    """A blocking client; each call is a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def place(self, body: dict[str, Any], key: str) -> str:
+        """Place an order, and give its id."""
+        answer = self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})
+        return cast("str", answer["order_id"])
+
+    def order(self, order_id: str) -> OrderDoc:
+        """The order with its timeline."""
+        return cast("OrderDoc", self.call("GET", f"/orders/{quote(order_id, safe='')}"))
+
+    def cancel(self, order_id: str) -> dict[str, Any]:
+        """Ask for the order to be undone."""
+        return cast("dict[str, Any]", self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
+
+    def orders(self, status: str | None, limit: int) -> list[OrderDoc]:
+        """The newest orders."""
+        return cast("list[OrderDoc]", self.newest("/orders", status, limit))
+
+    def newest(self, path: str, status: str | None, limit: int) -> list[dict[str, Any]]:
+        """The first items of a paged list that is narrowed to a status; not more than the limit."""
+        found: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            query = {"status": status, "limit": min(limit - len(found), PAGE_LIMIT), "cursor": cursor}
+            page = self.call("GET", f"{path}?{_query(query)}")
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        return found
+
+    def products(self) -> Iterator[ProductDoc]:
+        """All products."""
+        return cast("Iterator[ProductDoc]", self.pages("/products"))
+
+    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+        """All items of a paged list, fetched page by page as they are needed."""
+        cursor: str | None = None
+        while True:
+            page = self.call("GET", f"{path}?{_query({'limit': PAGE_LIMIT, 'cursor': cursor})}")
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def conservation(self) -> dict[str, Any]:
+        """The conservation report."""
+        return cast("dict[str, Any]", self.call("GET", "/audit/conservation"))
+
+    def reconciliation(self) -> dict[str, Any]:
+        """What the reconciler found."""
+        return cast("dict[str, Any]", self.call("GET", "/audit/reconciliation"))
+
+    def wait_for_end(self, order_id: str, timeout_seconds: float) -> OrderDoc:
+        """The order once it has ended, or waits for a person; an outage of the shop in between is waited out.
+
+        Raises:
+            StackError: the time is over.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                order = self.order(order_id)
+                if order["status"] in ENDS or order["approval"] == "waiting":
+                    return order
+                now = order["status"]
+            except (ShopAwayError, ShopRefusedError) as error:
+                if isinstance(error, ShopRefusedError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                now = str(error)
+            if time.monotonic() > deadline:
+                raise StackError(f"order {order_id} has not ended after {timeout_seconds:.0f} s ({now})")
+            time.sleep(POLL_SECONDS)
+
+    def call(
+        self, method: str, path: str, body: str | bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Any:  # noqa: ANN401 - JSON
+        """One request; its JSON answer.
+
+        Raises:
+            ShopAwayError: nothing answers there.
+            ShopRefusedError: a problem document came back.
+        """
+        parts = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.netloc, timeout=CALL_TIMEOUT_SECONDS)
+        sent = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers or {}
+        try:
+            connection.request(method, parts.path + path, body, sent)
+            response = connection.getresponse()
+            return read_answer(response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise ShopAwayError(away(self.url, error)) from None
+        finally:
+            connection.close()
+
+
+def away(url: str, error: BaseException) -> str:
+    """The sentence for a shop that doesn't answer."""
+    if isinstance(error, ConnectionRefusedError):
+        return f"the shop doesn't answer at {url}; start it with `shop up`"
+    return f"the shop doesn't answer at {url} ({error or type(error).__name__}); `shop status` shows what runs"
+
+
+def read_answer(status: int, raw: bytes) -> Any:  # noqa: ANN401 - JSON
+    """The answer's JSON.
+
+    Raises:
+        ShopRefusedError: it is an error, or no JSON.
+    """
+    try:
+        answer = json.loads(raw)
+    except ValueError:
+        raise ShopRefusedError(status, f"what answers there ({status}) isn't the shop: it sends no JSON") from None
+    if status < HTTPStatus.BAD_REQUEST:
+        return answer
+    problem = answer if isinstance(answer, dict) else {}
+    sentence = problem.get("detail") or problem.get("title") or f"the shop answered {status}"
+    raise ShopRefusedError(status, str(sentence), problem)
+
+
+def _query(values: dict[str, Any]) -> str:
+    return urlencode({name: value for name, value in values.items() if value is not None})

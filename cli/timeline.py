@@ -1,0 +1,89 @@
+"""How an order's story is shown in a terminal."""
+
+from datetime import datetime
+from typing import Final
+
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from cli.shop_client import OrderDoc, StepDoc
+
+COLOURS: Final = {
+    "done": "green",
+    "completed": "green",
+    "audited": "green",
+    "refused": "yellow",
+    "compensated": "yellow",
+    "cancelled": "yellow",
+    "unknown": "magenta",
+    "failed": "red",
+    "needs_attention": "red",
+    "waiting": "magenta",
+    "approved": "green",
+    "rejected": "yellow",
+    "expired": "yellow",
+    "undone": "green",
+    "settled": "yellow",
+    "written_off": "yellow",
+    "still_stuck": "red",
+}
+
+
+def timeline(order: OrderDoc) -> Group:
+    """The order's steps in the order in which they began, and below them what went wrong."""
+    return Group(headline(order), *steps_shown(order["accepted_at"], order["steps"]))
+
+
+def steps_shown(accepted_at: str, steps: list[StepDoc]) -> list[Table | str]:
+    """A table of steps, and a line for each error."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "app", "kind", "outcome"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("tries", "at ms", "took ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for step in steps:
+        table.add_row(
+            step["name"],
+            step["app_id"],
+            step["kind"],
+            coloured(step["outcome"]),
+            str(step["attempts"]),
+            str(milliseconds_between(accepted_at, step["started_at"])),
+            took(step),
+        )
+    # A column for errors would leave them a few letters' width on an 80 column terminal.
+    return [table, *(f"{step['name']}: {escape(step['error'])}" for step in steps if step["error"])]
+
+
+def headline(order: OrderDoc) -> str:
+    """The order in one line."""
+    ended = order["ended_at"]
+    after = f" after {milliseconds_between(order['accepted_at'], ended)} ms" if ended else ""
+    parcel = f", parcel {order['tracking_number']}" if order["tracking_number"] else ""
+    reason = f"\n{escape(order['reason'])}" if order["reason"] else ""
+    waits = ", waits for approval" if order.get("approval") == "waiting" else ""
+    total = money(order["total_cents"], order["currency"])
+    return f"{order['order_id']}  {coloured(order['status'])}{after} ({total}{parcel}{waits}){reason}"
+
+
+def took(step: StepDoc) -> str:
+    """How long a step took, all attempts together."""
+    ended = step["ended_at"]
+    return "..." if ended is None else str(milliseconds_between(step["started_at"], ended))
+
+
+def coloured(word: str) -> str:
+    """The word in the colour that it has everywhere."""
+    colour = COLOURS.get(word)
+    return f"[{colour}]{word}[/{colour}]" if colour else word
+
+
+def money(cents: int, currency: str) -> str:
+    """An amount of minor units."""
+    return f"{cents / 100:,.2f} {currency}"
+
+
+def milliseconds_between(earlier: str, later: str) -> int:
+    """The time between two ISO 8601 moments."""
+    return round((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds() * 1000)

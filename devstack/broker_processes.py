@@ -1,0 +1,94 @@
+"""The broker of the events, and the task that makes its streams."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from devstack.addresses import (
+    AUDIT,
+    BROKER,
+    BROKER_OFFSET,
+    EVENT_RELAY,
+    NOTIFICATION,
+    STREAMS,
+    TASK_ORCHESTRATOR,
+    port_at,
+    sidecar_of,
+)
+from devstack.broker_binary import BROKER_FOLDER
+from devstack.groups import NEED_BROKER
+from devstack.hosts import Host
+from devstack.passwords import Passwords
+from devstack.ports import PortClaim
+from devstack.settings import StackSettings
+from devstack.specs import Finished, HttpReady, ProcessSpec
+
+# The apps whose sidecars load the pub/sub component. None of the core: a broker that is away must not touch the saga.
+EVENT_APPS = (NOTIFICATION, AUDIT, TASK_ORCHESTRATOR, EVENT_RELAY)
+
+CONFIGURATION = BROKER_FOLDER / "broker.conf"
+MONITORING_AFTER_CLIENTS = 1
+USER = "shop"
+DEFAULT_PORT = 4222
+
+
+def broker(settings: StackSettings, passwords: Passwords, nats_server: Path, host: Host) -> list[ProcessSpec]:
+    """The embedded broker, unless the user has one, and the task that makes the streams."""
+    environment = {"NATS_URL": nats_url(settings, passwords, host), "PYTHONUNBUFFERED": "1"}
+    task = ProcessSpec(
+        name=STREAMS,
+        kind="task",
+        host=host,
+        command=(sys.executable, "-m", "devstack.streams"),
+        env=environment,
+        ready=Finished(),
+        starts_after=(BROKER,) if settings.nats_url is None else (),
+        groups=NEED_BROKER,
+    )
+    if settings.nats_url is not None:
+        return [task]
+    return [_embedded(settings, passwords, nats_server, host), task]
+
+
+def nats_url(settings: StackSettings, passwords: Passwords, broker_host: Host) -> str:
+    """How sidecars connect; it holds a password."""
+    if settings.nats_url is not None:
+        return settings.nats_url.get_secret_value()
+    return f"nats://{USER}:{passwords.broker}@{broker_host.address}:{port_at(settings, BROKER_OFFSET)}"
+
+
+def broker_address(settings: StackSettings, broker_host: Host) -> str:
+    """Where one can see whether the broker is there: without user and password."""
+    if settings.nats_url is None:
+        return f"nats://{broker_host.address}:{port_at(settings, BROKER_OFFSET)}"
+    # Of a cluster's servers the first.
+    first = urlsplit(settings.nats_url.get_secret_value().partition(",")[0])
+    host = f"[{first.hostname}]" if ":" in (first.hostname or "") else first.hostname
+    return f"nats://{host}:{first.port or DEFAULT_PORT}"
+
+
+def _embedded(settings: StackSettings, passwords: Passwords, nats_server: Path, host: Host) -> ProcessSpec:
+    clients = port_at(settings, BROKER_OFFSET)
+    monitoring = clients + MONITORING_AFTER_CLIENTS
+    return ProcessSpec(
+        name=BROKER,
+        kind="broker",
+        host=host,
+        command=(str(nats_server), "--config", str(CONFIGURATION)),
+        # The server reads each as a value of its configuration: quoted, lest a password be taken for a number.
+        env={
+            "BROKER_HOST": f'"{host.listen}"',
+            "BROKER_PORT": str(clients),
+            "BROKER_MONITORING": f'"{host.listen}:{monitoring}"',
+            "BROKER_PASSWORD": f'"{passwords.broker}"',
+            "BROKER_FOLDER": f"'{settings.home / 'broker'}'",
+        },
+        ports=(
+            PortClaim(clients, "the broker", for_peers=True),
+            PortClaim(monitoring, "the broker's monitoring"),
+        ),
+        ready=HttpReady(f"{host.url(monitoring)}/healthz"),
+        # Draining services may still publish.
+        stops_after=tuple(name for app_id in EVENT_APPS for name in (app_id, sidecar_of(app_id))),
+        groups=NEED_BROKER,
+    )

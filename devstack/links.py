@@ -1,0 +1,62 @@
+"""What joins the hosts of a stack, and lets one be cut off from the others."""
+
+from typing import Protocol
+
+from devstack.addresses import CORE_APPS
+from devstack.errors import StackError
+from devstack.fault_proxy import HostOfClient, ProxyLinks, plan_proxies
+from devstack.hosts import ONE_HOST, Host, Network
+from devstack.namespaces import NamespaceLinks, plan_namespaces
+from devstack.settings import NetworkKind, StackSettings
+from devstack.specs import Topology
+
+
+class Links(Protocol):
+    """The cables between the hosts."""
+
+    async def join(self) -> None:
+        """Make the hosts and connect them."""
+
+    async def part(self) -> None:
+        """Remove them."""
+
+    async def cut(self, host: Host) -> None:
+        """Nothing passes between this host and the others any more."""
+
+    async def heal(self, host: Host) -> None:
+        """It passes again."""
+
+
+class NoLinks:
+    """One host: there is nothing to connect."""
+
+    async def join(self) -> None:
+        """Nothing is made."""
+
+    async def part(self) -> None:
+        """Nothing is removed."""
+
+    async def cut(self, host: Host) -> None:
+        """Raise, for a process can't be cut off from itself."""
+        raise StackError(f"{host.name} is the only host")
+
+    async def heal(self, host: Host) -> None:
+        """Nothing was cut."""
+
+
+def plan_network(settings: StackSettings, app_ids: tuple[str, ...] = CORE_APPS) -> Network:
+    """The hosts that these settings ask for; nothing is made yet."""
+    if settings.network is NetworkKind.NAMESPACES:
+        return plan_namespaces(settings.home, app_ids)
+    if settings.network is NetworkKind.PROXIES:
+        return plan_proxies(settings.home, app_ids)
+    return ONE_HOST
+
+
+def links_of(topology: Topology, settings: StackSettings, host_of_client: HostOfClient) -> Links:
+    """What joins the hosts of this topology."""
+    if settings.network is NetworkKind.NAMESPACES:
+        return NamespaceLinks(topology.network, settings.home)
+    if settings.network is NetworkKind.PROXIES:
+        return ProxyLinks({host: topology.peer_ports_of(host) for host in topology.network.hosts}, host_of_client)
+    return NoLinks()

@@ -1,0 +1,55 @@
+"""One log file per process, bounded at each start."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import SEEK_END, BufferedWriter
+from pathlib import Path
+
+LARGEST_LOG_BYTES = 20 * 1024 * 1024
+START_MARK = "--- started"
+TAIL_BYTES = 256 * 1024
+
+
+@contextmanager
+def open_log(file: Path) -> Iterator[BufferedWriter]:
+    """Open a log for appending; a large one first becomes NAME.log.1, replacing the one before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and file.stat().st_size > LARGEST_LOG_BYTES:
+        file.replace(file.with_name(f"{file.name}.1"))
+    with file.open("ab") as stream:
+        stream.write(f"{START_MARK} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC ---\n".encode())
+        stream.flush()
+        yield stream
+
+
+def tail(file: Path, lines: int) -> str:
+    """The last lines of a log; empty when there is none."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
+            text = stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+
+
+def tail_of_last_run(file: Path, lines: int) -> str:
+    """As `tail`, but nothing from before the process was last started."""
+    before, mark, recent = tail(file, lines).rpartition(START_MARK)
+    return recent.partition("\n")[2] if mark else before + recent
+
+
+def new_lines(file: Path, offset: int) -> tuple[str, int]:
+    """The complete lines after an offset, and the offset after them; a log begun anew is read from its start."""
+    try:
+        with file.open("rb") as stream:
+            size = stream.seek(0, SEEK_END)
+            stream.seek(offset if offset <= size else 0)
+            read = stream.read(TAIL_BYTES)
+            lines = read[: read.rfind(b"\n") + 1]
+            # A line as long as that is passed on in pieces.
+            lines = lines if lines or len(read) < TAIL_BYTES else read
+            return lines.decode(errors="replace"), stream.tell() - len(read) + len(lines)
+    except FileNotFoundError:
+        return "", 0

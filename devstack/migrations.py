@@ -1,0 +1,40 @@
+"""Migrates every service's schema as its owner (`python -m devstack.migrations`), before a new version is rolled out.
+
+The services do the same at start, under the same lock, and then find nothing left to do. The audit's schema is another
+task's, `audit_service.schema`, which also says who may do what to it.
+"""
+
+import asyncio
+import sys
+
+from sqlalchemy.exc import DBAPIError
+
+from devstack.addresses import AUDIT, folder_of
+from devstack.errors import StackError
+from devstack.layout import SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.passwords import load_passwords
+from devstack.settings import PROJECT_ROOT, load_settings
+from shared.database import migrate
+
+MIGRATED = tuple(owner for owner in SCHEMA_OWNERS if owner != folder_of(AUDIT))
+
+
+async def migrate_all(layout: DatabaseLayout) -> None:
+    """Bring all schemas to their newest revision."""
+    for owner in MIGRATED:
+        await migrate(layout.url_of(owner), PROJECT_ROOT / owner / "migrations")
+
+
+def main() -> None:
+    """Migrate on the server that the settings name."""
+    try:
+        settings = load_settings()
+        asyncio.run(migrate_all(database_layout(settings, load_passwords(settings.home))))
+    except StackError as error:
+        sys.exit(f"migrations: {error}")
+    except (OSError, DBAPIError) as error:
+        sys.exit(f"migrations: {error}; check DATABASE_URL, and that devstack.database has prepared the server")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Which loopback ports are free, and who holds those that aren't."""
+
+import os
+import random
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from devstack.errors import PortTakenError
+from devstack.settings import FIRST_EPHEMERAL_PORT, PORT_BLOCK_SIZE
+
+LOOPBACK = "127.0.0.1"
+LOWEST_TEST_PORT = 10000
+ATTEMPTS = 200
+TEST_SHARE = "SHOP_TEST_PORTS"
+"""`0/2` is the first half of the ports for tests, which another test run beside it leaves alone."""
+
+
+@dataclass(frozen=True)
+class PortClaim:
+    """A port that a process will listen on, the variable that moves it, and whether other hosts connect to it."""
+
+    number: int
+    purpose: str
+    moved_by: str = "SHOP_BASE_PORT"
+    for_peers: bool = False
+
+
+def is_free(port: int, address: str = LOOPBACK) -> bool:
+    """Whether a server could listen on this port of one of the machine's addresses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As every server of the stack does: connections of a former run that linger are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def holder_of(port: int) -> str | None:
+    """Who listens on this port, in words, or None when this user may not see it."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        listens_there = connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,)
+        if listens_there and connection.pid:
+            try:
+                command = " ".join(psutil.Process(connection.pid).cmdline())
+            except psutil.Error:
+                command = "its command can't be read"
+            return f"process {connection.pid} ({command[:120]})"
+    return None
+
+
+def check_free(claims: Iterable[PortClaim], address: str = LOOPBACK) -> None:
+    """Raise one error that names every taken port, what wants it, who holds it and what moves it."""
+    problems = []
+    for claim in claims:
+        if not is_free(claim.number, address):
+            holder = holder_of(claim.number) or "another process"
+            problems.append(
+                f"port {claim.number}, wanted for {claim.purpose}, is held by {holder}; "
+                f"stop it, or set {claim.moved_by} to another port"
+            )
+    if problems:
+        raise PortTakenError("\n".join(problems))
+
+
+def free_block(size: int = PORT_BLOCK_SIZE) -> int:
+    """The first port of a random block in which every port is free now; for tests that run side by side."""
+    chooser = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        first = chooser.choice(block_starts(size))
+        if all(is_free(port) for port in range(first, first + size)):
+            return first
+    raise PortTakenError(f"found no {size} free ports in a row below {FIRST_EPHEMERAL_PORT}")
+
+
+def block_starts(size: int) -> range:
+    """Where a block may begin: anywhere that a stack accepts as its base port, however small the block."""
+    number, _, count = os.environ.get(TEST_SHARE, "0/1").partition("/")
+    share = (FIRST_EPHEMERAL_PORT - LOWEST_TEST_PORT) // int(count)
+    first = LOWEST_TEST_PORT + int(number) * share
+    return range(first, first + share - max(size, PORT_BLOCK_SIZE), 10)

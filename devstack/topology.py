@@ -1,0 +1,61 @@
+"""The one description of the local stack: which processes, on which ports, in which order, ready when."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from devstack.addresses import (
+    AUDIT,
+    CONTROL_OFFSET,
+    CORE_APPS,
+    EVENT_RELAY,
+    ML_INFERENCE,
+    NOTIFICATION,
+    TASK_ORCHESTRATOR,
+)
+from devstack.broker_binary import PROGRAM, broker_cache
+from devstack.broker_processes import broker
+from devstack.dapr_processes import placement, scheduler, sidecar
+from devstack.hosts import ONE_HOST, Network
+from devstack.layout import database_layout
+from devstack.mail_processes import mailbox
+from devstack.passwords import Passwords
+from devstack.ports import PortClaim
+from devstack.settings import StackSettings
+from devstack.shop_processes import audit_schema, database, gateway, service
+from devstack.specs import Topology
+
+# The apps that are started, in this order.
+STARTED = (*CORE_APPS, NOTIFICATION, ML_INFERENCE, AUDIT, TASK_ORCHESTRATOR, EVENT_RELAY)
+
+
+def build_topology(  # noqa: PLR0913 - all that one stack differs in from another
+    settings: StackSettings,
+    passwords: Passwords,
+    dapr_binaries: Path,
+    network: Network = ONE_HOST,
+    nats_server: Path | None = None,
+    *,
+    apps: Sequence[str] = STARTED,
+) -> Topology:
+    """Describe the whole stack; pure: nothing is looked up, made or started here.
+
+    `nats_server` is where the broker's program is; by default where it is when it was built. `apps` are those
+    that are started with their sidecars; none, where somebody else starts them.
+    """
+    layout = database_layout(settings, passwords, network.main.address)
+    processes = [
+        *database(settings, layout, network),
+        placement(settings, dapr_binaries, network.main),
+        scheduler(settings, dapr_binaries, network.main, has_sidecars=bool(apps)),
+        gateway(settings, layout, network.main),
+        mailbox(settings, passwords, network.main),
+        *broker(settings, passwords, nats_server or broker_cache(settings) / PROGRAM, network.main),
+        audit_schema(layout, network.main),
+    ]
+    for app_id in apps:
+        processes += [
+            service(settings, layout, network, app_id),
+            sidecar(settings, layout, network, dapr_binaries, app_id),
+        ]
+    control = PortClaim(settings.base_port + CONTROL_OFFSET, "the stack's supervisor")
+    return Topology(tuple(processes), control, network)

@@ -1,0 +1,119 @@
+"""The HTTP surface of the dead letters: look at them, and have one replayed."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Protocol
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import Row
+
+from event_relay.dead_letters import DeadLetters, replay_of
+from shared.events.dead_letters import NotPublishedError
+from shared.host.problems import ProblemError, read_json
+
+LIMIT: Final = 200
+
+
+class Publishes(Protocol):
+    """Publishes to a topic."""
+
+    async def publish(self, event: dict[str, Any]) -> None:
+        """Raises NotPublishedError."""
+
+
+class ReplayBody(BaseModel):
+    """`POST /dead-letters/{id}/replay`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[ -~]+$")] = (
+        Field(description="Who wants it.")
+    )
+
+
+def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publishes]) -> list[web.RouteDef]:
+    """The routes of the dead letters; `publisher_to` makes a publisher to the topic that a letter came from."""
+
+    async def show_all(request: web.Request) -> web.Response:
+        rows = await letters.list(LIMIT + 1, _before(request.query.get("cursor")))
+        shown = rows[:LIMIT]
+        following = f"{shown[-1].died_at.isoformat()}/{shown[-1].dead_letter_id}" if len(rows) > LIMIT else None
+        return web.json_response({"items": [_summary(row) for row in shown], "next_cursor": following})
+
+    async def show_one(request: web.Request) -> web.Response:
+        return web.json_response(_whole(await _letter(letters, request)))
+
+    async def replay(request: web.Request) -> web.Response:
+        letter = await _letter(letters, request)
+        body: ReplayBody = await read_json(request, ReplayBody)
+        event = replay_of(letter)
+        if event is None:
+            detail = f"{letter.dead_letter_id} was no event, so it can't be replayed: have it sent again, corrected."
+            raise ProblemError(HTTPStatus.CONFLICT, detail)
+        if letter.replayed_at is None:
+            # Who wanted it is on the record before it happens.
+            await letters.request_replay(letter.dead_letter_id, body.by)
+            try:
+                await publisher_to(letter.topic).publish(event)
+            except NotPublishedError as error:
+                detail = f"The replay couldn't be published ({error}). Ask again; it takes effect once."
+                raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"}) from error
+            await letters.replayed(letter.dead_letter_id)
+        return web.json_response(_summary(await _letter(letters, request)))
+
+    return [
+        web.get("/dead-letters", show_all),
+        web.get("/dead-letters/{dead_letter_id}", show_one),
+        web.post("/dead-letters/{dead_letter_id}/replay", replay),
+    ]
+
+
+async def _letter(letters: DeadLetters, request: web.Request) -> Row[Any]:
+    name = request.match_info["dead_letter_id"]
+    row = await letters.show(name) if name.isprintable() else None
+    if row is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no dead letter {name[:64]!a}.")
+    return row
+
+
+def _before(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    # `+` in a query may arrive as a space.
+    time, _, name = cursor.replace(" ", "+").partition("/")
+    try:
+        died_at = datetime.fromisoformat(time)
+    except ValueError:
+        died_at = None
+    if died_at is None or died_at.tzinfo is None or not name.isprintable():
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "The cursor isn't one that this list gave; leave it out to begin.")
+    return died_at, name
+
+
+def _summary(row: Row[Any]) -> dict[str, Any]:
+    event = json.loads(row.event) if row.event is not None else {}
+    return {
+        "dead_letter_id": row.dead_letter_id,
+        "consumer": row.consumer,
+        "event_id": row.event_id,
+        "type": event.get("type"),
+        "subject": row.subject,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "died_at": row.died_at.isoformat(),
+        "replay_requested_by": row.replay_requested_by,
+        "replay_requested_at": _iso(row.replay_requested_at),
+        "replayed_at": _iso(row.replayed_at),
+    }
+
+
+def _whole(row: Row[Any]) -> dict[str, Any]:
+    event = json.loads(row.event) if row.event is not None else None
+    return {**_summary(row), "topic": row.topic, "event": event, "body": row.body}
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time is not None else None

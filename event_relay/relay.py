@@ -1,0 +1,152 @@
+"""The relay: carries events from the outboxes to the broker, keeping the order of each order's events.
+
+An event is deleted from its outbox only when the broker has acknowledged it. If the relay dies in between, the next one
+publishes it again under the same id, which the broker drops or its consumers do.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from event_relay.leadership import leading
+from event_relay.outboxes import Waiting, delete, read
+from event_relay.publisher import BrokerAwayError
+from event_relay.queues import Queues
+
+BATCH: Final = 300
+"""Events of each outbox that are looked at together."""
+REQUEST: Final = 50
+"""Events in one request: even if each came from an order of 64 kB they stay below the sidecar's 4 MB."""
+
+log = structlog.get_logger()
+
+PUBLISHED: Final = Counter("shop_relay_published", "Events that the broker has acknowledged", ["source"])
+FAILURES: Final = Counter("shop_relay_failures", "Requests after which some event had not been acknowledged")
+BACKLOG: Final = Gauge("shop_relay_backlog", "Events that wait in the outboxes")
+LAG: Final = Gauge("shop_relay_lag_seconds", "How long the oldest of them has waited")
+ACTIVE: Final = Gauge("shop_relay_active", "1 if this relay is the active one, 0 if it stands by")
+
+
+class Publishes(Protocol):
+    """Publishes to the broker."""
+
+    async def publish(self, events: Sequence[Waiting]) -> None:
+        """Raises BrokerAwayError."""
+
+
+class NoticesTrouble(Protocol):
+    """Hears how publishing goes."""
+
+    async def heard(self, trouble: BrokerAwayError | None) -> None:
+        """After each look at the outboxes that found events: what failed, if anything did."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayTimes:
+    """The pauses between looks at the outboxes, in seconds."""
+
+    pause: float = 0.1
+    idle: float = 0.5
+    longest_backoff: float = 5.0
+    standby: float = 1.0
+
+
+class Relay:
+    """Carries events until it is told to stop."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        publisher: Publishes,
+        trouble: NoticesTrouble,
+        times: RelayTimes | None = None,
+    ) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._trouble = trouble
+        self._times = times or RelayTimes()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Stand by, lead, and after an outage of the database stand by again."""
+        while not self._stopping.is_set():
+            ACTIVE.set(0)
+            try:
+                async with leading(self._engine, retry_seconds=self._times.standby) as connection:
+                    ACTIVE.set(1)
+                    log.info("this relay is the active one")
+                    await self._lead(connection)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                # The statement itself, which SQLAlchemy appends, tells nothing.
+                log.warning("the outboxes can't be read, trying again", error=str(getattr(error, "orig", error)))
+            await self._wait(self._times.standby)
+        ACTIVE.set(0)
+
+    def stop(self) -> None:
+        """End `run` when what is on its way has arrived, so that nothing is published twice."""
+        self._stopping.set()
+
+    async def _lead(self, connection: AsyncConnection) -> None:
+        pause = self._times.pause
+        while not self._stopping.is_set():
+            found, all_went = await self.carry(connection)
+            if not all_went:
+                pause = min(max(pause, self._times.idle) * 2, self._times.longest_backoff)
+            elif found:
+                pause = self._times.pause
+            else:
+                pause = min(pause * 1.5, self._times.idle)
+            # After a full batch there is more.
+            if found < BATCH or not all_went:
+                await self._wait(pause)
+
+    async def carry(self, connection: AsyncConnection) -> tuple[int, bool]:
+        """Look once, and carry what is there; how many events were found, and whether all of them went."""
+        backlog = await read(connection, BATCH)
+        BACKLOG.set(backlog.total)
+        LAG.set(backlog.oldest_seconds)
+        if not backlog.events:
+            return 0, True
+        began = time.monotonic()
+        published, trouble = await self._publish(Queues(backlog.events))
+        if published:
+            await delete(connection, published)
+            for event in published:
+                PUBLISHED.labels(event.source).inc()
+            log.debug("carried", events=len(published), seconds=round(time.monotonic() - began, 3))
+        await self._trouble.heard(trouble)
+        return len(backlog.events), trouble is None
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _publish(self, queues: Queues) -> tuple[list[Waiting], BrokerAwayError | None]:
+        published: list[Waiting] = []
+        trouble: BrokerAwayError | None = None
+        while heads := queues.heads(REQUEST):
+            failed: set[str] = set()
+            try:
+                await self._publisher.publish(heads)
+            except BrokerAwayError as error:
+                FAILURES.inc()
+                trouble = error
+                failed = {event.id for event in error.failed}
+            for event in heads:
+                if event.id in failed:
+                    queues.failed(event)
+                else:
+                    queues.published(event)
+                    published.append(event)
+            if len(failed) == len(heads):
+                # Nothing gets through: no use in asking for the others, each with a timeout of its own.
+                break
+        return published, trouble

@@ -1,0 +1,96 @@
+"""The inventory's HTTP surface: the products on sale, their changes, and the import of a catalogue."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from inventory_service.catalogue import Catalogue
+from inventory_service.catalogue_file import read_catalogue
+from inventory_service.catalogue_import import CatalogueRejectedError
+from inventory_service.sku import is_sku
+from shared.host.problems import ProblemError
+
+MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
+MAX_ERRORS_SHOWN: Final = 100
+PAGE_LIMIT: Final = 50
+MAX_PAGE_LIMIT: Final = 500
+CHANGES_LIMIT: Final = 1000
+MAX_CHANGES_LIMIT: Final = 10_000
+MAX_REVISION: Final = 2**63 - 1
+
+
+def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
+    """The inventory's routes."""
+
+    async def products(request: web.Request) -> web.Response:
+        cursor = request.query.get("cursor", "")
+        if cursor and not is_sku(cursor):
+            raise _unprocessable("cursor must be the next_cursor of an earlier page")
+        limit = _number(request.query, "limit", PAGE_LIMIT, lowest=1, highest=MAX_PAGE_LIMIT)
+        # One more than shown tells whether there is a next page.
+        found = await catalogue.page(cursor, limit + 1)
+        items = found[:limit]
+        next_cursor = items[-1].sku if len(found) > limit else None
+        return web.json_response({"items": [asdict(item) for item in items], "next_cursor": next_cursor})
+
+    async def product(request: web.Request) -> web.Response:
+        sku = request.match_info["sku"]
+        found = await catalogue.product(sku) if is_sku(sku) else None
+        if found is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no product {sku[:64]!a}.")
+        return web.json_response(asdict(found))
+
+    async def changes(request: web.Request) -> web.Response:
+        since = _number(request.query, "since", 0, lowest=0, highest=MAX_REVISION)
+        limit = _number(request.query, "limit", CHANGES_LIMIT, lowest=1, highest=MAX_CHANGES_LIMIT)
+        items, revision = await catalogue.changes(since, limit)
+        return web.json_response({"items": [asdict(item) for item in items], "revision": revision})
+
+    async def import_catalogue(request: web.Request) -> web.Response:
+        if request.content_type != "text/csv":
+            raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the catalogue with Content-Type: text/csv.")
+        # A large file takes a second to read, and other requests shouldn't wait for it.
+        file = await asyncio.to_thread(read_catalogue, await request.read())
+        try:
+            imported = await catalogue.import_file(file)
+        except CatalogueRejectedError as rejection:
+            raise _rejected(rejection) from rejection
+        return web.json_response(asdict(imported))
+
+    return [
+        web.get("/products", products),
+        web.get("/products/{sku}", product),
+        web.get("/catalogue/changes", changes),
+        web.post("/catalogue", import_catalogue),
+    ]
+
+
+def _number(query: Mapping[str, str], name: str, default: int, *, lowest: int, highest: int) -> int:
+    written = query.get(name)
+    if written is None:
+        return default
+    if written.isascii() and written.isdigit() and len(written) <= len(str(highest)):
+        number = int(written)
+        if lowest <= number <= highest:
+            return number
+    raise _unprocessable(f"{name} must be a whole number from {lowest} to {highest}")
+
+
+def _unprocessable(sentence: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{sentence}.")
+
+
+def _rejected(rejection: CatalogueRejectedError) -> ProblemError:
+    count = len(rejection.errors)
+    found = "1 error" if count == 1 else f"{count} errors"
+    first = rejection.errors[0]
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"The catalogue has {found}, the first on line {first.line}: {first.message}. Nothing was imported.",
+        error_count=count,
+        errors=[asdict(error) for error in rejection.errors[:MAX_ERRORS_SHOWN]],
+    )

@@ -1,0 +1,129 @@
+"""Ends the leases of reservations: what no saga will release any more goes back on sale by itself.
+
+A completed order's units must never go back on sale, so that a lease that has run out is no reason to release, but to
+ask: the order-service knows what became of the order.
+
+    no such order, or ended undone ──► released, with a tombstone, so that a late do is refused
+    still open                     ──► the lease is extended
+    completed                      ──► the units are sold: the lease ends, the reservation stays
+    no answer                      ──► kept, and asked about again
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from inventory_service.orders import OrderIs, Orders, OrdersAwayError
+from inventory_service.store import Stock
+from inventory_service.tables import RESERVATIONS
+from shared.fence import StepKey
+
+BATCH: Final = 50
+ASK_AGAIN_SECONDS: Final = 30.0
+"""One replica has so long to settle what it took; afterwards, and if nobody answered, it is anybody's turn again."""
+
+log = structlog.get_logger()
+
+ENDED: Final = Counter("shop_leases_ended", "Reservations whose lease ran out, by what became of them", ["outcome"])
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """How long a lease lasts, how often ended ones are looked for, how soon a failed question is asked again."""
+
+    lease_seconds: float
+    sweep_seconds: float
+    ask_again_seconds: float = ASK_AGAIN_SECONDS
+
+
+class Leases:
+    """Looks after reservations whose lease has run out. Several replicas share the work. Belongs to one event loop."""
+
+    def __init__(self, engine: AsyncEngine, stock: Stock, orders: Orders, times: LeaseTimes) -> None:
+        self._engine = engine
+        self._stock = stock
+        self._orders = orders
+        self._times = times
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                swept = await self.sweep()
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("leases not swept, trying again", error=str(error))
+                swept = 0
+            if swept < BATCH:
+                await asyncio.sleep(self._times.sweep_seconds)
+
+    async def sweep(self) -> int:
+        """Settle one batch of ended leases; how many there were."""
+        due = await self._take_due()
+        for reservation in due:
+            try:
+                outcome = await self._settle(reservation)
+            except OrdersAwayError as error:
+                outcome = "kept"
+                log.warning("order not asked, its units are kept", order_id=reservation.saga_id, error=str(error))
+            ENDED.labels(outcome).inc()
+        return len(due)
+
+    async def _take_due(self) -> list[Row[tuple[str, str]]]:
+        """Each ended lease goes to one replica; nothing is locked while the order-service is asked."""
+        due = (
+            select(RESERVATIONS.c.reservation_id)
+            .where(RESERVATIONS.c.lease_until <= func.now())
+            .order_by(RESERVATIONS.c.lease_until)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            update(RESERVATIONS)
+            .where(RESERVATIONS.c.reservation_id.in_(due))
+            .values(lease_until=_from_now(self._times.ask_again_seconds))
+            .returning(RESERVATIONS.c.saga_id, RESERVATIONS.c.step)
+        )
+        async with self._engine.begin() as tx:
+            return list(await tx.execute(statement))
+
+    async def _settle(self, reservation: Row[tuple[str, str]]) -> str:
+        key = StepKey(reservation.saga_id, reservation.step)
+        state = await self._orders.state_of(key.saga_id)
+        if state is OrderIs.OPEN:
+            await self._set_lease(key, self._times.lease_seconds)
+            return "extended"
+        if state is OrderIs.COMPLETED:
+            await self._set_lease(key, None)
+            return "sold"
+        released = await self._stock.release(key)
+        if released.released_units:
+            log.warning(
+                "leak repaired: units of no living order are back on sale",
+                order_id=key.saga_id,
+                order=state.value,
+                units=released.released_units,
+            )
+        return f"released_{state.value}"
+
+    async def _set_lease(self, key: StepKey, seconds: float | None) -> None:
+        statement = (
+            update(RESERVATIONS)
+            .where(
+                RESERVATIONS.c.saga_id == key.saga_id,
+                RESERVATIONS.c.step == key.step,
+                RESERVATIONS.c.status == "active",
+            )
+            .values(lease_until=None if seconds is None else _from_now(seconds))
+        )
+        async with self._engine.begin() as tx:
+            await tx.execute(statement)
+
+
+def _from_now(seconds: float) -> object:
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -1,0 +1,105 @@
+"""The mailbox's HTTP surface: the webhook that takes pushes, and what arrived, for programs and for people."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from local_mailbox.habits import habit_of
+from local_mailbox.page import page
+from local_mailbox.store import Kind, MailboxStore
+from shared.host.problems import ProblemError
+from shared.webhooks import Secret, SignatureError, verify
+
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1_000
+MAX_NAME_LENGTH: Final = 320
+
+
+class PushData(BaseModel):
+    """Who is told what."""
+
+    user_id: str
+    message: str
+
+
+class PushEvent(BaseModel):
+    """The body of the webhook."""
+
+    type: str
+    data: PushData
+
+
+def mailbox_routes(store: MailboxStore, secrets: Sequence[Secret], *, slow_seconds: float) -> list[web.RouteDef]:
+    """The mailbox's routes.
+
+    Args:
+        store: what arrived.
+        secrets: whoever signs a push with one of these is believed.
+        slow_seconds: how late a slow user is answered.
+    """
+
+    async def take_push(request: web.Request) -> web.Response:
+        raw = await request.read()
+        webhook_id = _verified(request, raw, secrets)
+        push = _read(raw)
+        habit = habit_of(push.user_id)
+        if habit.name == "gone":
+            raise ProblemError(HTTPStatus.GONE, "This user has no device any more.")
+        if habit.name == "flaky" and await asyncio.to_thread(store.fails_again, f"push {push.user_id}", habit.times):
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "Not now: try again with the same webhook-id.")
+        is_new = await asyncio.to_thread(store.take_push, webhook_id, push.user_id, push.message)
+        if is_new and habit.name == "slow":
+            await asyncio.sleep(slow_seconds)
+        if is_new and habit.name == "drop" and request.transport is not None:
+            request.transport.abort()
+        return web.json_response({"taken": is_new})
+
+    async def messages(request: web.Request) -> web.Response:
+        return web.json_response({"items": await _found(store, "messages", request, "recipient")})
+
+    async def pushes(request: web.Request) -> web.Response:
+        return web.json_response({"items": await _found(store, "pushes", request, "user_id")})
+
+    async def look(_: web.Request) -> web.Response:
+        mails = await asyncio.to_thread(store.find, "messages", None, DEFAULT_LIMIT)
+        told = await asyncio.to_thread(store.find, "pushes", None, DEFAULT_LIMIT)
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return web.Response(text=page(mails, told), content_type="text/html", headers=headers)
+
+    return [
+        web.get("/", look),
+        web.get("/messages", messages),
+        web.get("/pushes", pushes),
+        web.post("/push", take_push),
+    ]
+
+
+def _verified(request: web.Request, raw: bytes, secrets: Sequence[Secret]) -> str:
+    try:
+        return verify(secrets, request.headers, raw, now=int(time.time()))
+    except SignatureError as error:
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, f"The webhook isn't believed: {error}.") from error
+
+
+def _read(raw: bytes) -> PushData:
+    try:
+        return PushEvent.model_validate(json.loads(raw)).data
+    except (ValueError, ValidationError) as error:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The body must be a push event.") from error
+
+
+async def _found(store: MailboxStore, kind: Kind, request: web.Request, who: str) -> list[dict[str, Any]]:
+    query = request.query
+    limit, name = query.get("limit", str(DEFAULT_LIMIT)), query.get(who)
+    is_number = limit.isascii() and limit.isdigit() and len(limit) <= len(str(MAX_LIMIT))
+    if set(query) - {who, "limit"} or not is_number or not 1 <= int(limit) <= MAX_LIMIT:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
+    if name is not None and (not name.isprintable() or len(name) > MAX_NAME_LENGTH):
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
+    return await asyncio.to_thread(store.find, kind, name, int(limit))

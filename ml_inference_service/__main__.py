@@ -1,0 +1,51 @@
+"""Composes the ml-inference-service and runs it: `python -m ml_inference_service`."""
+
+from pathlib import Path
+from typing import Final
+
+from ml_inference_service.activities import serve_inference
+from ml_inference_service.api import inference_routes
+from ml_inference_service.card import read_card
+from ml_inference_service.model import FraudModel, ModelUnusableError
+from ml_inference_service.scorer import Scorer
+from ml_inference_service.settings import InferenceSettings
+from shared.contracts import ML_INFERENCE_SERVICE
+from shared.database import create_engine
+from shared.faults import FaultInjector
+from shared.host.activities import ActivityHost
+from shared.host.service import Service, run
+from shared.host.settings import load
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def compose(settings: InferenceSettings) -> Service:
+    """The ml-inference-service, ready to run.
+
+    Raises:
+        SystemExit: the model can't be used, with a sentence that says what to do.
+    """
+    card = read_card()
+    try:
+        model = FraudModel(card, settings.ml_provider, threads=settings.ml_threads_per_score)
+    except ModelUnusableError as error:
+        raise SystemExit(str(error)) from error
+    scorer = Scorer(model, card.version, threads=settings.ml_threads, most_waiting=settings.ml_most_waiting)
+    http_engine = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} http")
+    worker_engine = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} worker")
+    host = ActivityHost(
+        ML_INFERENCE_SERVICE, injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None
+    )
+    serve_inference(host, scorer)
+    return Service(
+        app_id=ML_INFERENCE_SERVICE,
+        settings=settings,
+        migrations=MIGRATIONS,
+        engine=http_engine,
+        activities=host,
+        routes=inference_routes(card, model.provider),
+    )
+
+
+if __name__ == "__main__":
+    run(compose(load(InferenceSettings)))

@@ -1,0 +1,1 @@
+"""Tells people: e-mail over SMTP, push messages as signed webhooks."""

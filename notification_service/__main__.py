@@ -1,0 +1,64 @@
+"""Composes the notification-service and runs it: `python -m notification_service`."""
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from notification_service.activities import serve_notifications
+from notification_service.api import notification_routes
+from notification_service.mailer import SmtpMailer
+from notification_service.notifications import AT_ONCE, Notifications
+from notification_service.order_mail import order_mail
+from notification_service.pusher import WebhookPusher
+from notification_service.settings import NotificationSettings
+from notification_service.store import NotificationStore
+from shared.contracts import NOTIFICATION_SERVICE
+from shared.database import create_engine
+from shared.events.consuming import consuming
+from shared.faults import FaultInjector
+from shared.fence import Fence
+from shared.host.activities import ActivityHost
+from shared.host.service import Service, run
+from shared.host.settings import load
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def compose(settings: NotificationSettings) -> Service:
+    """The notification-service, ready to run."""
+    url = settings.service_database_url
+    # A message under way holds one connection for its lock and uses another for its record.
+    worker_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} worker", pool_size=AT_ONCE)
+    http_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} http", pool_size=2)
+    host = ActivityHost(
+        NOTIFICATION_SERVICE,
+        fence=Fence(worker_engine),
+        injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None,
+    )
+    mailer = SmtpMailer(
+        settings.smtp_server,
+        timeout_seconds=settings.smtp_timeout_seconds,
+        answer_seconds=settings.smtp_answer_seconds,
+    )
+    push_gateway = WebhookPusher(
+        settings.push_webhook_url, settings.webhook_secrets, timeout_seconds=settings.push_timeout_seconds
+    )
+    store = NotificationStore(worker_engine)
+    serve_notifications(host, Notifications(store, mailer, push_gateway, settings.mail_from))
+    # A delivery holds a connection for its inbox row, a message under way two more.
+    event_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4)
+    order_notifications = Notifications(NotificationStore(event_engine), mailer, push_gateway, settings.mail_from)
+    handlers = order_mail(order_notifications)
+    return Service(
+        app_id=NOTIFICATION_SERVICE,
+        settings=settings,
+        migrations=MIGRATIONS,
+        engine=http_engine,
+        activities=host,
+        routes=notification_routes(http_engine),
+        surface=partial(consuming, NOTIFICATION_SERVICE, settings, event_engine, handlers, ordered=True),
+    )
+
+
+if __name__ == "__main__":
+    run(compose(load(NotificationSettings)))

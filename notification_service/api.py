@@ -1,0 +1,32 @@
+"""The notification-service's HTTP surface: who was told of what."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from notification_service.store import of_saga
+from shared.host.problems import ProblemError
+
+MAX_SAGA_ID_LENGTH: Final = 255
+MAX_ITEMS: Final = 200
+
+
+def notification_routes(engine: AsyncEngine) -> list[web.RouteDef]:
+    """The notification-service's routes."""
+
+    async def notifications(request: web.Request) -> web.Response:
+        saga_id = request.query.get("saga_id", "")
+        if set(request.query) != {"saga_id"} or not saga_id.isprintable() or not 0 < len(saga_id) <= MAX_SAGA_ID_LENGTH:
+            detail = f"Say whose: /notifications?saga_id=ID, with at most {MAX_SAGA_ID_LENGTH} printable characters."
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
+        rows = await of_saga(engine, saga_id, MAX_ITEMS)
+        return web.json_response({"items": [_shown(row) for row in rows]})
+
+    return [web.get("/notifications", notifications)]
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    times = {name: row[name].isoformat() if row[name] else None for name in ("created_at", "sent_at")}
+    return {**row, **times}

@@ -1,0 +1,163 @@
+"""Accepts an order: idempotent, priced, and stored before anybody is told so."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import Row
+
+from order_service.api.bodies import OrderBody
+from order_service.catalogue import Catalogue, InventoryAwayError, PricedProduct
+from order_service.fraud_terms import FraudTerms
+from order_service.starter import Starter
+from order_service.store import OrderStore
+from shared.contracts import (
+    CLOSE_ORDER,
+    CONCLUDE_APPROVAL,
+    HOLD_ORDER,
+    ORDER_CONTRACTS,
+    PARK_ORDER,
+    RUN_ML_INFERENCE,
+    TAKE_OVER_ORDER,
+    VALIDATE_ORDER,
+)
+from shared.host.fault_plans import check_fault_plan
+from shared.host.key import check_same_request, request_hash
+from shared.host.problems import ProblemError
+from shared.messages.inventory import StockLine
+from shared.messages.order import PlacedOrder
+from shared.messages.shipping import Address
+from shared.messages.timeline import Timeline
+
+MAX_TOTAL_CENTS: Final = 100_000_000_00
+ACTIVITIES: Final = frozenset(contract.activity for contract in (*ORDER_CONTRACTS, RUN_ML_INFERENCE))
+RECORDS: Final = frozenset(
+    contract.activity
+    for contract in (VALIDATE_ORDER, CLOSE_ORDER, PARK_ORDER, TAKE_OVER_ORDER, HOLD_ORDER, CONCLUDE_APPROVAL)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What every order is accepted with: how long it may take, how patient its undo is, whether it may carry faults.
+
+    `fraud`: how it is checked for fraud; None: it isn't, and no part of the task system is needed.
+    """
+
+    deadline_seconds: float
+    undo_patience_seconds: float
+    allows_faults: bool
+    fraud: FraudTerms | None = None
+
+
+class Acceptance:
+    """The desk that takes orders."""
+
+    def __init__(self, orders: OrderStore, catalogue: Catalogue, starter: Starter, terms: Terms) -> None:
+        self._orders = orders
+        self._catalogue = catalogue
+        self._starter = starter
+        self._terms = terms
+
+    async def accept(self, idempotency_key: str, body: OrderBody) -> str:
+        """Accept the order and return its id; the same key and body get the same id, for good.
+
+        Raises:
+            ProblemError: a sentence for the client; nothing was stored.
+        """
+        check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
+        hash_now = request_hash(body)
+        earlier = await self._orders.by_key(idempotency_key)
+        if earlier is not None:
+            return _repeat(earlier, hash_now)
+        order, lines = await self._price(body)
+        if self._terms.fraud is not None:
+            order = await self._checked(order, body, self._terms.fraud)
+        stored = await self._orders.accept(
+            {
+                "order_id": order.order_id,
+                "idempotency_key": idempotency_key,
+                "request_hash": hash_now,
+                "customer": body.customer.model_dump(mode="json"),
+                "lines": lines,
+                "total_cents": order.total_cents,
+                "currency": order.currency,
+                "deadline_at": order.deadline_at,
+                "placed": order.model_dump(mode="json", exclude={"run_id"}),
+                "timeline": Timeline(version=0).model_dump(mode="json"),
+            }
+        )
+        if not stored:
+            winner = await self._orders.by_key(idempotency_key)
+            if winner is None:
+                raise AssertionError("an order's row is never deleted")
+            return _repeat(winner, hash_now)
+        self._starter.start(order)
+        return order.order_id
+
+    async def _price(self, body: OrderBody) -> tuple[PlacedOrder, list[dict[str, Any]]]:
+        quantities: dict[str, int] = {}
+        for line in body.lines:
+            quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
+        products = await self._products(quantities)
+        currencies = sorted({product.currency for product in products.values()})
+        if len(currencies) > 1:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"lines: an order has one currency, these have {', '.join(currencies)}: place an order for each.",
+            )
+        total_cents = sum(products[sku].price_cents * quantity for sku, quantity in quantities.items())
+        if total_cents > MAX_TOTAL_CENTS:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"lines: the total of {total_cents} cents is above the limit of {MAX_TOTAL_CENTS}: split the order.",
+            )
+        order = PlacedOrder(
+            order_id=f"ord-{uuid4().hex}",
+            run_id="",
+            lines=tuple(StockLine(sku=sku, quantity=quantity) for sku, quantity in quantities.items()),
+            total_cents=total_cents,
+            currency=currencies[0],
+            payment_token=body.payment.token,
+            shipping_address=Address.model_validate(body.shipping_address.model_dump()),
+            deadline_at=datetime.now(UTC) + timedelta(seconds=self._deadline_seconds(body)),
+            undo_patience_seconds=self._terms.undo_patience_seconds,
+            faults=body.faults,
+        )
+        return order, [_line(products[sku], quantity) for sku, quantity in quantities.items()]
+
+    async def _checked(self, order: PlacedOrder, body: OrderBody, fraud: FraudTerms) -> PlacedOrder:
+        last_day = await self._orders.orders_last_day(body.customer.user_id)
+        return fraud.stamp(order, body, orders_last_day=last_day, deadline_seconds=self._deadline_seconds(body))
+
+    def _deadline_seconds(self, body: OrderBody) -> float:
+        return body.deadline_seconds or self._terms.deadline_seconds
+
+    async def _products(self, quantities: dict[str, int]) -> dict[str, PricedProduct]:
+        try:
+            products = await self._catalogue.priced(quantities)
+        except InventoryAwayError as error:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "An SKU of this order isn't known here yet, and the inventory-service can't be asked now. Try again.",
+                headers={"Retry-After": "2"},
+            ) from error
+        unknown = sorted(quantities.keys() - products.keys())
+        if unknown:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"lines: there is no product with SKU {', '.join(unknown)}; GET /products lists them.",
+            )
+        return products
+
+
+def _line(product: PricedProduct, quantity: int) -> dict[str, Any]:
+    return {"sku": product.sku, "name": product.name, "quantity": quantity, "unit_price_cents": product.price_cents}
+
+
+def _repeat(row: Row[Any], hash_now: str) -> str:
+    check_same_request(row, hash_now, "order")
+    order_id: str = row.order_id
+    return order_id

@@ -1,0 +1,56 @@
+"""The approval desk's routes: which risky orders wait for a person, and what the person says."""
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Row
+
+from order_service.api.approval_bodies import ApprovalBody
+from order_service.api.path import order_id_of
+from order_service.approval_desk import ApprovalDesk
+from order_service.approvals import ApprovalStore
+from shared.host.pages import page_of
+from shared.host.problems import read_json
+from shared.host.views import iso
+
+
+def approval_routes(approvals: ApprovalStore, desk: ApprovalDesk) -> list[web.RouteDef]:
+    """The desk's part of the HTTP contract."""
+
+    async def list_waiting(request: web.Request) -> web.Response:
+        return await page_of(
+            request, approvals.waiting, place=lambda row: (row.approval_since, row.order_id), view=_view
+        )
+
+    async def decide(request: web.Request) -> web.Response:
+        order_id = order_id_of(request)
+        body: ApprovalBody = await read_json(request, ApprovalBody)
+        return web.json_response(_view(await desk.decide(order_id, body)))
+
+    async def show(request: web.Request) -> web.Response:
+        return web.json_response(_view(await desk.of_order(order_id_of(request))))
+
+    return [
+        web.get("/approvals", list_waiting),
+        web.post("/orders/{order_id}/approval", decide),
+        web.get("/orders/{order_id}/approval", show),
+    ]
+
+
+def _view(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "order_id": row.order_id,
+        "state": row.approval_state,
+        "why": row.held["why"],
+        "score": row.held["score"],
+        "model_version": row.held["model_version"],
+        "threshold": row.held["threshold"],
+        "amount_at_risk_cents": row.total_cents,
+        "currency": row.currency,
+        "since": iso(row.approval_since),
+        "age_seconds": round(float(row.age_seconds), 3),
+        "due_at": iso(row.approval_due_at),
+        "by": row.approval_by,
+        "reason": row.approval_reason,
+        "decided_at": iso(row.decided_at),
+    }

@@ -1,0 +1,113 @@
+"""`GET /orders/{id}/events`: the order as Server-Sent Events, from its present state to its end.
+
+Each event carries the whole order and, as its id, the revision: a client that reconnects with `Last-Event-ID` gets
+what it missed in one event. The rows of all watched orders are asked for in one query per tick, which survives restarts
+of the database and works with any number of replicas.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from order_service.api.path import order_id_of
+from order_service.api.views import order_view
+from order_service.store import OrderStore
+from shared.host.problems import ProblemError
+from shared.messages.order import OrderStatus
+
+TICK_SECONDS: Final = 0.2
+PING_SECONDS: Final = 15.0
+
+log = structlog.get_logger()
+
+
+class OrderEvents:
+    """Wakes the watchers of orders whose revision has changed."""
+
+    def __init__(self, orders: OrderStore) -> None:
+        self._orders = orders
+        self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._seen: dict[str, int] = {}
+
+    @contextlib.asynccontextmanager
+    async def watch(self, order_id: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the order has changed."""
+        changed = asyncio.Event()
+        self._watchers[order_id].add(changed)
+        try:
+            yield changed
+        finally:
+            self._watchers[order_id].discard(changed)
+            if not self._watchers[order_id]:
+                del self._watchers[order_id]
+                self._seen.pop(order_id, None)
+
+    async def run(self) -> None:
+        """Look for changes until cancelled; costs nothing while nobody watches."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if not self._watchers:
+                continue
+            try:
+                revisions = await self._orders.revisions(list(self._watchers))
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("watched orders not read, trying again", error=str(error))
+                continue
+            for order_id, revision in revisions.items():
+                if self._seen.get(order_id) != revision and order_id in self._watchers:
+                    self._seen[order_id] = revision
+                    for changed in self._watchers[order_id]:
+                        changed.set()
+
+
+async def stream_order(request: web.Request, orders: OrderStore, events: OrderEvents) -> web.StreamResponse:
+    """Send the order whenever it changes, until it has ended or the client goes.
+
+    Raises:
+        ProblemError: 404 if there is no such order.
+    """
+    order_id = order_id_of(request)
+    row = await orders.by_id(order_id)
+    if row is None:
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+    sent = _last_event_id(request)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionResetError):
+        async with events.watch(order_id) as changed:
+            while True:
+                if row is not None and row.revision > sent:
+                    sent = row.revision
+                    data = json.dumps(order_view(row))
+                    await response.write(f"id: {sent}\nevent: order\ndata: {data}\n\n".encode())
+                if row is None or OrderStatus(row.status).has_ended:
+                    break
+                await _change_or_ping(changed, response)
+                row = await orders.by_id(order_id)
+        await response.write(b"event: end\ndata: {}\n\n")
+    return response
+
+
+async def _change_or_ping(changed: asyncio.Event, response: web.StreamResponse) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await changed.wait()
+        except TimeoutError:
+            await response.write(b": still here\n\n")
+        else:
+            changed.clear()
+            return
+
+
+def _last_event_id(request: web.Request) -> int:
+    value = request.headers.get("Last-Event-ID", "")
+    return int(value) if value.isascii() and value.isdigit() else 0

@@ -1,0 +1,129 @@
+"""The order-service's routes, as a table. Each handler reads the request, asks one collaborator, shows the answer."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from order_service.acceptance import Acceptance
+from order_service.api.approvals import approval_routes
+from order_service.api.bodies import OrderBody
+from order_service.api.events import OrderEvents, stream_order
+from order_service.api.openapi import openapi_document
+from order_service.api.path import order_id_of
+from order_service.api.repairs import repair_routes
+from order_service.api.views import order_view
+from order_service.approval_desk import ApprovalDesk
+from order_service.approvals import ApprovalStore
+from order_service.cancellation import cancel
+from order_service.catalogue import Catalogue, InventoryAwayError
+from order_service.conservation.audit import Auditor
+from order_service.desk import RepairDesk
+from order_service.reconciler.reconciler import Reconciler
+from order_service.repairs import RepairStore
+from order_service.starter import Starter
+from order_service.store import OrderStore
+from shared.host.key import idempotency_key_of
+from shared.host.pages import page_of, read_status
+from shared.host.problems import ProblemError, read_json
+from shared.messages.order import OrderStatus
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class OrderApi:
+    """The handlers of the HTTP contract."""
+
+    def __init__(  # noqa: PLR0913 - the composition of the API, called once
+        self,
+        *,
+        orders: OrderStore,
+        acceptance: Acceptance,
+        catalogue: Catalogue,
+        starter: Starter,
+        events: OrderEvents,
+        auditor: Auditor,
+        reconciler: Reconciler,
+        repairs: RepairStore,
+        approvals: ApprovalStore,
+    ) -> None:
+        self._orders = orders
+        self._repairs = repairs
+        self._approvals = approvals
+        self._acceptance = acceptance
+        self._catalogue = catalogue
+        self._starter = starter
+        self._events = events
+        self._auditor = auditor
+        self._reconciler = reconciler
+
+    async def place_order(self, request: web.Request) -> web.Response:
+        key = idempotency_key_of(request, "order")
+        body: OrderBody = await read_json(request, OrderBody)
+        order_id = await self._acceptance.accept(key, body)
+        return web.json_response(
+            {"order_id": order_id, "status": OrderStatus.ACCEPTED},
+            status=HTTPStatus.ACCEPTED,
+            headers={"Location": f"/orders/{order_id}"},
+        )
+
+    async def show_order(self, request: web.Request) -> web.Response:
+        order_id = order_id_of(request)
+        row = await self._orders.by_id(order_id)
+        if row is None:
+            # Named apart, so that a program can tell this from a 404 of some other server.
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.", order_id=order_id)
+        return web.json_response(order_view(row))
+
+    async def list_orders(self, request: web.Request) -> web.Response:
+        newest = partial(self._orders.page, read_status(OrderStatus, request))
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=order_view)
+
+    async def cancel_order(self, request: web.Request) -> web.Response:
+        order_id = order_id_of(request)
+        await cancel(self._orders, self._starter, order_id)
+        return web.json_response({"order_id": order_id, "status": "cancelling"}, status=HTTPStatus.ACCEPTED)
+
+    async def order_events(self, request: web.Request) -> web.StreamResponse:
+        return await stream_order(request, self._orders, self._events)
+
+    async def list_products(self, request: web.Request) -> web.Response:
+        try:
+            status, answer = await self._catalogue.page(dict(request.query))
+        except InventoryAwayError as error:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The inventory-service can't be asked now; orders for known products are still taken. Try again.",
+                headers={"Retry-After": "2"},
+            ) from error
+        kind = "application/json" if status == HTTPStatus.OK else "application/problem+json"
+        return web.json_response(answer, status=status, content_type=kind)
+
+    async def conservation(self, _: web.Request) -> web.Response:
+        return web.json_response(await self._auditor.report())
+
+    async def reconciliation(self, _: web.Request) -> web.Response:
+        return web.json_response(await self._reconciler.report())
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(OPENAPI)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/orders", self.place_order),
+            web.get("/orders", self.list_orders),
+            web.get("/orders/{order_id}", self.show_order),
+            web.post("/orders/{order_id}/cancel", self.cancel_order),
+            web.get("/orders/{order_id}/events", self.order_events),
+            web.get("/products", self.list_products),
+            web.get("/audit/conservation", self.conservation),
+            web.get("/audit/reconciliation", self.reconciliation),
+            web.get("/openapi.json", self.openapi),
+            *approval_routes(self._approvals, ApprovalDesk(self._approvals, self._starter)),
+            *repair_routes(self._repairs, RepairDesk(self._orders, self._repairs, self._starter)),
+        ]
+
+
+OPENAPI: Final[dict[str, Any]] = openapi_document()

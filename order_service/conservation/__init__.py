@@ -1,0 +1,1 @@
+"""Proves that every order's money, stock and parcels add up."""

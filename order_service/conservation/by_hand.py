@@ -1,0 +1,95 @@
+"""What persons closed by hand at the repair desk: each participant's record of it against its books and the desk's.
+
+A step that was settled or written off is an exception to the rules for undone orders, and each exception must stand in
+three places: with the same amount in the participant's `hand_closings` and in its books, and decided in `repairs`.
+"""
+
+from typing import Final
+
+from order_service.conservation.rule import Rule
+
+MONEY_BY_HAND: Final = """
+    SELECT saga_id, sum(amount) AS kept FROM payment_service.hand_closings GROUP BY saga_id
+"""
+_CLOSED_BY_HAND: Final = " UNION ALL ".join(
+    f"SELECT saga_id, step, repair_id, status, amount, unit, decided_by, note, closed_at FROM {service}.hand_closings"  # noqa: S608
+    for service in ("payment_service", "inventory_service", "shipping_service")
+)
+
+
+def _booked_by_hand(service: str, books: str) -> str:
+    """Where the service's own books (saga_id, step, status, amount) say anything else than its `hand_closings`."""
+    return f"""
+        SELECT saga_id AS subject,
+               step || ': ' || coalesce(c.amount, 0) || ' ' || coalesce(c.status, 'closed by hand') || ', but '
+               || coalesce(b.amount, 0) || ' ' || coalesce(b.status, 'closed by hand') || ' in the books' AS detail
+        FROM {service}.hand_closings c FULL JOIN ({books}) b USING (saga_id, step)
+        WHERE c.amount IS DISTINCT FROM b.amount OR c.status IS DISTINCT FROM b.status
+    """  # noqa: S608 - constants of this module
+
+
+BY_HAND: Final = (
+    Rule(
+        "money_by_hand_is_booked",
+        "The ledger has exactly the money that a person settled or wrote off.",
+        _booked_by_hand(
+            "payment_service",
+            """
+            SELECT saga_id, step, CASE account WHEN 'written_off' THEN 'written_off' ELSE 'settled' END AS status,
+                   -sum(amount_cents) AS amount
+            FROM payment_service.ledger_entries WHERE account IN ('settled_by_hand', 'written_off')
+            GROUP BY saga_id, step, account
+            """,
+        ),
+    ),
+    Rule(
+        "units_by_hand_are_booked",
+        "Exactly the units that a person settled or wrote off are neither on sale nor reserved.",
+        _booked_by_hand(
+            "inventory_service",
+            """
+            SELECT r.saga_id, r.step, r.status, sum(l.quantity) AS amount
+            FROM inventory_service.reservations r JOIN inventory_service.reservation_lines l USING (reservation_id)
+            WHERE r.status IN ('settled', 'written_off') GROUP BY r.saga_id, r.step, r.status
+            """,
+        ),
+    ),
+    Rule(
+        "parcels_by_hand_are_booked",
+        "Exactly the parcels that a person settled or wrote off are neither on their way nor cancelled.",
+        _booked_by_hand(
+            "shipping_service",
+            "SELECT saga_id, step, status, 1 AS amount FROM shipping_service.shipments "
+            "WHERE status IN ('settled', 'written_off')",
+        ),
+    ),
+    Rule(
+        "closing_by_hand_was_decided",
+        "Whatever was closed by hand, a person decided so, and no completed order has any.",
+        f"""
+        SELECT c.saga_id AS subject,
+               c.step || ' ' || c.status || ' by ' || c.decided_by || ' without a decision of the desk' AS detail
+        FROM ({_CLOSED_BY_HAND}) c
+        LEFT JOIN order_service.repairs r USING (repair_id)
+        LEFT JOIN order_service.orders o ON o.order_id = r.order_id AND o.status <> 'completed'
+        WHERE (o.order_id, r.step, CASE r.decision WHEN 'settle' THEN 'settled' ELSE 'written_off' END)
+              IS DISTINCT FROM (c.saga_id, c.step, c.status)
+        """,  # noqa: S608 - constants of this module
+    ),
+    Rule(
+        "decision_was_carried_out",
+        "What the desk says was settled or written off, the participant has closed so.",
+        f"""
+        SELECT r.order_id AS subject,
+               r.step || ' ' || r.outcome || ' by the desk only (' || r.repair_id || ')' AS detail
+        FROM order_service.repairs r LEFT JOIN ({_CLOSED_BY_HAND}) c ON c.saga_id = r.order_id AND c.step = r.step
+        WHERE r.outcome IN ('settled', 'written_off') AND c.status IS DISTINCT FROM r.outcome
+        """,  # noqa: S608 - constants of this module
+    ),
+)
+
+CLOSED_BY_HAND: Final = f"""
+    SELECT saga_id AS order_id, step, status, amount, unit, decided_by AS by, note, repair_id,
+           to_char(closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS closed_at
+    FROM ({_CLOSED_BY_HAND}) c ORDER BY closed_at DESC, step LIMIT :limit
+"""  # noqa: S608 - constants of this module

@@ -1,0 +1,241 @@
+"""The reconciler: sweeps in the background, one replica at a time, and acts on what it finds.
+
+Everything that it does is safe against a workflow that was only slow: an order is taken over by a conditional update
+of its row, after which nothing that the old run still sends changes the order, and the steps are undone under the keys
+whose tombstones turn its late arrivals away.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from order_service.engine import WorkflowAdmin
+from order_service.reconciler.book import Book
+from order_service.reconciler.findings import AUDITED, OF_WORKFLOWS, Finding, FindingKind
+from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
+from order_service.reconciler.probe import Probe
+from order_service.reconciler.strays import Strays
+from order_service.reconciler.watch import Watch, WatchedOrder
+from shared.messages.order import RecoverOrder
+from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
+
+POKED: Final = "The workflow was poked by an event."
+LOOKED_FOR: Final = "It is looked for once more before anything is done."
+
+LEAST_LEASE_SECONDS: Final = 5.0
+"""A recovery has the time of a confirmation, and this at least, for taking its order over."""
+
+ENOUGH_FAILURES: Final = 3
+"""So many unanswered questions end a sweep: the engine is away. Fewer may be about single workflows."""
+
+LATE_SWEEPS: Final = 4
+LATE_SECONDS: Final = 60.0
+"""A last sweep that is older than both together says nothing about now."""
+
+_LOCK: Final = 7_264_519_004
+"""Any fixed number: the key of the advisory lock that lets one replica sweep."""
+
+Health = Callable[[], Awaitable[str | None]]
+"""Why the workflow engine can't be relied on now, or None."""
+
+log = structlog.get_logger()
+
+OPEN_FINDINGS: Final = Gauge("shop_findings_open", "Open findings of the reconciler", ["kind"])
+RECOVERIES: Final = Counter("shop_recoveries_started", "Recovery workflows started")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the reconciler looks, and how long it waits before it acts.
+
+    `grace_seconds`: an order that was accepted later is none of its business yet. `confirm_seconds`: how long the
+    engine must have said that a workflow is gone, or a stuck one have ignored its nudge; also how long after its
+    deadline an order is asked whether it takes events. `margin_seconds`: how long after its deadline and the patience
+    of its undos an order counts as stuck.
+    """
+
+    sweep_seconds: float
+    audit_seconds: float
+    grace_seconds: float
+    confirm_seconds: float
+    margin_seconds: float
+
+
+class Reconciler:
+    """Finds, explains, and repairs what is safe. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        database: AsyncEngine,
+        strays: Strays,
+        engine: WorkflowAdmin,
+        health: Health,
+        pace: Pace,
+    ) -> None:
+        self._database = database
+        self._book = Book(database)
+        self._watch = Watch(database)
+        self._strays = strays
+        self._engine = engine
+        self._probe = Probe(engine)
+        self._health = health
+        self._pace = pace
+        self._audited_at = 0.0
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                async with _alone(self._database) as mine:
+                    if mine:
+                        await self.sweep()
+                counts = await self._book.open_by_kind()
+                for kind in FindingKind:
+                    OPEN_FINDINGS.labels(kind).set(counts.get(kind, 0))
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("not reconciled, trying again", error=str(error))
+            await asyncio.sleep(self._pace.sweep_seconds)
+
+    async def report(self) -> dict[str, Any]:
+        """What is open and what was resolved (see `Book.report`)."""
+        return await self._book.report(LATE_SECONDS + LATE_SWEEPS * self._pace.sweep_seconds)
+
+    async def sweep(self) -> None:
+        """Look at everything once, and act."""
+        if time.monotonic() - self._audited_at >= self._pace.audit_seconds or not self._audited_at:
+            await self._audit()
+            self._audited_at = time.monotonic()
+        await self._look_for_unstarted()
+        skipped = await self._health()
+        if skipped is None:
+            skipped = await self._look_for_workflows()
+        await self._book.close_sweep(skipped)
+
+    async def _audit(self) -> None:
+        strays = await self._strays.find()
+        for finding in strays:
+            await self._note(finding)
+        await self._book.resolve(AUDITED, strays)
+
+    async def _look_for_unstarted(self) -> None:
+        rows = await self._watch.unstarted(self._pace.grace_seconds)
+        found = [Finding(FindingKind.ORDER_NOT_STARTED, row.order_id, row.seen) for row in rows]
+        for finding in found:
+            await self._note(finding)
+            await self._book.acted(finding, "Its start is tried again every ten seconds.")
+        await self._book.resolve([FindingKind.ORDER_NOT_STARTED], found)
+
+    async def _look_for_workflows(self) -> str | None:
+        """Look for the workflows of open orders; why some could not be looked for, or None."""
+        checked: list[str] = []
+        found: list[Finding] = []
+        skipped: list[str] = []
+        late: list[tuple[WatchedOrder, InstanceStatus]] = []
+        due = await self._watch.due(self._pace.grace_seconds, self._pace.confirm_seconds, self._pace.margin_seconds)
+        for order in due:
+            try:
+                finding, status = await self._look(order)
+                if finding is None and status is not None and (order.late or order.overdue):
+                    late.append((order, status))
+                    continue
+                await self._act_if_still(order, finding, found)
+                checked.append(order.order_id)
+            except EngineAwayError as error:
+                skipped.append(_skipped(order, error))
+                if len(skipped) == ENOUGH_FAILURES:
+                    break
+        takes_events = await self._probe.ask([order for order, _ in late])
+        for order, status in late:
+            if order.order_id not in takes_events:
+                skipped.append(_skipped(order, "it refused an event"))
+                continue
+            try:
+                takes_event = takes_events[order.order_id]
+                finding = judge_late(order, status, takes_event=takes_event)
+                await self._act_if_still(order, finding, found, can_end=takes_event)
+                checked.append(order.order_id)
+            except EngineAwayError as error:
+                skipped.append(_skipped(order, error))
+        await self._book.resolve(OF_WORKFLOWS, found, checked)
+        return skipped[-1] if skipped else None
+
+    async def _look(self, order: WatchedOrder) -> tuple[Finding | None, InstanceStatus | None]:
+        """What is wrong with the order's workflow, and its status; None if there is none, or it can't be read."""
+        try:
+            instance = await self._engine.instance(order.instance_id)
+        except UnreadableError as error:
+            return judge_unreadable(order, error), None
+        return judge(order, instance), instance.status if instance is not None else None
+
+    async def _act_if_still(
+        self, order: WatchedOrder, finding: Finding | None, found: list[Finding], *, can_end: bool = False
+    ) -> None:
+        """The order may have ended, or been taken over, since its row was read."""
+        if finding is not None and await self._watch.is_still(order):
+            found.append(finding)
+            await self._act(order, finding, can_end=can_end)
+
+    async def _act(self, order: WatchedOrder, finding: Finding, *, can_end: bool) -> None:
+        """Note it, and once it is confirmed recover the order, after its workflow if that `can_end`."""
+        seconds = await self._note(finding)
+        if finding.kind is FindingKind.WORKFLOW_PAUSED:
+            return
+        if seconds < self._pace.confirm_seconds:
+            poked = finding.kind is FindingKind.ORDER_STUCK
+            await self._book.acted(finding, POKED if poked else LOOKED_FOR)
+            return
+        if can_end:
+            await self._terminate(order.instance_id)
+        await self._recover(order, finding)
+
+    async def _terminate(self, instance_id: str) -> None:
+        """End the stuck workflow if that can be done; the recovery is as safe beside it."""
+        try:
+            await self._engine.terminate(instance_id)
+        except EngineAwayError as error:
+            log.warning("stuck workflow not terminated", instance_id=instance_id, error=str(error))
+
+    async def _recover(self, order: WatchedOrder, finding: Finding) -> None:
+        recovery = await self._watch.next_recovery(order, max(self._pace.confirm_seconds, LEAST_LEASE_SECONDS))
+        if recovery is None:
+            return
+        instance_id, placed = recovery
+        run = placed.model_copy(update={"run_id": uuid4().hex})
+        reason = f"its workflow was lost ({finding.seen}), so that the order was undone"
+        await self._engine.start_recovery(instance_id, RecoverOrder(order=run, replaces=order.run_id, reason=reason))
+        RECOVERIES.inc()
+        await self._book.acted(finding, f"The recovery {instance_id} was started; it undoes the order.")
+
+    async def _note(self, finding: Finding) -> float:
+        seconds = await self._book.note(finding)
+        if seconds == 0:
+            log.warning("found", kind=finding.kind, order_id=finding.subject, seen=finding.seen)
+        return seconds
+
+
+def _skipped(order: WatchedOrder, why: object) -> str:
+    return f"The engine did not answer for {order.order_id} ({why}); it is asked again."
+
+
+@asynccontextmanager
+async def _alone(database: AsyncEngine) -> AsyncIterator[bool]:
+    """Whether this process is the one that sweeps now; a lock of the session, which dies with it."""
+    async with database.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        mine = bool(await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}))
+        try:
+            yield mine
+        finally:
+            if mine:
+                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})

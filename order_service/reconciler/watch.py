@@ -1,0 +1,133 @@
+"""The open orders as the reconciler watches them: which to look at, and who may recover one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from order_service.tables import ORDERS
+from order_service.workflow import UNDO_OF
+from shared.contracts import UNDO_SECONDS
+from shared.messages.order import OrderStatus, PlacedOrder
+
+BATCH: Final = 200
+"""Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""
+
+RECOVERY: Final = "-recovery-"
+
+_DUE: Final = text("""
+    UPDATE orders SET checked_at = now()
+    WHERE order_id IN (
+        SELECT order_id FROM orders
+        WHERE ended_at IS NULL AND accepted_at <= now() - make_interval(secs => :grace_seconds)
+        ORDER BY checked_at NULLS FIRST LIMIT :limit
+    )
+    RETURNING order_id, instance_id, run_id, status,
+        greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :margin_seconds
+            + :undos * coalesce((placed ->> 'undo_patience_seconds')::float, :default_patience_seconds)
+        ) < now() AS overdue,
+        greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :late_seconds) < now()
+            AS late
+""")
+
+_UNSTARTED: Final = text("""
+    SELECT order_id, 'accepted at ' || accepted_at::timestamptz(0) || ', and no workflow has claimed it since'
+           || coalesce('; the engine says: ' || start_error, '') AS seen
+    FROM orders WHERE status = 'accepted' AND accepted_at <= now() - make_interval(secs => :grace_seconds)
+    ORDER BY accepted_at LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedOrder:
+    """An open order; `late` after its deadline, `overdue` if the patience of all its undos is over as well."""
+
+    order_id: str
+    instance_id: str
+    run_id: str | None
+    status: OrderStatus
+    late: bool
+    overdue: bool
+
+
+class Watch:
+    """Reads open orders, and hands out recoveries. Belongs to the event loop of its engine."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def unstarted(self, grace_seconds: float) -> Sequence[Row[tuple[str, str]]]:
+        """(order_id, seen) of orders that no run of the workflow has claimed for so long."""
+        async with self._engine.connect() as connection:
+            return (await connection.execute(_UNSTARTED, {"grace_seconds": grace_seconds, "limit": BATCH})).all()
+
+    async def due(self, grace_seconds: float, late_seconds: float, margin_seconds: float) -> list[WatchedOrder]:
+        """The next open orders to look at; none that was accepted less than `grace_seconds` ago.
+
+        An order is late `late_seconds` after its deadline. Each undo of an order has a patience of its own, one after
+        the other, so that an order is overdue only after all of them, and `margin_seconds` more. One that waits for a
+        person is neither.
+        """
+        values = {
+            "grace_seconds": grace_seconds,
+            "late_seconds": late_seconds,
+            "margin_seconds": margin_seconds,
+            "undos": len(UNDO_OF),
+            "default_patience_seconds": UNDO_SECONDS,
+            "limit": BATCH,
+        }
+        async with self._engine.begin() as tx:
+            rows = await tx.execute(_DUE, values)
+            return [
+                WatchedOrder(
+                    order_id=row.order_id,
+                    instance_id=row.instance_id or row.order_id,
+                    run_id=row.run_id,
+                    status=OrderStatus(row.status),
+                    late=bool(row.late) and row.status != OrderStatus.NEEDS_ATTENTION,
+                    overdue=bool(row.overdue) and row.status != OrderStatus.NEEDS_ATTENTION,
+                )
+                for row in rows
+            ]
+
+    async def is_still(self, order: WatchedOrder) -> bool:
+        """The order is open, and owned by the same run."""
+        statement = select(ORDERS.c.order_id).where(*_open_and_owned(order))
+        async with self._engine.connect() as connection:
+            return (await connection.execute(statement)).first() is not None
+
+    async def next_recovery(self, order: WatchedOrder, lease_seconds: float) -> tuple[str, PlacedOrder] | None:
+        """An instance id that was never used, and the order; None if it has ended or another recovery is starting.
+
+        `lease_seconds`: how long this recovery has for taking the order over before another one may be started.
+        """
+        statement = (
+            update(ORDERS)
+            .where(*_open_and_owned(order), func.coalesce(ORDERS.c.recovery_due_at, func.now()) <= func.now())
+            .values(
+                recoveries=ORDERS.c.recoveries + 1,
+                recovery_due_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds),
+            )
+            .returning(ORDERS.c.recoveries, ORDERS.c.placed)
+        )
+        async with self._engine.begin() as tx:
+            row = (await tx.execute(statement)).first()
+        if row is None:
+            return None
+        placed = PlacedOrder.model_validate({**row.placed, "run_id": ""})
+        return recovery_id(order.order_id, row.recoveries), placed
+
+
+def recovery_id(order_id: str, number: int) -> str:
+    """The instance id of the order's recovery with this number, from 1."""
+    return f"{order_id}{RECOVERY}{number}"
+
+
+def _open_and_owned(order: WatchedOrder) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ORDERS.c.order_id == order.order_id,
+        ORDERS.c.ended_at.is_(None),
+        ORDERS.c.run_id.is_not_distinct_from(order.run_id),
+    )

@@ -1,0 +1,105 @@
+"""Sees to it that every accepted order gets its workflow, once, and every cancel, approval and repair reaches it.
+
+An order is accepted by the commit of its row, so what follows may crash at any point: a sweep finds orders that no run
+of the workflow has claimed and starts them (again). Starting twice is harmless: while the first run lives, the engine
+answers that it exists; if it has ended, it has claimed the order, and the second run ends without a trace.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from order_service.approvals import ApprovalStore
+from order_service.engine import WorkflowEngine
+from order_service.repairs import Due, RepairStore
+from order_service.store import OrderStore
+from shared.messages.order import PlacedOrder
+from shared.saga.repair import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
+from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
+from shared.workflows.engine import EngineAwayError
+
+log = structlog.get_logger()
+
+
+class Starter:
+    """Starts workflows and sends cancels, approvals and repairs, in the background of the HTTP loop."""
+
+    def __init__(
+        self, orders: OrderStore, approvals: ApprovalStore, repairs: RepairStore, engine: WorkflowEngine
+    ) -> None:
+        self._orders = orders
+        self._approvals = approvals
+        self._repairs = repairs
+        self._engine = engine
+        self._calls = BackgroundCalls()
+
+    def start(self, order: PlacedOrder) -> None:
+        """Start the workflow of an order that was just accepted."""
+        self._calls.spawn(self._start(order))
+
+    def cancel(self, order_id: str) -> None:
+        """Tell the workflow of an order that its customer cancelled."""
+        self._calls.spawn(self._cancel(order_id))
+
+    def nudge(self, order_id: str) -> None:
+        """Tell the workflow of an order to read where its approval stands."""
+        self._calls.spawn(self._nudge(order_id))
+
+    def repair(self, due: Due) -> None:
+        """Tell the workflow of an order what a person decided; it carries each decision out once."""
+        self._calls.spawn(self._repair(due))
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        await sweep_until_cancelled(self._sweep, SWEEP_SECONDS)
+
+    async def close(self) -> None:
+        """Drop what is under way; the next process's sweep takes it up."""
+        await self._calls.close()
+
+    async def _sweep(self) -> None:
+        for row in await self._orders.lease_unstarted(SWEEP_LIMIT):
+            self.start(PlacedOrder.model_validate({**row.placed, "run_id": ""}))
+        for order_id in await self._orders.cancels_to_send(SWEEP_LIMIT):
+            self.cancel(order_id)
+        for order_id in await self._approvals.lease_nudges(SWEEP_LIMIT):
+            self.nudge(order_id)
+        for due in await self._repairs.lease_unsent(SWEEP_LIMIT):
+            self.repair(due)
+
+    async def _start(self, order: PlacedOrder) -> None:
+        run = order.model_copy(update={"run_id": uuid4().hex})
+        try:
+            await self._engine.start(run)
+        except EngineAwayError as error:
+            log.warning("workflow not started, trying again", order_id=order.order_id, error=str(error))
+            with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown, by the reconciler
+                await self._orders.start_failed(order.order_id, str(error))
+
+    async def _cancel(self, order_id: str) -> None:
+        with _tried_again("cancel not sent, trying again", order_id=order_id):
+            await self._engine.raise_event(order_id, CANCEL_EVENT)
+            await self._orders.cancel_sent(order_id)
+
+    async def _nudge(self, order_id: str) -> None:
+        with _tried_again("approval not sent, trying again", order_id=order_id):
+            await self._engine.raise_event(order_id, APPROVAL_EVENT)
+            await self._approvals.nudged(order_id)
+
+    async def _repair(self, due: Due) -> None:
+        repair_id = due.decision.repair_id
+        with _tried_again("repair not sent, trying again", repair_id=repair_id):
+            await self._engine.raise_event(due.instance_id, REPAIR_EVENT, due.decision)
+            await self._repairs.sent(repair_id)
+
+
+@contextlib.contextmanager
+def _tried_again(message: str, **about: str) -> Iterator[None]:
+    """Log what the sweep will try again."""
+    try:
+        yield
+    except (EngineAwayError, SQLAlchemyError, OSError) as error:
+        log.warning(message, **about, error=str(error))

@@ -1,0 +1,114 @@
+"""The order saga: reserve, pay, ship; on failure undo, newest first, whatever may have happened."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from dapr.ext.workflow import DaprWorkflowContext
+
+from order_service.approval import ask_whether_risky
+from shared.contracts import (
+    BOOK_SHIPMENT,
+    CANCEL_SHIPMENT,
+    CLOSE_ORDER,
+    COMPLETE_ORDER,
+    ORDER_SERVICE,
+    PARK_ORDER,
+    PROCESS_PAYMENT,
+    REFUND_PAYMENT,
+    RELEASE_STOCK,
+    RESERVE_STOCK,
+    VALIDATE_ORDER,
+    Contract,
+)
+from shared.messages.inventory import ReserveStock
+from shared.messages.order import CloseOrder, CompleteOrder, OrderStatus, ParkOrder, PlacedOrder, ValidateOrder
+from shared.messages.payment import ProcessPayment
+from shared.messages.shipping import BookShipment
+from shared.saga.engine import Turns
+from shared.saga.failures import SagaCancelled, SagaStopped
+from shared.saga.saga import Observer, Saga
+
+AnyContract = Contract[Any, Any]
+OrderWorkflow = Callable[[DaprWorkflowContext, PlacedOrder], Turns[dict[str, Any]]]
+
+UNDO_OF: Final[dict[AnyContract, AnyContract]] = {
+    RESERVE_STOCK: RELEASE_STOCK,
+    PROCESS_PAYMENT: REFUND_PAYMENT,
+    BOOK_SHIPMENT: CANCEL_SHIPMENT,
+}
+"""Every step before the pivot with its undo, in the saga's order: a recovery undoes them all (see `recovery.py`)."""
+
+NOT_CLAIMED = "not_claimed"
+"""The result of a run that found the order owned by another run; it did nothing else."""
+
+
+def order_workflow_shown_to(observer: Observer | None) -> OrderWorkflow:
+    """The order workflow, with its progress shown to `observer`."""
+
+    def order_workflow(ctx: DaprWorkflowContext, order: PlacedOrder) -> Turns[dict[str, Any]]:
+        saga = Saga(
+            ctx,
+            saga_id=order.order_id,
+            home_app_id=ORDER_SERVICE,
+            deadline=order.deadline_at,
+            undo_patience_seconds=order.undo_patience_seconds,
+            faults=order.faults,
+            observer=observer,
+        )
+        owner = yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
+        if not owner.claimed or owner.run_id != order.run_id:
+            return {"status": NOT_CLAIMED}
+        try:
+            if owner.cancelled:
+                raise SagaCancelled
+            yield from _fulfil(saga, order)
+        except SagaStopped as stopped:
+            return {"status": (yield from undo_order(saga, order, stopped))}
+        return {"status": OrderStatus.COMPLETED}
+
+    return order_workflow
+
+
+def _fulfil(saga: Saga, order: PlacedOrder) -> Turns[None]:
+    payment = ProcessPayment(amount_cents=order.total_cents, currency=order.currency, token=order.payment_token)
+    parcel = BookShipment(address=order.shipping_address, lines=order.lines)
+
+    if order.fraud_check is not None:
+        yield from ask_whether_risky(saga, order, order.fraud_check)
+    yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=UNDO_OF[RESERVE_STOCK])
+    yield from saga.step(PROCESS_PAYMENT, payment, undo=UNDO_OF[PROCESS_PAYMENT])
+    shipment = yield from saga.step(BOOK_SHIPMENT, parcel, undo=UNDO_OF[BOOK_SHIPMENT])
+    yield from saga.pivot(
+        COMPLETE_ORDER,
+        CompleteOrder(timeline=saga.timeline, tracking_number=shipment.tracking_number, run_id=order.run_id),
+    )
+
+
+def undo_order(saga: Saga, order: PlacedOrder, stopped: SagaStopped) -> Turns[OrderStatus]:
+    """Undo what is owed, wait for a person where that gives up, and record the end; the order's status.
+
+    Once another run owns the order, this one records nothing more and ends.
+    """
+    undone = yield from saga.compensate(stopped)
+    while undone.stuck:
+        reason = "; ".join(f"{one.undo.contract.activity}: {one.reason}" for one in undone.stuck)
+        parked = yield from saga.record(
+            PARK_ORDER,
+            ParkOrder(
+                timeline=saga.timeline,
+                reason=f"{stopped.reason} — and then {reason}",
+                money_at_risk_cents=order.total_cents,
+                stuck=tuple(one.shown for one in undone.stuck),
+                repairs=undone.repairs,
+                run_id=order.run_id,
+            ),
+        )
+        if not parked.owned:
+            return parked.status
+        undone = yield from saga.decide(undone.stuck)
+    status = OrderStatus.CANCELLED if isinstance(stopped, SagaCancelled) else OrderStatus.COMPENSATED
+    end = CloseOrder(
+        timeline=saga.timeline, status=status, reason=stopped.reason, repairs=undone.repairs, run_id=order.run_id
+    )
+    recorded = yield from saga.record(CLOSE_ORDER, end)
+    return recorded.status

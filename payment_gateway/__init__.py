@@ -1,0 +1,1 @@
+"""A small payment gateway: another company, as far as the shop is concerned."""

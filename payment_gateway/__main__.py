@@ -1,0 +1,55 @@
+"""Composes the payment gateway and runs it until SIGTERM: `python -m payment_gateway`."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from payment_gateway.api import gateway_application
+from payment_gateway.reports import GatewayReports
+from payment_gateway.settings import GatewaySettings
+from payment_gateway.store import GatewayStore
+from shared.database import create_engine, migrate
+from shared.host import logs
+from shared.host.readiness import database_reason
+from shared.host.settings import load
+from shared.host.standalone import serve_until, stop_signal
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+NAME: Final = "payment-gateway"
+SHUTDOWN_SECONDS: Final = 5.0
+"""Running requests are answered within this time; longer ones are cut off, which loses a reply but never a charge."""
+
+log = structlog.get_logger()
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serve the gateway until SIGTERM or SIGINT."""
+    stop = stop_signal()
+    await migrate(settings.service_database_url, MIGRATIONS)
+    engine = create_engine(settings.service_database_url, application_name=NAME)
+
+    async def readiness() -> str | None:
+        return await database_reason(engine)
+
+    app = gateway_application(
+        GatewayStore(engine), GatewayReports(engine), readiness, slow_seconds=settings.gateway_slow_seconds
+    )
+    place = (settings.service_http_host, settings.service_http_port)
+    try:
+        await serve_until(stop, app, place, shutdown_seconds=SHUTDOWN_SECONDS)
+    finally:
+        await engine.dispose()
+    log.info("stopped", app_id=NAME)
+
+
+def main() -> None:
+    """Run the gateway."""
+    settings = load(GatewaySettings)
+    logs.configure(NAME)
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Composes the payment-service and runs it: `python -m payment_service`."""
+
+from pathlib import Path
+from typing import Final
+
+from payment_service.activities import serve_payments
+from payment_service.http_gateway import HttpGateway
+from payment_service.payments import Payments
+from payment_service.settings import PaymentSettings
+from payment_service.store import PaymentStore
+from shared.contracts import PAYMENT_SERVICE
+from shared.database import create_engine
+from shared.faults import FaultInjector
+from shared.fence import Fence
+from shared.host.activities import ActivityHost
+from shared.host.service import Service, run
+from shared.host.settings import load
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def compose(settings: PaymentSettings) -> Service:
+    """The payment-service, ready to run."""
+    activity_engine = create_engine(settings.service_database_url, application_name=PAYMENT_SERVICE)
+    host = ActivityHost(
+        PAYMENT_SERVICE,
+        fence=Fence(activity_engine),
+        injector=FaultInjector(activity_engine) if settings.shop_mode.allows_faults else None,
+    )
+    gateway = HttpGateway(settings.payment_gateway_url, timeout_seconds=settings.payment_gateway_timeout_seconds)
+    serve_payments(host, Payments(PaymentStore(activity_engine), gateway))
+    return Service(
+        app_id=PAYMENT_SERVICE,
+        settings=settings,
+        migrations=MIGRATIONS,
+        engine=create_engine(settings.service_database_url, application_name=f"{PAYMENT_SERVICE} http", pool_size=2),
+        activities=host,
+    )
+
+
+if __name__ == "__main__":
+    run(compose(load(PaymentSettings)))

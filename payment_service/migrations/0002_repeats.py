@@ -1,0 +1,10 @@
+"""The fence counts what it answered again."""
+
+from shared.migrations.participant import count_repeats
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    count_repeats()

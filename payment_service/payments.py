@@ -1,0 +1,103 @@
+"""Carries out a payment across two systems: this service's tables and the gateway.
+
+Do and undo are each two transactions with the gateway between them, and can die at any point: the next attempt, or the
+undo, finds what was begun and settles it with the gateway, which is asked by a key made of saga id and step.
+"""
+
+from payment_service.gateway import (
+    CARD_DECLINED,
+    Charge,
+    ChargeSealedError,
+    ChargeStatus,
+    ChargeUnwantedError,
+    PaymentGateway,
+    Reversal,
+)
+from payment_service.store import Captured, PaymentStore
+from shared.errors import Refused
+from shared.fence import StepKey
+from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
+from shared.messages.repair import ByHand
+
+
+class Payments:
+    """Takes and gives back money, once per step, never after its undo, whatever fails in between."""
+
+    def __init__(self, store: PaymentStore, gateway: PaymentGateway) -> None:
+        self._store = store
+        self._gateway = gateway
+
+    async def process(self, key: StepKey, payment: ProcessPayment) -> PaymentProcessed:
+        """Charge the card, or return the first answer.
+
+        Raises:
+            Refused: nothing is kept of this payment, now or later.
+            GatewayOutageError: the next attempt settles what became of it.
+        """
+        begun = await self._store.begin(key, payment)
+        if begun.answer is not None:
+            return begun.answer
+        try:
+            charge = None if begun.is_first else await self._gateway.look_up(str(key))
+            # The gateway may know of none only because the earlier request is still on its way. With the same key
+            # both get the same charge.
+            charge = charge or await self._gateway.charge(str(key), key.saga_id, payment)
+            return await self._store.capture(key, _standing(charge))
+        except ChargeUnwantedError:
+            return await self._disown(key)
+        except Refused as refusal:
+            return await self._store.refuse(key, str(refusal))
+
+    async def give_back(self, key: StepKey, by_hand: ByHand | None = None) -> PaymentRefunded:
+        """Give back what was charged, close the step for charges that are still on their way, and record both.
+
+        `by_hand`: give nothing back, but seal at the gateway what is there, so that no refund or charge that is still
+        on its way changes it any more, and record that much as a person's.
+
+        Raises:
+            GatewayOutageError: the next attempt goes on.
+            Refused: the gateway has sealed the charge for a person whose decision isn't recorded here.
+        """
+        undoing = await self._store.begin_undo(key)
+        if undoing.answer is not None:
+            return undoing.answer
+        if by_hand is not None:
+            return await self._store.close_by_hand(key, by_hand, await self._gateway.seal(str(key)))
+        try:
+            reversal = await self._reverse(key, undoing.captured)
+        except ChargeSealedError:
+            return await self._store.sealed(key)
+        return await self._store.finish_undo(key, reversal)
+
+    async def _reverse(self, key: StepKey, captured: Captured | None) -> Reversal:
+        """Refund a charge that is known; otherwise close the key, so that nothing is ever kept under it."""
+        if captured is None:
+            return await self._gateway.void(str(key))
+        return Reversal(
+            charge_id=captured.charge_id,
+            amount_cents=captured.amount_cents,
+            refunded_cents=await self._gateway.refund(f"{key}:refund", captured.charge_id),
+            currency=captured.currency,
+        )
+
+    async def _disown(self, key: StepKey) -> PaymentProcessed:
+        """Keep nothing of a charge that this service can't vouch for, unless a duplicate has recorded it as done."""
+        answer = await self._store.disown(key)
+        if answer is not None:
+            return answer
+        await self.give_back(key)
+        raise Refused("the payment was taken back at the gateway: order again")
+
+
+def _standing(charge: Charge) -> Captured:
+    """The charge, if it succeeded and all of it is still there.
+
+    Raises:
+        Refused: the card was declined.
+        ChargeUnwantedError: something, or everything, was given back.
+    """
+    if charge.status is ChargeStatus.DECLINED:
+        raise Refused(CARD_DECLINED)
+    if charge.closed or charge.refunded_cents or charge.amount_cents is None or charge.currency is None:
+        raise ChargeUnwantedError
+    return Captured(charge.charge_id, charge.amount_cents, charge.currency)

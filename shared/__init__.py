@@ -1,0 +1,1 @@
+"""What crosses services or is identical in all of them: contracts, messages, saga engine, service host."""

@@ -1,0 +1,222 @@
+"""The inbox: an event takes effect exactly once, and an ordered consumer takes the events of a subject in their order.
+
+The event's row is written in the transaction of its effect, so that there is a row that says `done` if and only if the
+effect is there. Deliveries of one event that run at the same time meet at its row: the second waits for the first.
+
+An ordered consumer also keeps, per source and subject, the sequence that it has come to. A later event waits (the
+broker delivers it again) until all before it are settled: done, or dead. A dead event no longer holds up those after
+it; when it is replayed, it takes effect out of turn.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Row, Table, Text, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.database import is_unreachable
+from shared.errors import Refused
+from shared.events.received import Received, storable
+
+METADATA: Final = MetaData()
+INBOX: Final = Table(
+    "inbox",
+    METADATA,
+    Column("event_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("deaths", Integer, nullable=False, server_default="0"),
+    Column("reason", Text),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("settled_at", DateTime(timezone=True)),
+    Index("inbox_in_order", "source", "subject", "sequence"),
+)
+INBOX_CURSORS: Final = Table(
+    "inbox_cursors",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+Effect = Callable[[AsyncConnection, Received], Awaitable[None]]
+
+
+class TryLaterError(Exception):
+    """A handler can't do its work for now, through no fault of the event, which is delivered again until it can.
+
+    Attempts that end so aren't counted. An `OSError` and an unreachable database mean the same.
+    """
+
+
+class State(StrEnum):
+    """How far an event has come at this consumer."""
+
+    OPEN = "open"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class Outcome(StrEnum):
+    """What came of one delivery."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    RETRY = "retry"
+    DEAD = "dead"
+    """To be buried, once its dead letter is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one delivery, and why."""
+
+    outcome: Outcome
+    reason: str = ""
+    attempts: int = 0
+    deaths: int = 0
+    """How often the event was declared dead before."""
+
+
+class Inbox:
+    """The inbox of one consumer, in the schema of its service."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        ordered: bool,
+        max_attempts: int = 10,
+        gap_patience: timedelta = timedelta(minutes=15),
+    ) -> None:
+        """Make an inbox.
+
+        Args:
+            engine: of the loop that the deliveries arrive on.
+            ordered: take the events of one source about one subject strictly by their sequence.
+            max_attempts: an event whose handler has failed so often is dead.
+            gap_patience: how long an event waits for one before it that was never seen.
+        """
+        self._engine = engine
+        self._ordered = ordered
+        self._max_attempts = max_attempts
+        self._gap_patience = gap_patience
+
+    async def take(self, event: Received, effect: Effect) -> Verdict:
+        """Run the effect if it is the event's turn; never raises."""
+        try:
+            async with self._engine.begin() as tx:
+                verdict = await self._turn(tx, event)
+                if verdict is not None:
+                    return verdict
+                await effect(tx, event)
+                await self._settle(tx, event, State.DONE)
+                return Verdict(Outcome.DONE)
+        except Refused as refusal:
+            return await self._failed(event, storable(f"refused: {refusal}"), for_good=True)
+        except TryLaterError as error:
+            return Verdict(Outcome.RETRY, str(error))
+        except Exception as error:  # noqa: BLE001 - the entry point of every delivery: whatever it is, it must be answered
+            if is_unreachable(error):
+                return Verdict(Outcome.RETRY, storable(f"{type(error).__name__}: {error}"))
+            return await self._failed(event, storable(f"{type(error).__name__}: {error}"))
+
+    async def bury(self, event: Received, reason: str) -> None:
+        """Note that the event is dead, so that it holds up nothing any more."""
+        async with self._engine.begin() as tx:
+            if self._ordered:
+                # The same order of locks as in `take`, so that the two never wait for each other.
+                await self._cursor(tx, event)
+            row = await self._row(tx, event)
+            if row.state == State.OPEN:
+                await self._settle(tx, event, State.DEAD, deaths=row.deaths + 1, reason=reason)
+
+    async def _turn(self, tx: AsyncConnection, event: Received) -> Verdict | None:
+        """Why the effect must not run now, or None. What this writes is committed in both cases."""
+        cursor = await self._cursor(tx, event) if self._ordered else None
+        row = await self._row(tx, event)
+        if row.state == State.DONE:
+            return Verdict(Outcome.DUPLICATE)
+        if row.state == State.DEAD:
+            if not event.is_replay:
+                return Verdict(Outcome.DUPLICATE, f"it is dead: {row.reason}")
+            await tx.execute(update(INBOX).where(_is(event)).values(state=State.OPEN, attempts=0, settled_at=None))
+        elif row.attempts >= self._max_attempts:
+            return Verdict(Outcome.DEAD, row.reason or "", row.attempts, row.deaths)
+        elif cursor is not None:
+            return await self._order(tx, event, row, cursor)
+        return None
+
+    async def _order(self, tx: AsyncConnection, event: Received, row: Row[Any], cursor: int) -> Verdict | None:
+        if event.sequence == cursor + 1 or row.deaths:
+            return None
+        if event.sequence <= cursor:
+            reason = f"it came when the events up to number {cursor} were settled without it"
+            return Verdict(Outcome.DEAD, reason, row.attempts, row.deaths)
+        before = select(INBOX.c.event_id).where(
+            INBOX.c.source == event.source, INBOX.c.subject == event.subject, INBOX.c.sequence == cursor + 1
+        )
+        is_known = (await tx.execute(before)).first() is not None
+        waits = f"number {cursor + 1} of {event.subject} is still on its way"
+        if is_known or row.waited <= self._gap_patience:
+            return Verdict(Outcome.RETRY, waits)
+        return Verdict(Outcome.DEAD, f"{waits}, after {self._gap_patience}", row.attempts, row.deaths)
+
+    async def _failed(self, event: Received, reason: str, *, for_good: bool = False) -> Verdict:
+        """Count the attempt in a transaction of its own, since that of the effect has been taken back."""
+        try:
+            async with self._engine.begin() as tx:
+                row = await self._row(tx, event)
+                if row.state == State.DONE:
+                    return Verdict(Outcome.DUPLICATE)
+                # Of a replay: what had opened the row again was taken back.
+                attempts = 1 if row.state == State.DEAD else row.attempts + 1
+                values = {"state": State.OPEN, "attempts": attempts, "reason": reason, "settled_at": None}
+                await tx.execute(update(INBOX).where(_is(event)).values(values))
+        except Exception as error:  # noqa: BLE001 - as in `take`
+            return Verdict(Outcome.RETRY, storable(f"{reason} ({type(error).__name__}: {error})"))
+        is_dead = for_good or attempts >= self._max_attempts
+        return Verdict(Outcome.DEAD if is_dead else Outcome.RETRY, reason, attempts, row.deaths)
+
+    async def _settle(self, tx: AsyncConnection, event: Received, state: State, **values: object) -> None:
+        await tx.execute(update(INBOX).where(_is(event)).values(state=state, settled_at=func.now(), **values))
+        if self._ordered:
+            moved = func.greatest(INBOX_CURSORS.c.sequence, event.sequence)
+            await tx.execute(update(INBOX_CURSORS).where(*_of(event)).values(sequence=moved))
+
+    async def _cursor(self, tx: AsyncConnection, event: Received) -> int:
+        """How far this source has come with this subject, locked until the transaction ends."""
+        first = insert(INBOX_CURSORS).values(source=event.source, subject=event.subject, sequence=0)
+        await tx.execute(first.on_conflict_do_nothing())
+        locked = select(INBOX_CURSORS.c.sequence).where(*_of(event)).with_for_update()
+        return int((await tx.execute(locked)).scalar_one())
+
+    async def _row(self, tx: AsyncConnection, event: Received) -> Row[Any]:
+        """The event's row, new or not, locked until the transaction ends, and how long ago it was first seen."""
+        first = insert(INBOX).values(
+            event_id=event.id,
+            source=event.source,
+            subject=event.subject,
+            sequence=event.sequence,
+            type=event.kind,
+            state=State.OPEN,
+        )
+        await tx.execute(first.on_conflict_do_nothing())
+        waited = (func.now() - INBOX.c.seen_at).label("waited")
+        return (await tx.execute(select(INBOX, waited).where(_is(event)).with_for_update())).one()
+
+
+def _is(event: Received) -> Any:  # noqa: ANN401 - SQLAlchemy's expressions
+    return INBOX.c.event_id == event.id
+
+
+def _of(event: Received) -> tuple[Any, Any]:
+    return INBOX_CURSORS.c.source == event.source, INBOX_CURSORS.c.subject == event.subject

@@ -1,0 +1,74 @@
+"""The outbox: events that a service has to tell, written in the transaction of the change that they tell of.
+
+A row is there if and only if its change is, and it stays until the broker has it: the event-relay reads the rows,
+publishes them, and deletes what the broker has acknowledged.
+
+    position     grows in the order in which the events of one subject happened: it is given when the row is written,
+                 and whoever writes about a subject holds the lock of that subject's row (the order's, or the fence's)
+    subject      the order's id; `sequence` counts this service's events about it, from 1 and without a gap
+    occurred_at  the clock of the database's server, which all services share, so that it orders causes before effects
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Identity,
+    Insert,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.expression import FromClause
+
+from shared.events.event import EventType
+from shared.messages.base import Message
+
+OUTBOX: Final = Table(
+    "outbox",
+    MetaData(),
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)
+
+FIRST: Final = 1
+"""The sequence of what a participant's do tells."""
+SECOND: Final = 2
+"""That of what its undo tells: there is no such event without the first."""
+
+_COLUMNS: Final = ("type", "subject", "sequence", "data")
+
+
+def told(kind: EventType, sequence: int) -> Insert:
+    """The statement that writes one event, to be built once, and executed with the values of `event_of`."""
+    return insert(OUTBOX).values(
+        type=kind, sequence=sequence, subject=bindparam("event_subject"), data=bindparam("event_data")
+    )
+
+
+def event_of(subject: str, data: Message) -> dict[str, Any]:
+    """The values of the event that a statement made with `told` writes."""
+    return {"event_subject": subject, "event_data": data.model_dump(mode="json")}
+
+
+def told_of(
+    changed: FromClause,
+    *,
+    kind: ColumnElement[str],
+    subject: ColumnElement[str],
+    sequence: ColumnElement[int],
+    data: ColumnElement[Any],
+) -> Insert:
+    """The statement that writes one event for each row of `changed`, which is a change in the same statement."""
+    return insert(OUTBOX).from_select(_COLUMNS, select(kind, subject, sequence, data).select_from(changed))

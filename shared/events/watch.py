@@ -1,0 +1,164 @@
+"""A watch against the silent death of a subscription.
+
+The broker's client inside the sidecar gives up for good after about two minutes without its broker (nats.go: sixty
+attempts, two seconds apart, and the Dapr component has no setting for it). The sidecar goes on as if nothing had
+happened: it is healthy, publishes nothing and delivers nothing, for ever. A consumer that was deleted in the broker is
+as silent. Nothing in Dapr tells, so the app finds out by itself: when nothing has come for a while, it sends itself a
+heartbeat over the broker. If that can't be published though the broker answers, or is stored and doesn't come back, the
+app asks its sidecar to shut down; whoever supervises it starts a new one, which subscribes again.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.events.dead_letters import NotPublishedError, SidecarAwayError
+from shared.events.heartbeats import heartbeat
+
+log = structlog.get_logger()
+
+RESTARTS: Final = Counter("shop_sidecar_restarts", "Sidecars that were asked to end since their subscription was dead")
+BROKER_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTimes:
+    """How patient the watch is, in seconds."""
+
+    silence: float = 45.0
+    """Only after so long without a delivery is a heartbeat sent."""
+    patience: float = 30.0
+    """So long heartbeats may fail, or not come back, before the sidecar must go."""
+    interval: float = 5.0
+
+
+class SendsHeartbeats(Protocol):
+    """Publishes through the sidecar that is watched."""
+
+    async def publish(self, event: dict[str, Any]) -> None:
+        """Raises NotPublishedError."""
+
+
+class RemembersHeartbeats(Protocol):
+    """Which heartbeats came back, to any replica."""
+
+    async def last(self) -> int:
+        """The number of the latest."""
+
+
+class SubscriptionWatch:
+    """Notices that a subscription is dead, and has its sidecar replaced."""
+
+    def __init__(  # noqa: PLR0913 - its surroundings, each replaceable in tests
+        self,
+        app_id: str,
+        *,
+        publisher: SendsHeartbeats,
+        heartbeats: RemembersHeartbeats,
+        broker_answers: Callable[[], Awaitable[bool]],
+        end_sidecar: Callable[[], Awaitable[None]],
+        times: WatchTimes | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app_id = app_id
+        self._publisher = publisher
+        self._heartbeats = heartbeats
+        self._broker_answers = broker_answers
+        self._end_sidecar = end_sidecar
+        self._times = times or WatchTimes()
+        self._clock = clock
+        self._heard_at = clock()
+        self._running = 0
+        self._failing_since: float | None = None
+        self._unheard: tuple[int, float] | None = None
+        """The first heartbeat that was stored and hasn't come back: its number, and when it was sent."""
+
+    @contextlib.contextmanager
+    def delivery(self) -> Iterator[None]:
+        """Around every delivery: it proves the subscription alive, also while it is being worked on."""
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._alive()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self._times.interval)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once; end the sidecar if the subscription is dead."""
+        if self._running or self._clock() - self._heard_at < self._times.silence:
+            return
+        try:
+            reason = await self._why_dead()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the watch over the subscription can't look", error=str(error))
+            return
+        if reason is None:
+            return
+        log.error("the subscription is dead: the sidecar must restart", app_id=self._app_id, reason=reason)
+        RESTARTS.inc()
+        await self._end_sidecar()
+        # The next sidecar has the full time to subscribe before it is judged.
+        self._alive()
+
+    async def _why_dead(self) -> str | None:
+        if self._unheard is not None and await self._heartbeats.last() >= self._unheard[0]:
+            self._alive()
+            return None
+        number, event = heartbeat(self._app_id)
+        try:
+            await self._publisher.publish(event)
+        except SidecarAwayError:
+            # No sidecar, no subscription: its supervisor knows.
+            self._alive()
+            return None
+        except NotPublishedError as error:
+            return await self._after_failure(error)
+        self._failing_since = None
+        if self._unheard is None:
+            self._unheard = number, self._clock()
+        if self._clock() - self._unheard[1] < self._times.patience:
+            return None
+        return "heartbeats are stored by the broker, but none is delivered"
+
+    async def _after_failure(self, error: NotPublishedError) -> str | None:
+        self._unheard = None
+        if not await self._broker_answers():
+            # An outage: a new sidecar couldn't connect either, and its workflows would be away as well.
+            self._failing_since = None
+            return None
+        if self._failing_since is None:
+            self._failing_since = self._clock()
+        if self._clock() - self._failing_since < self._times.patience:
+            return None
+        return f"nothing can be published, though the broker answers: {error}"
+
+    def _alive(self) -> None:
+        self._heard_at = self._clock()
+        self._failing_since = None
+        self._unheard = None
+
+
+async def broker_answers(url: str) -> bool:
+    """Whether something takes connections at the broker's address."""
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

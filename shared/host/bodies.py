@@ -1,0 +1,54 @@
+"""What the JSON bodies of several services have in common."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+
+def _printable(text: str) -> str:
+    """Postgres takes no NUL, and no label printer a line feed: better a sentence now than a step that fails later."""
+    if not text.isprintable():
+        raise ValueError("must have printable characters only")
+    return text
+
+
+Printable = AfterValidator(_printable)
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable]
+Quantity = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+
+
+class Body(BaseModel):
+    """A body with an unknown field is turned away, since its sender believes that the field means something."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CustomerBody(Body):
+    email: Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), Printable]
+    user_id: Text
+
+
+class LineBody(Body):
+    sku: Text
+    quantity: Quantity
+
+
+class StepBody(Body):
+    name: str
+    app_id: str
+    kind: Literal["do", "undo"]
+    outcome: Literal["running", "done", "refused", "unknown", "failed"]
+    attempts: int
+    started_at: str
+    ended_at: str | None
+    error: str | None
+    errors: list[dict[str, Any]]
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,27 @@
+"""Serves HTTP in a process of its own, without a sidecar, until it is told to stop."""
+
+import asyncio
+import signal
+
+from aiohttp import web
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT from now on; of the running loop."""
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    return stop
+
+
+async def serve_until(
+    stop: asyncio.Event, app: web.Application, place: tuple[str, int], *, shutdown_seconds: float
+) -> None:
+    """Serve the application at a host and port until `stop` is set, then end its requests within that time."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *place).start()
+        await stop.wait()
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,259 @@
+"""The saga: do forward, and when that stops, undo what may have happened, newest first."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from shared.contracts import ChildContract, Contract, RequestT, ResponseT
+from shared.messages.faults import Fault
+from shared.messages.timeline import StepKind, StepOutcome, Timeline
+from shared.saga.advice import Advice
+from shared.saga.branches import run_together
+from shared.saga.calls import Attempted, Caller
+from shared.saga.children import call_child
+from shared.saga.compensation import Compensated, Compensation, StuckUndo, Undo
+from shared.saga.engine import Branch, Turns, WorkflowContext
+from shared.saga.failures import PivotRefused, SagaCancelled, SagaOverdue, SagaStopped, StepFailed
+
+T = TypeVar("T")
+
+AnyContract = Contract[Any, Any]
+Observer = Callable[[str, Timeline], None]
+"""Told (saga id, timeline) of every change, never while replaying. It shows the saga live; the truth comes last."""
+
+SHORTEST_WAIT: Final = timedelta(seconds=1)
+"""For an event whose time is over by the engine's clock, but not by that of whoever decides it."""
+
+
+class Saga:
+    """One run of a saga inside a workflow generator. Use every method with `yield from`.
+
+    Example:
+        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE)
+        try:
+            yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=RELEASE_STOCK)
+            yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(...))
+        except SagaStopped as stopped:
+            compensated = yield from saga.compensate(stopped)
+    """
+
+    def __init__(  # noqa: PLR0913 - what a saga is begun with, by name
+        self,
+        ctx: WorkflowContext,
+        *,
+        saga_id: str,
+        home_app_id: str,
+        deadline: datetime | None = None,
+        undo_patience_seconds: float | None = None,
+        faults: tuple[Fault, ...] = (),
+        observer: Observer | None = None,
+    ) -> None:
+        """Begin a saga.
+
+        Args:
+            ctx: the workflow's context.
+            saga_id: with the step's name the idempotency key of every effect. Not the instance id: another instance
+                must be able to undo what this one did.
+            home_app_id: the app that runs the workflow; its own activities are called without an app id.
+            deadline: forward steps end by then; past it the saga compensates.
+            undo_patience_seconds: how long each compensation is tried; None leaves it to its contract.
+            faults: the fault plan that the calls carry to their participants.
+            observer: is told of every change of the timeline.
+        """
+        self._ctx = ctx
+        self._saga_id = saga_id
+        self._deadline = None if deadline is None else _as_engine_time(deadline)
+        self._observer = observer
+        self._caller = Caller(
+            ctx,
+            saga_id=saga_id,
+            home_app_id=home_app_id,
+            deadline=self._deadline,
+            undo_patience_seconds=undo_patience_seconds,
+            faults=faults,
+        )
+        self._owed: list[Undo] = []
+        self._shown_version = 0
+        self._past_pivot = False
+        self._compensation = Compensation(ctx, self._caller, self._show)
+
+    @property
+    def timeline(self) -> Timeline:
+        return self._caller.journal.timeline
+
+    def step(
+        self,
+        do: Contract[RequestT, ResponseT],
+        request: RequestT,
+        *,
+        undo: AnyContract | None = None,
+    ) -> Turns[ResponseT]:
+        """Do one step; its answer comes back only if it is done.
+
+        Raises:
+            StepFailed: refused, failed, or unknown after the retry policy and the deadline of `do`.
+            SagaCancelled: the customer cancelled before this step began or between its attempts.
+            SagaOverdue: the saga's deadline passed before this step began.
+        """
+        (response,) = yield from self.parallel(self.branch(do, request, undo=undo))
+        return response
+
+    def branch(
+        self,
+        do: Contract[RequestT, ResponseT],
+        request: RequestT,
+        *,
+        undo: AnyContract | None = None,
+    ) -> Branch[ResponseT]:
+        """A step to be run by `parallel`. Undo is owed before its do begins."""
+        if undo is not None and self._past_pivot:
+            raise ValueError(f"{do.activity} comes after the pivot: it can be retried but not undone")
+        self._check_may_go_on()
+        owed = Undo(undo, do.activity) if undo is not None else None
+        if owed is not None:
+            self._owed.append(owed)
+        attempted = yield from self._caller.call(
+            do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
+        )
+        if attempted.outcome is StepOutcome.DONE:
+            return do.response.model_validate(attempted.response)
+        if owed is not None and not attempted.may_have_happened:
+            self._owed.remove(owed)
+        if attempted.cancelled:
+            raise SagaCancelled
+        raise StepFailed(do.app_id, do.activity, attempted.outcome, attempted.error)
+
+    def child(
+        self, child: ChildContract[RequestT, ResponseT], request: RequestT, *, instance_id: str
+    ) -> Turns[ResponseT]:
+        """Run a workflow of another app as a step; there is no undo of it.
+
+        Raises:
+            StepFailed: refused, failed, or unknown after the deadline of `child`; then it may still run.
+        """
+        call = call_child(self._ctx, self._caller.journal, child, request, instance_id)
+        (attempted,) = yield from run_together([call], self._show)
+        if attempted.outcome is not StepOutcome.DONE:
+            raise StepFailed(child.app_id, child.workflow, attempted.outcome, attempted.error)
+        return child.response.model_validate(attempted.response)
+
+    def consult(
+        self, contract: Contract[RequestT, ResponseT], request: RequestT, *, patience_seconds: float
+    ) -> Turns[Advice[ResponseT]]:
+        """Ask for something that changes nothing and that the saga can do without; no answer is no failure of it.
+
+        Raises:
+            SagaCancelled: the customer cancelled before the answer.
+            SagaOverdue: the saga's deadline passed before it.
+        """
+        self._check_may_go_on()
+        call = self._caller.call(
+            contract, contract.activity, request, StepKind.DO, heeds_cancel=True, patience_seconds=patience_seconds
+        )
+        (attempted,) = yield from run_together([call], self._show)
+        self._check_may_go_on()
+        if attempted.outcome is StepOutcome.DONE:
+            return Advice(contract.response.model_validate(attempted.response))
+        return Advice(None, f"{contract.activity} on {contract.app_id}: {attempted.error}")
+
+    def wait_for_event(self, name: str, until: datetime) -> Turns[bool]:
+        """Wait for an external event, however long; False if `until` has passed without it.
+
+        It is no more than a nudge: anyone can raise one, and it can get lost or come twice.
+
+        Raises:
+            SagaCancelled: the customer cancelled first.
+        """
+        last = max(_as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
+        (heard,) = yield from run_together([self._caller.wakes.wait_for_event(name, last)], self._show)
+        if self._caller.cancelled and not heard:
+            raise SagaCancelled
+        return heard
+
+    def move_deadline(self, deadline: datetime) -> None:
+        """Give the saga another deadline: time that it has waited for a person isn't its own."""
+        self._deadline = _as_engine_time(deadline)
+        self._caller.move_deadline(self._deadline)
+
+    def parallel(self, *branches: Branch[T]) -> Turns[list[T]]:
+        """Run independent steps side by side; fail, if one did, only after all have ended."""
+        return (yield from run_together(branches, self._show))
+
+    def record(self, contract: Contract[RequestT, ResponseT], request: RequestT) -> Turns[ResponseT]:
+        """Call an activity of the saga's own app that isn't a step, such as writing the order's row.
+
+        Raises:
+            StepFailed: it was refused; anything else is retried for ever, so that no outcome is unknown.
+        """
+
+        def call() -> Branch[Attempted]:
+            return (yield from self._caller.call(contract, contract.activity, request, kind=None, heeds_cancel=False))
+
+        (attempted,) = yield from run_together([call()], self._show)
+        if attempted.outcome is not StepOutcome.DONE:
+            raise StepFailed(contract.app_id, contract.activity, attempted.outcome, attempted.error)
+        return contract.response.model_validate(attempted.response)
+
+    def pivot(self, contract: Contract[RequestT, ResponseT], request: RequestT) -> Turns[ResponseT]:
+        """Pass the point of no return: after it nothing is undone, and cancel is refused.
+
+        The decision is taken by the activity in one local transaction, so that a race with a cancel has one winner.
+
+        Raises:
+            SagaOverdue: the saga's deadline has passed.
+            PivotRefused: the activity refused, because the customer had cancelled first, or the deadline has passed.
+        """
+        self._check_in_time()
+        try:
+            response = yield from self.record(contract, request)
+        except StepFailed as refusal:
+            raise PivotRefused(refusal.cause) from refusal
+        self._past_pivot = True
+        self._owed.clear()
+        return response
+
+    def take_over(self, timeline: Timeline, steps: Iterable[Undo]) -> None:
+        """Go on for a run that was lost: owe every undo that it may have owed, in the order of its steps.
+
+        How far it came isn't known for sure, and needn't be: undoing what was never done leaves a tombstone.
+        """
+        self._caller.journal.go_on_from(timeline, self._ctx.current_utc_datetime)
+        self._owed = list(steps)
+
+    def compensate(self, stopped: SagaStopped) -> Turns[Compensated]:
+        """Undo all that may have happened, newest first; one undo that gives up never stops the others.
+
+        About each compensation that gave up a person has to decide (`decide`).
+        """
+        owed, self._owed = self._owed, []
+        return (yield from self._compensation.run(owed, stopped.reason))
+
+    def decide(self, stuck: tuple[StuckUndo, ...]) -> Turns[Compensated]:
+        """Wait for one decision of a person (an external event) and carry it out.
+
+        An event that is no decision, or that comes again, changes nothing.
+        """
+        return (yield from self._compensation.decide(stuck))
+
+    def _check_may_go_on(self) -> None:
+        if self._past_pivot:
+            return
+        if self._caller.cancelled:
+            raise SagaCancelled
+        self._check_in_time()
+
+    def _check_in_time(self) -> None:
+        if self._deadline is not None and self._ctx.current_utc_datetime >= self._deadline:
+            raise SagaOverdue(self._deadline)
+
+    def _show(self) -> None:
+        timeline = self.timeline
+        if self._observer is None or self._ctx.is_replaying or timeline.version == self._shown_version:
+            return
+        self._shown_version = timeline.version
+        self._observer(self._saga_id, timeline)
+
+
+def _as_engine_time(moment: datetime) -> datetime:
+    """The engine's clock is UTC without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,50 @@
+"""Calls to the workflow engine in the background of a service: bounded, and made up for by a sweep."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+SWEEP_SECONDS: Final = 1.0
+SWEEP_LIMIT: Final = 200
+CONCURRENT_CALLS: Final = 32
+
+log = structlog.get_logger()
+
+
+class BackgroundCalls:
+    """Runs calls beside each other, so many at a time. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._slots = asyncio.Semaphore(CONCURRENT_CALLS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, call: Coroutine[Any, Any, None]) -> None:
+        """Run the call as soon as there is room; it handles its own errors."""
+        task = asyncio.create_task(self._in_turn(call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # One that was dropped before it began would complain that nobody awaited it.
+        task.add_done_callback(lambda _: call.close())
+
+    async def close(self) -> None:
+        """Drop what is under way; the next process's sweep takes it up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
+        async with self._slots:
+            await call
+
+
+async def sweep_until_cancelled(sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Sweep again and again; a database that is away ends nothing."""
+    while True:
+        try:
+            await sweep()
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("sweep failed, trying again", error=str(error))
+        await asyncio.sleep(seconds)

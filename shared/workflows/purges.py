@@ -1,0 +1,95 @@
+"""Which workflows are to be purged, by the rows that they belong to."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Row,
+    Table,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.workflows.retention import BATCH, Ended
+
+LEASE: Final = text("interval '60 seconds'")
+
+NO_ANSWER: Final = '$.steps[*] ? (@.outcome == "unknown" || @.outcome == "failed")'
+"""A step without an answer may still run somewhere, or wait for its app: `unknown` is a do, `failed` an undo."""
+
+
+class RowPurges:
+    """Hands ended rows of one table out to one process at a time. Belongs to the event loop of its engine.
+
+    The table has one key, which is the workflow's instance id, and the columns `ended_at`, `timeline`, `purge_due_at`
+    and `purged_at`.
+    """
+
+    def __init__(self, engine: AsyncEngine, table: Table) -> None:
+        self._engine = engine
+        self._table = table
+        (self._id,) = table.primary_key.columns
+
+    async def due(self, keep_seconds: float, late_seconds: float) -> Sequence[Ended]:
+        row = self._table.c
+        no_answer = row.timeline.path_exists(NO_ANSWER)
+        seconds = case(
+            (or_(self.may_run_late(), no_answer), _interval(max(keep_seconds, late_seconds))),
+            else_=_interval(keep_seconds),
+        )
+        chosen = (
+            select(self._id)
+            .where(
+                row.ended_at.is_not(None),
+                row.purged_at.is_(None),
+                row.ended_at <= func.now() - _interval(keep_seconds),
+                func.now() >= func.coalesce(row.purge_due_at, row.ended_at + seconds),
+            )
+            .order_by(row.ended_at)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        leased = update(self._table).where(self._id.in_(chosen)).values(purge_due_at=func.now() + LEASE)
+        async with self._engine.begin() as tx:
+            rows = await tx.execute(leased.returning(*self._table.c))
+            return [Ended(getattr(one, self._id.name), self.instances_of(one)) for one in rows]
+
+    async def purged(self, row_ids: Collection[str]) -> None:
+        await self._set(row_ids, purged_at=func.now())
+
+    async def postpone(self, row_id: str, seconds: float) -> None:
+        await self._set([row_id], purge_due_at=func.now() + _interval(seconds))
+
+    async def already_purged(self, row_ids: Sequence[str]) -> set[str]:
+        statement = select(self._id).where(self._id.in_(row_ids), self._table.c.purged_at.is_not(None))
+        async with self._engine.connect() as connection:
+            return set((await connection.execute(statement)).scalars())
+
+    def row_of(self, instance_id: str) -> str:
+        return instance_id
+
+    def instances_of(self, row: Row[Any]) -> tuple[str, ...]:
+        """All workflow instances that the row had."""
+        return (getattr(row, self._id.name),)
+
+    def may_run_late(self) -> ColumnElement[bool]:
+        """What besides a step without an answer lets activities of a row run after its end."""
+        return false()
+
+    async def _set(self, row_ids: Collection[str], **values: object) -> None:
+        async with self._engine.begin() as tx:
+            await tx.execute(update(self._table).where(self._id.in_(row_ids)).values(**values))
+
+
+def _interval(seconds: float) -> ColumnElement[Any]:
+    return func.make_interval(0, 0, 0, 0, 0, 0, cast(literal(seconds), Float))

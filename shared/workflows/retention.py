@@ -1,0 +1,139 @@
+"""Removes finished workflows from the state store: what the API shows stands in a row of the service's, for good.
+
+A purge must not race a late result: an activity that answers after its workflow was purged leaves a reminder in the
+scheduler that fires for ever. So a row's workflows are purged only when it has ended and nothing of it can still run;
+where a step had no answer, that is only sure much later. Instance ids are never used again.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.workflows.engine import EngineAwayError, WorkflowCare
+
+BATCH: Final = 200
+SWEEP_SECONDS: Final = 2.0
+CONCURRENT_PURGES: Final = 4
+"""With the sweep's pause and batch a bound on what purges may cost the engine beside its orders."""
+LEFTOVER_BATCH: Final = 500
+
+log = structlog.get_logger()
+
+PURGED: Final = Counter("shop_workflows_purged", "Rows whose workflows were removed from the state store")
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long workflows are kept after their rows have ended.
+
+    `late_seconds`: those with a step that had no answer; longer than any activity can still run or wait.
+    """
+
+    seconds: float
+    late_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A row that has ended, and the workflow instances that it had."""
+
+    row_id: str
+    instance_ids: tuple[str, ...]
+
+
+class Purges(Protocol):
+    """Hands ended rows out to one process at a time."""
+
+    async def due(self, keep_seconds: float, late_seconds: float) -> Sequence[Ended]:
+        """Up to `BATCH` that ended so long ago, or `late_seconds` ago if one of their activities may still run."""
+
+    async def purged(self, row_ids: Collection[str]) -> None:
+        """The state store has nothing of these any more."""
+
+    async def postpone(self, row_id: str, seconds: float) -> None:
+        """Try this one again only after so long."""
+
+    async def already_purged(self, row_ids: Sequence[str]) -> set[str]:
+        """Those of these whose workflows were purged."""
+
+    def row_of(self, instance_id: str) -> str:
+        """The id of the row that this workflow instance belongs to."""
+
+
+class Retention:
+    """Purges in the background; several replicas share the work. Belongs to one event loop."""
+
+    def __init__(self, purges: Purges, engine: WorkflowCare, keep: Keep) -> None:
+        self._purges = purges
+        self._engine = engine
+        self._keep = keep
+        self._slots = asyncio.Semaphore(CONCURRENT_PURGES)
+        self._leftovers_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                swept = await self.sweep()
+                if time.monotonic() - self._leftovers_at > self._keep.seconds:
+                    self._leftovers_at = time.monotonic()
+                    await self.sweep_leftovers()
+            except (SQLAlchemyError, OSError, TimeoutError, EngineAwayError) as error:
+                log.warning("workflows not purged, trying again", error=str(error))
+                swept = 0
+            if swept < BATCH:
+                await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> int:
+        """Purge one batch; how many were due."""
+        due = await self._purges.due(self._keep.seconds, self._keep.late_seconds)
+        gone = await asyncio.gather(*(self._purge(ended) for ended in due))
+        purged = [ended.row_id for ended, is_gone in zip(due, gone, strict=True) if is_gone]
+        if purged:
+            await self._purges.purged(purged)
+            PURGED.inc(len(purged))
+        return len(due)
+
+    async def sweep_leftovers(self) -> int:
+        """Remove workflows that appeared after their row was purged (a start whose answer came late); how many."""
+        removed = 0
+        batch: list[str] = []
+        async for instance_id in self._engine.instance_ids():
+            batch.append(instance_id)
+            if len(batch) == LEFTOVER_BATCH:
+                removed += await self._remove_leftovers(batch)
+                batch = []
+        return removed + await self._remove_leftovers(batch)
+
+    async def _remove_leftovers(self, instance_ids: list[str]) -> int:
+        rows = {instance_id: self._purges.row_of(instance_id) for instance_id in instance_ids}
+        purged = await self._purges.already_purged(sorted(set(rows.values())))
+        left = [instance_id for instance_id, row_id in rows.items() if row_id in purged]
+        gone = await asyncio.gather(*(self._remove(instance_id) for instance_id in left))
+        return sum(gone)
+
+    async def _purge(self, ended: Ended) -> bool:
+        """Whether nothing of it is left in the state store."""
+        try:
+            gone = [await self._remove(instance_id) for instance_id in ended.instance_ids]
+        except EngineAwayError as error:
+            log.warning("workflow not purged, trying again", row_id=ended.row_id, error=str(error))
+            return False
+        if not all(gone):
+            await self._purges.postpone(ended.row_id, self._keep.late_seconds)
+        return all(gone)
+
+    async def _remove(self, instance_id: str) -> bool:
+        """Purge a workflow; one that hasn't ended is terminated, to be purged late: its activities may still run."""
+        async with self._slots:
+            if await self._engine.purge(instance_id):
+                return True
+            log.warning("workflow of an ended row still runs: terminated", instance_id=instance_id)
+            await self._engine.terminate(instance_id)
+            return False

@@ -1,0 +1,1 @@
+"""The parcels: booked with a tracking number, cancelled before they leave."""

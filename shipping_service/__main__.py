@@ -1,0 +1,43 @@
+"""Composes the shipping-service and runs it: `python -m shipping_service`."""
+
+from pathlib import Path
+from typing import Final
+
+from shared.contracts import SHIPPING_SERVICE
+from shared.database import create_engine
+from shared.faults import FaultInjector
+from shared.fence import Fence
+from shared.host.activities import ActivityHost
+from shared.host.service import Service, run
+from shared.host.settings import load
+from shipping_service.activities import serve_shipping
+from shipping_service.api import shipping_routes
+from shipping_service.settings import ShippingSettings
+from shipping_service.store import Shipments
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def compose(settings: ShippingSettings) -> Service:
+    """The shipping-service, ready to run."""
+    http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
+    worker_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} worker")
+    fence = Fence(worker_engine)
+    host = ActivityHost(
+        SHIPPING_SERVICE,
+        fence=fence,
+        injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None,
+    )
+    serve_shipping(host, Shipments(fence, settings.shipping_countries))
+    return Service(
+        app_id=SHIPPING_SERVICE,
+        settings=settings,
+        migrations=MIGRATIONS,
+        engine=http_engine,
+        activities=host,
+        routes=shipping_routes(http_engine),
+    )
+
+
+if __name__ == "__main__":
+    run(compose(load(ShippingSettings)))

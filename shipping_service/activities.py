@@ -1,0 +1,20 @@
+"""The shipping activities: one closure per contract."""
+
+from shared.contracts import BOOK_SHIPMENT, CANCEL_SHIPMENT
+from shared.host.activities import ActivityHost, Call
+from shared.messages.call import UndoStep
+from shared.messages.shipping import BookShipment, ShipmentBooked, ShipmentCancelled
+from shipping_service.store import Shipments
+
+
+def serve_shipping(host: ActivityHost, shipments: Shipments) -> None:
+    """Serve the shipping contracts."""
+
+    async def book_shipment(call: Call[BookShipment]) -> ShipmentBooked:
+        return await shipments.book(call.key, call.request)
+
+    async def cancel_shipment(call: Call[UndoStep]) -> ShipmentCancelled:
+        return await shipments.cancel(call.key, call.request.by_hand)
+
+    host.serve(BOOK_SHIPMENT, book_shipment)
+    host.serve(CANCEL_SHIPMENT, cancel_shipment)

@@ -1,0 +1,35 @@
+"""Shipments."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.migrations.participant import create_fault_hits, create_fence
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    create_fence()
+    create_fault_hits()
+    op.create_table(
+        "shipments",
+        sa.Column("shipment_id", sa.Text, primary_key=True),
+        sa.Column("saga_id", sa.Text, nullable=False),
+        sa.Column("step", sa.Text, nullable=False),
+        sa.Column("tracking_number", sa.Text, nullable=False, unique=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("line1", sa.Text, nullable=False),
+        sa.Column("city", sa.Text, nullable=False),
+        sa.Column("postal_code", sa.Text, nullable=False),
+        sa.Column("country", sa.Text, nullable=False),
+        sa.Column("lines", JSONB, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("booked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True)),
+        sa.UniqueConstraint("saga_id", "step", name="a_step_books_once"),
+        sa.CheckConstraint("status IN ('booked', 'cancelled')", name="status_is_known"),
+        sa.CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_has_its_time"),
+        sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_is_a_code"),
+    )

@@ -1,0 +1,29 @@
+"""The shipping-service's table; the revisions in `migrations/` create it, and a test keeps the two alike."""
+
+from typing import Final
+
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import func as sql
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA: Final = MetaData()
+
+SHIPMENTS: Final = Table(
+    "shipments",
+    METADATA,
+    Column("shipment_id", Text, primary_key=True),
+    Column("saga_id", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("tracking_number", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("line1", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("postal_code", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=sql.now()),
+    Column("cancelled_at", DateTime(timezone=True)),
+    UniqueConstraint("saga_id", "step", name="a_step_books_once"),
+)
+"""`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.hand_closings`)."""

@@ -1,0 +1,85 @@
+"""Composes the task-orchestrator-service and runs it: `python -m task_orchestrator_service`."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.contracts import TASK_ORCHESTRATOR_SERVICE
+from shared.database import create_engine
+from shared.events.consuming import consuming
+from shared.faults import FaultInjector
+from shared.host.activities import ActivityHost
+from shared.host.background import running
+from shared.host.service import Service, run
+from shared.host.settings import load
+from shared.workflows.engine import DaprEngine
+from shared.workflows.progress import ProgressWriter
+from shared.workflows.purges import RowPurges
+from shared.workflows.retention import Keep, Retention
+from task_orchestrator_service.activities import serve_task_activities
+from task_orchestrator_service.api.routes import task_routes
+from task_orchestrator_service.desk import TaskDesk
+from task_orchestrator_service.lost import LostTasks
+from task_orchestrator_service.order_tasks import ORDER_TASKS
+from task_orchestrator_service.settings import TaskSettings
+from task_orchestrator_service.starter import Starter
+from task_orchestrator_service.store import TaskStore
+from task_orchestrator_service.tables import TASKS
+from task_orchestrator_service.workflow import task_workflows_shown_to
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def compose(settings: TaskSettings) -> Service:
+    """The task-orchestrator-service, ready to run."""
+    url = settings.service_database_url
+    http_engine = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} http")
+    worker_engine = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} worker")
+    allows_faults = settings.shop_mode.allows_faults
+    host = ActivityHost(TASK_ORCHESTRATOR_SERVICE, injector=FaultInjector(worker_engine) if allows_faults else None)
+    serve_task_activities(host, TaskStore(worker_engine), settings.team)
+    progress = ProgressWriter(TaskStore(http_engine))
+
+    @contextlib.asynccontextmanager
+    async def surface() -> AsyncIterator[list[web.RouteDef]]:
+        async with _surface(settings, http_engine, progress) as routes:
+            yield routes
+
+    return Service(
+        app_id=TASK_ORCHESTRATOR_SERVICE,
+        settings=settings,
+        migrations=MIGRATIONS,
+        engine=http_engine,
+        activities=host,
+        surface=surface,
+        workflows=dict(task_workflows_shown_to(progress.observe)),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _surface(
+    settings: TaskSettings, engine: AsyncEngine, progress: ProgressWriter
+) -> AsyncIterator[list[web.RouteDef]]:
+    tasks = TaskStore(engine)
+    workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
+    starter = Starter(tasks, workflows)
+    desk = TaskDesk(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
+    keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
+    loops = (
+        progress.run(),
+        starter.run(),
+        LostTasks(tasks, workflows, settings.task_lost_seconds).run(),
+        Retention(RowPurges(engine, TASKS), workflows, keep).run(),
+    )
+    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, ordered=False)
+    async with consumer as event_routes, running(*loops):
+        yield [*task_routes(tasks, desk), *event_routes]
+    await starter.close()
+
+
+if __name__ == "__main__":
+    run(compose(load(TaskSettings)))

@@ -1,0 +1,54 @@
+"""The task-orchestrator-service's routes, as a table."""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from shared.host.key import idempotency_key_of
+from shared.host.pages import page_of, read_status
+from shared.host.problems import ProblemError, read_json
+from shared.messages.task import TaskStatus
+from task_orchestrator_service.api.bodies import TaskBody
+from task_orchestrator_service.api.openapi import openapi_document
+from task_orchestrator_service.api.views import task_view
+from task_orchestrator_service.desk import TaskDesk
+from task_orchestrator_service.store import TaskStore
+
+OPENAPI: Final[dict[str, Any]] = openapi_document()
+
+
+def task_routes(tasks: TaskStore, desk: TaskDesk) -> list[web.RouteDef]:
+    """The routes over `tasks`."""
+
+    async def submit(request: web.Request) -> web.Response:
+        key = idempotency_key_of(request, "task")
+        body: TaskBody = await read_json(request, TaskBody)
+        task_id = await desk.accept(key, body)
+        return web.json_response(
+            {"task_id": task_id, "status": TaskStatus.ACCEPTED},
+            status=HTTPStatus.ACCEPTED,
+            headers={"Location": f"/tasks/{task_id}"},
+        )
+
+    async def show(request: web.Request) -> web.Response:
+        task_id = request.match_info["task_id"]
+        row = await tasks.by_id(task_id) if task_id.isprintable() else None
+        if row is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no task {task_id!a}.", task_id=task_id)
+        return web.json_response(task_view(row))
+
+    async def list_tasks(request: web.Request) -> web.Response:
+        newest = partial(tasks.page, read_status(TaskStatus, request))
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.task_id), view=task_view)
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.json_response(OPENAPI)
+
+    return [
+        web.post("/tasks", submit),
+        web.get("/tasks", list_tasks),
+        web.get("/tasks/{task_id}", show),
+        web.get("/openapi.json", openapi),
+    ]

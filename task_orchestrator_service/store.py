@@ -1,0 +1,172 @@
+"""The tasks' rows: every change of a task's status is one transaction here, and can be repeated."""
+
+from typing import Any, Final
+
+from sqlalchemy import Row, case, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.errors import Refused
+from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
+from shared.workflows.rows import WorkflowRows
+from task_orchestrator_service.rules import check
+from task_orchestrator_service.tables import ASSIGNEES, PACKINGS, TASKS
+from task_orchestrator_service.team import Team
+
+_OPEN: Final = TASKS.c.ended_at.is_(None)
+
+
+class TaskStore(WorkflowRows):
+    """Reads and changes tasks. Belongs to the event loop of its engine."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine, TASKS)
+
+    async def by_key(self, origin: str, idempotency_key: str) -> Row[Any] | None:
+        """The task that was asked for under this key."""
+        mine = (TASKS.c.origin == origin, TASKS.c.idempotency_key == idempotency_key)
+        async with self._engine.connect() as connection:
+            row: Row[Any] | None = (await connection.execute(select(TASKS).where(*mine))).first()
+            return row
+
+    async def claim(self, task_id: str, run_id: str) -> bool:
+        """Make this run of the workflow the task's owner, unless another run is, or the task has ended."""
+        is_free = or_(TASKS.c.run_id.is_(None), TASKS.c.run_id == run_id)
+        statement = (
+            update(TASKS)
+            .where(TASKS.c.task_id == task_id, _OPEN, is_free)
+            .values(run_id=run_id, status=TaskStatus.IN_PROGRESS)
+        )
+        async with self._engine.begin() as tx:
+            return bool((await tx.execute(statement)).rowcount)
+
+    async def validate(self, task_id: str, run_id: str) -> None:
+        """Check that the task can be done, and take its order.
+
+        Raises:
+            Refused: with what to do; nothing was taken.
+        """
+        async with self._engine.begin() as tx:
+            row = await _owned(tx, task_id, run_id)
+            check(AcceptedTask.model_validate({**row.accepted, "run_id": run_id}))
+            if row.order_id is not None:
+                await _take_order(tx, row)
+
+    async def assign(self, task_id: str, request: AssignTask, team: Team) -> TaskAssigned:
+        """Give the task to whoever of its lane has the fewest; the first answer stands.
+
+        Raises:
+            Refused: the task has ended, or another run owns it.
+        """
+        async with self._engine.begin() as tx:
+            row = await _owned(tx, task_id, request.run_id)
+            if row.assignee is not None:
+                return TaskAssigned(assignee=row.assignee, lane=row.lane)
+            lane = team.lane_of(request.fraud_score)
+            assignee = await _give(tx, team.names_in(lane))
+            await tx.execute(update(TASKS).where(TASKS.c.task_id == task_id).values(assignee=assignee, lane=lane))
+            return TaskAssigned(assignee=assignee, lane=lane)
+
+    async def close(self, task_id: str, end: CloseTask) -> TaskClosed:
+        """Record how the task ended; a failed one gives its order and its assignee back."""
+        async with self._engine.begin() as tx:
+            row = (await tx.execute(select(TASKS).where(TASKS.c.task_id == task_id).with_for_update())).first()
+            if row is None:
+                return TaskClosed(status=end.status, owned=False)
+            if row.ended_at is not None or row.run_id != end.run_id:
+                return TaskClosed(status=TaskStatus(row.status), owned=row.run_id == end.run_id)
+            values = {
+                "status": end.status,
+                "reason": end.reason,
+                "result": end.result.model_dump(mode="json"),
+                "timeline": end.timeline.model_dump(mode="json"),
+                "timeline_version": end.timeline.version,
+            }
+            if end.status is TaskStatus.FAILED:
+                values |= await _give_back(tx, row)
+            ended = update(TASKS).where(TASKS.c.task_id == task_id).values(ended_at=func.now(), **values)
+            await tx.execute(ended)
+            return TaskClosed(status=end.status)
+
+    async def give_up_lost(self, task_id: str, reason: str, confirm_seconds: float) -> bool:
+        """Fail a task whose workflow the engine doesn't know any more, if it has said so for long enough."""
+        since = func.make_interval(0, 0, 0, 0, 0, 0, confirm_seconds)
+        async with self._engine.begin() as tx:
+            row = (
+                await tx.execute(
+                    select(TASKS, (TASKS.c.seen_lost_at <= func.now() - since).label("is_sure"))
+                    .where(TASKS.c.task_id == task_id, TASKS.c.status == TaskStatus.IN_PROGRESS)
+                    .with_for_update()
+                )
+            ).first()
+            if row is None:
+                return False
+            mine = update(TASKS).where(TASKS.c.task_id == task_id)
+            if not row.is_sure:
+                await tx.execute(mine.values(seen_lost_at=func.coalesce(TASKS.c.seen_lost_at, func.now())))
+                return False
+            back = await _give_back(tx, row)
+            await tx.execute(mine.values(status=TaskStatus.FAILED, reason=reason, ended_at=func.now(), **back))
+            return True
+
+    async def not_lost(self, task_id: str) -> None:
+        """The task's workflow is there."""
+        seen = update(TASKS).where(TASKS.c.task_id == task_id, TASKS.c.seen_lost_at.is_not(None))
+        async with self._engine.begin() as tx:
+            await tx.execute(seen.values(seen_lost_at=None))
+
+    async def in_progress(self, older_than_seconds: float, limit: int) -> list[str]:
+        """Tasks that were accepted so long ago and haven't ended, the oldest first."""
+        age = func.make_interval(0, 0, 0, 0, 0, 0, older_than_seconds)
+        statement = (
+            select(TASKS.c.task_id)
+            .where(TASKS.c.status == TaskStatus.IN_PROGRESS, TASKS.c.accepted_at <= func.now() - age)
+            .order_by(TASKS.c.accepted_at)
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(statement)).scalars())
+
+
+async def _owned(tx: AsyncConnection, task_id: str, run_id: str) -> Row[Any]:
+    """The open task of this run, locked."""
+    mine = (TASKS.c.task_id == task_id, TASKS.c.run_id == run_id, _OPEN)
+    row = (await tx.execute(select(TASKS).where(*mine).with_for_update())).first()
+    if row is None:
+        raise Refused("the task has ended, or another run of its workflow took it over")
+    return row
+
+
+async def _take_order(tx: AsyncConnection, row: Row[Any]) -> None:
+    key = {"order_id": row.order_id, "workflow": row.workflow}
+    await tx.execute(insert(PACKINGS).values(task_id=row.task_id, **key).on_conflict_do_nothing())
+    holder = select(PACKINGS.c.task_id).where(*(PACKINGS.c[name] == value for name, value in key.items()))
+    other = (await tx.execute(holder)).scalar_one_or_none()
+    if other != row.task_id:
+        raise Refused(
+            f"order {row.order_id} has task {other or 'of another request'} already: look at that one instead"
+        )
+
+
+async def _give(tx: AsyncConnection, names: tuple[str, ...]) -> str:
+    await tx.execute(insert(ASSIGNEES).values([{"name": name} for name in sorted(names)]).on_conflict_do_nothing())
+    fewest = (
+        select(ASSIGNEES.c.name)
+        .where(ASSIGNEES.c.name.in_(names))
+        .order_by(ASSIGNEES.c.assigned, ASSIGNEES.c.name)
+        .limit(1)
+        .with_for_update()
+    )
+    name: str = (await tx.execute(fewest)).scalar_one()
+    more = update(ASSIGNEES).where(ASSIGNEES.c.name == name).values(assigned=ASSIGNEES.c.assigned + 1)
+    await tx.execute(more)
+    return name
+
+
+async def _give_back(tx: AsyncConnection, row: Row[Any]) -> dict[str, None]:
+    """Free what a failed task held; the columns to be emptied."""
+    await tx.execute(delete(PACKINGS).where(PACKINGS.c.task_id == row.task_id))
+    if row.assignee is not None:
+        less = case((ASSIGNEES.c.assigned > 0, ASSIGNEES.c.assigned - 1), else_=0)
+        await tx.execute(update(ASSIGNEES).where(ASSIGNEES.c.name == row.assignee).values(assigned=less))
+    return {"assignee": None, "lane": None}

@@ -1,0 +1,24 @@
+"""Who packs: the names, and which orders somebody looks at first."""
+
+from dataclasses import dataclass
+
+from shared.messages.task import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who works in which lane, and from which fraud score on an order is inspected."""
+
+    packers: tuple[str, ...]
+    inspectors: tuple[str, ...]
+    inspection_score: float
+
+    def lane_of(self, fraud_score: float | None) -> Lane:
+        """The lane of an order with this score; one that nobody could score is looked at."""
+        if fraud_score is None or fraud_score >= self.inspection_score:
+            return Lane.INSPECTION
+        return Lane.STANDARD
+
+    def names_in(self, lane: Lane) -> tuple[str, ...]:
+        """Who works there."""
+        return self.inspectors if lane is Lane.INSPECTION else self.packers

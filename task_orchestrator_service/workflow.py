@@ -1,0 +1,158 @@
+"""The task workflows: what a task goes through, whoever asked for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dapr.ext.workflow import DaprWorkflowContext
+
+from shared.contracts import (
+    ASSIGN_TASK,
+    CLOSE_TASK,
+    COMPLIANCE_AUDIT,
+    RUN_ML_INFERENCE,
+    SEND_EMAIL,
+    SEND_PUSH,
+    TASK_ORCHESTRATOR_SERVICE,
+    TASK_PROCESSING,
+    TASK_WITH_AUDIT,
+    VALIDATE_TASK,
+    audit_instance_id,
+)
+from shared.messages.audit import ComplianceAudit
+from shared.messages.inference import MlInferenceResult, RunMlInference
+from shared.messages.notification import SendEmail, SendPush
+from shared.messages.task import (
+    AcceptedTask,
+    AssignTask,
+    CloseTask,
+    TaskResult,
+    TaskStatus,
+    ValidateTask,
+)
+from shared.saga.engine import Turns
+from shared.saga.failures import SagaStopped
+from shared.saga.saga import Observer, Saga
+from task_orchestrator_service.reasons import reason_of
+
+TaskWorkflow = Callable[[DaprWorkflowContext, AcceptedTask], Turns[dict[str, Any]]]
+
+AUDITED_ACTION = "task_assigned"
+
+NOT_CLAIMED = "not_claimed"
+"""The result of a run that found the task owned by another run, or over; it did nothing else."""
+
+
+def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow]:
+    """The workflows by name, with their progress shown to `observer`."""
+
+    def task_processing_multi_app(ctx: DaprWorkflowContext, task: AcceptedTask) -> Turns[dict[str, Any]]:
+        """Score the order, give it to someone, and only then tell its customer."""
+        saga = _saga(ctx, task, observer)
+        try:
+            if not (yield from _is_ours(saga, task)):
+                return {"status": NOT_CLAIMED}
+            score = yield from _score(saga, task)
+            assigned = yield from saga.step(
+                ASSIGN_TASK, AssignTask(run_id=task.run_id, fraud_score=score.score if score else None)
+            )
+            email, push = yield from saga.parallel(
+                saga.branch(SEND_EMAIL, _email(task)), saga.branch(SEND_PUSH, _push(task))
+            )
+        except SagaStopped as stopped:
+            return (yield from _fail(saga, task, stopped))
+        notifications = (email, push)
+        result = TaskResult(
+            assignee=assigned.assignee,
+            lane=assigned.lane,
+            fraud_score=score.score if score else None,
+            model_version=score.model_version if score else None,
+            notifications=notifications,
+        )
+        status = yield from _close(saga, task, TaskStatus.COMPLETED, result=result)
+        return {"status": status, "notifications": [one.model_dump(mode="json") for one in notifications]}
+
+    def task_with_audit(ctx: DaprWorkflowContext, task: AcceptedTask) -> Turns[dict[str, Any]]:
+        """Put the task on the compliance record, which a workflow of another app keeps."""
+        saga = _saga(ctx, task, observer)
+        try:
+            if not (yield from _is_ours(saga, task)):
+                return {"status": NOT_CLAIMED}
+            audited = yield from saga.child(
+                COMPLIANCE_AUDIT,
+                ComplianceAudit(task_id=task.task_id, action=AUDITED_ACTION, faults=task.faults),
+                instance_id=audit_instance_id(task.task_id),
+            )
+        except SagaStopped as stopped:
+            return (yield from _fail(saga, task, stopped))
+        status = yield from _close(saga, task, TaskStatus.AUDITED, result=TaskResult(audit_id=audited.audit_id))
+        return {"status": status, "audit_id": audited.audit_id}
+
+    return {TASK_PROCESSING: task_processing_multi_app, TASK_WITH_AUDIT: task_with_audit}
+
+
+def _saga(ctx: DaprWorkflowContext, task: AcceptedTask, observer: Observer | None) -> Saga:
+    return Saga(
+        ctx,
+        saga_id=task.task_id,
+        home_app_id=TASK_ORCHESTRATOR_SERVICE,
+        faults=task.faults,
+        observer=observer,
+    )
+
+
+def _is_ours(saga: Saga, task: AcceptedTask) -> Turns[bool]:
+    """Every workflow's first turn is local: only then do the deadlines of remote calls work."""
+    owner = yield from saga.step(VALIDATE_TASK, ValidateTask(run_id=task.run_id))
+    return owner.claimed and owner.run_id == task.run_id
+
+
+def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult | None]:
+    if task.country is None:
+        return None
+    facts = RunMlInference(
+        total_cents=task.total_cents,
+        currency=task.currency,
+        units=sum(line.quantity for line in task.lines),
+        distinct_skus=len(task.lines),
+        country=task.country,
+        email=task.email,
+    )
+    return (yield from saga.step(RUN_ML_INFERENCE, facts))
+
+
+def _email(task: AcceptedTask) -> SendEmail:
+    about = f"order {task.order_id}" if task.order_id else f"task {task.task_id}"
+    lines = "\n".join(f"  {line.quantity} x {line.sku}" for line in task.lines)
+    return SendEmail(recipient=task.email, subject="Task Assigned", body=f"Your {about} is being packed:\n\n{lines}\n")
+
+
+def _push(task: AcceptedTask) -> SendPush:
+    about = f"order {task.order_id}" if task.order_id else f"task {task.task_id}"
+    return SendPush(user_id=task.user_id, message=f"Your {about} is being packed")
+
+
+def _fail(saga: Saga, task: AcceptedTask, stopped: SagaStopped) -> Turns[dict[str, Any]]:
+    reason = reason_of(stopped)
+    status = yield from _close(saga, task, TaskStatus.FAILED, reason=reason)
+    return {"status": status, "reason": reason}
+
+
+def _close(
+    saga: Saga,
+    task: AcceptedTask,
+    status: TaskStatus,
+    *,
+    reason: str | None = None,
+    result: TaskResult | None = None,
+) -> Turns[TaskStatus]:
+    closed = yield from saga.record(
+        CLOSE_TASK,
+        CloseTask(
+            run_id=task.run_id,
+            timeline=saga.timeline,
+            status=status,
+            reason=reason,
+            result=result or TaskResult(),
+        ),
+    )
+    return closed.status

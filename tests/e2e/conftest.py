@@ -1,0 +1,105 @@
+"""One real stack for all end-to-end tests, on ports and in a folder of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from devstack.build import ensure_broker, ensure_runtime
+from devstack.client import StackClient
+from devstack.ports import free_block
+from devstack.settings import PORT_BLOCK_SIZE, load_settings
+from tests.e2e.shop import Shop
+
+PROJECT = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever lives in this folder needs the whole stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+def stack_environment(home: Path, **more: str) -> dict[str, str]:
+    """The variables of a stack of the tests' own, which shares nothing with a running `make up` but the binaries."""
+    base = free_block(PORT_BLOCK_SIZE + 1)
+    inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "NATS_URL"}}
+    return {
+        **inherited,
+        "SHOP_HOME": str(home),
+        "SHOP_API_PORT": str(base),
+        "SHOP_BASE_PORT": str(base + 1),
+        "SHOP_MODE": "test",
+        "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
+        "NATS_SERVER": str(ensure_broker(load_settings(), print)),
+        **more,
+    }
+
+
+def shop_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `shop` as a person would."""
+    command = [sys.executable, "-m", "cli", *arguments]
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=180
+    )
+
+
+@contextmanager
+def running_stack(*groups: str, arguments: Sequence[str] = (), **variables: str) -> Iterator[dict[str, str]]:
+    """The environment of a fresh stack (the core, or these groups), up and ready; stopped and removed in the end.
+
+    `KEEP_E2E_LOGS` names a folder for its logs.
+    """
+    home = Path(tempfile.mkdtemp(prefix="saga-shop-e2e-"))
+    # Where root must become another user to run Postgres, that user has to reach the data.
+    home.chmod(0o755)
+    environment = stack_environment(home, **variables)
+    chosen = (word for group in groups or ("core",) for word in ("--only", group))
+    started = shop_command(environment, "up", "--detach", *arguments, *chosen)
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield environment
+    finally:
+        stopped = shop_command(environment, "down")
+        if keep := os.environ.get("KEEP_E2E_LOGS"):
+            shutil.copytree(home / "logs", Path(keep) / home.name, dirs_exist_ok=True)
+        shutil.rmtree(home, ignore_errors=True)
+        assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+
+
+@contextmanager
+def audited_shop(stack: StackClient, environment: dict[str, str]) -> Iterator[Shop]:
+    """The stack's shop; at the end every order has ended and conservation holds."""
+    stack.wait_ready()
+    shop = Shop(stack, f"http://127.0.0.1:{environment['SHOP_API_PORT']}")
+    yield shop
+    stack.wait_ready()
+    shop.all_end()
+    report = shop.conservation()
+    assert report["holds"], report["violations"]
+
+
+@pytest.fixture(scope="package")
+def environment() -> Iterator[dict[str, str]]:
+    """The environment of the running stack, for commands."""
+    with running_stack() as variables:
+        yield variables
+
+
+@pytest.fixture(scope="package")
+def stack(environment: dict[str, str]) -> StackClient:
+    return StackClient(Path(environment["SHOP_HOME"]))
+
+
+@pytest.fixture
+def shop(stack: StackClient, environment: dict[str, str]) -> Iterator[Shop]:
+    """The shop; after the test every order has ended and conservation holds."""
+    with audited_shop(stack, environment) as shop:
+        yield shop

@@ -1,0 +1,81 @@
+"""Versions, clocks and tables."""
+
+import os
+import stat
+from pathlib import Path
+
+from cli.doctor.finding import Kind
+from devstack.addresses import SHIPPING, sidecar_of
+from tests.e2e.doctor.clinic import Clinic
+from tests.e2e.doctor.test_registrations import OTHER_SHIPPING
+from tests.e2e.replacing import spec_of
+
+OLDER_SDK = "1.18.3"
+
+
+def test_a_sidecar_of_another_version(clinic: Clinic, tmp_path: Path) -> None:
+    """The real daprd, in which the version that it tells was overwritten."""
+    version = clinic.examine().case.apps[0].sidecar
+    assert version is not None
+    told = version.runtime.encode()
+    other = told[:-1] + (b"9" if told[-1:] != b"9" else b"8")
+    program = tmp_path / "daprd"
+    program.write_bytes(
+        Path(spec_of(clinic.settings, sidecar_of(SHIPPING)).command[0]).read_bytes().replace(told, other)
+    )
+    program.chmod(stat.S_IRWXU)
+
+    with clinic.sidecar_of(SHIPPING, program=program):
+        finding = clinic.finds(Kind.RUNTIME_SKEW, SHIPPING)
+
+    assert f"shipping-service has daprd {other.decode()}; the others have {told.decode()}" == finding.seen
+
+
+def test_a_service_with_another_sdk(clinic: Clinic, tmp_path: Path) -> None:
+    """What Python says is installed comes first on its path."""
+    installed = tmp_path / f"dapr-{OLDER_SDK}.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dapr\nVersion: {OLDER_SDK}\n")
+
+    with clinic.service_of(SHIPPING, PYTHONPATH=os.fspath(tmp_path)):
+        finding = clinic.finds(Kind.SDK_SKEW, SHIPPING)
+
+    assert OLDER_SDK in finding.seen
+
+
+def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
+    with clinic.service_of(SHIPPING, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
+        finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING)
+
+    assert "90 s ahead of" in finding.seen
+
+
+def test_tables_of_an_old_backup(clinic: Clinic) -> None:
+    """The running service migrated when it started, before they were restored."""
+    newest = _revision(clinic)
+    clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '0002'")
+    try:
+        finding = clinic.finds(Kind.TABLES_BEHIND, SHIPPING)
+    finally:
+        clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
+
+    assert finding.seen.endswith(f"pending: 0003, {newest}")
+
+
+def test_tables_of_a_newer_version(clinic: Clinic) -> None:
+    """The service was rolled back, its tables weren't."""
+    newest = _revision(clinic)
+    clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '9999'")
+    try:
+        finding = clinic.finds(Kind.TABLES_AHEAD, SHIPPING)
+    finally:
+        clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
+
+    assert "9999" in finding.seen
+
+
+def _revision(clinic: Clinic) -> str:
+    (service,) = [about for app, about in clinic.examine().case.introduced if app.app_id == SHIPPING]
+    assert service.revisions is not None
+    assert service.revisions.applied == service.revisions.known[-1]
+    return service.revisions.known[-1]

@@ -1,0 +1,40 @@
+"""An order-service that loses one turn of some orders' workflows: what the engine waits for never comes.
+
+daprd 1.18.2 loses turns by itself when the scheduler dies at the wrong moment, rarely. To the engine it is the same: it
+holds the workflow's lock and calls it running until the sidecar, or its worker, is a new one.
+"""
+
+from collections import Counter
+from typing import Any, Final
+
+from dapr.ext.workflow._durabletask.worker import TaskHubGrpcWorker
+
+from order_service.__main__ import main
+
+TURNS: Final = 8
+"""An order without mishaps takes so many, or some more."""
+
+
+def lost_turn_of(order_id: str) -> int | None:
+    """Which turn of the order is lost, from the second; None of every second order."""
+    number = int(order_id[-4:], 16)
+    return None if number % 2 else 2 + number // 2 % TURNS
+
+
+def lose_turns() -> None:
+    """Drop the answers of those turns instead of sending them."""
+    send = TaskHubGrpcWorker._send_orchestrator_response  # noqa: SLF001 - there is no other place to lose one
+    turns: Counter[str] = Counter()
+
+    def send_or_lose(self: Any, req: Any, *more: Any) -> None:  # noqa: ANN401 - as the SDK passes them
+        instance_id = str(req.instanceId)
+        turns[instance_id] += 1
+        if "-recovery-" in instance_id or lost_turn_of(instance_id) != turns[instance_id]:
+            send(self, req, *more)
+
+    TaskHubGrpcWorker._send_orchestrator_response = send_or_lose  # type: ignore[assignment, method-assign] # noqa: SLF001
+
+
+if __name__ == "__main__":
+    lose_turns()
+    main()

@@ -1,0 +1,31 @@
+"""A copy of the project, and the real Tilt for it."""
+
+from pathlib import Path
+
+import pytest
+
+from devstack.build import ensure_tilt
+from devstack.settings import PORT_BLOCK_SIZE, load_settings
+from devstack.tilt_binary import c_compiler, find_tilt
+from tests.e2e.conftest import stack_environment
+from tests.e2e.tilt.project import Project, copy_project
+from tests.e2e.tilt.tilt import Tilt
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    # Where root must become another user to run Postgres, that user has to reach the data.
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    folder = tmp_path / "project"
+    return copy_project(folder, stack_environment(folder / ".shop", SHOP_MODE="demo"))
+
+
+@pytest.fixture
+def tilt(project: Project) -> Tilt:
+    settings = load_settings()
+    if find_tilt(settings) is None and c_compiler() is None:
+        pytest.skip("there is neither Tilt nor a C compiler to build it")
+    # The last port of the stack's own block, which no process has.
+    port = project.settings.base_port + PORT_BLOCK_SIZE - 1
+    return Tilt(ensure_tilt(settings, print), project, port)

@@ -1,0 +1,112 @@
+"""The dev loop: the real Tilt on a copy of the project, which the tests edit."""
+
+import contextlib
+import signal
+
+import psutil
+import pytest
+
+from devstack.settings import PROJECT_ROOT
+from tests.e2e.shop import Shop
+from tests.e2e.tilt.project import Project
+from tests.e2e.tilt.tilt import Tilt
+from tests.integration.devstack.harness import eventually
+
+pytestmark = pytest.mark.timeout(400)
+
+PAYMENT = "payment-service"
+BREAKS = "\nraise SystemExit(7)  # the test's\n"
+
+
+def test_ci_is_green_when_all_is_ready_and_the_demo_holds(tilt: Tilt) -> None:
+    """From nothing: binaries, database, streams, services; then each case of the demo; then nothing is left."""
+    finished = tilt.ci()
+
+    assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-2000:]
+    assert "orders came out as expected" in finished.stdout
+    assert "SUCCESS" in finished.stdout
+
+
+def test_ci_is_red_when_a_service_is_broken(tilt: Tilt, project: Project) -> None:
+    """At once, instead of waiting to a deadline, and the output names the service."""
+    project.append("payment_service/__init__.py", BREAKS)
+
+    finished = tilt.ci()
+
+    assert finished.returncode == 1
+    assert f"{PAYMENT} ended with exit code 7" in finished.stdout
+    assert "orders came out as expected" not in finished.stdout
+
+
+def test_a_day_with_tilt(tilt: Tilt, project: Project) -> None:
+    """One stack for all: buttons, an edit, a break and its repair, and a Tilt that is killed."""
+    project.has_one_unit_test()
+    with tilt.up() as process:
+        orders_by_button(tilt)
+        a_tier_by_button(tilt)
+        an_edit_restarts_one_service(tilt, project)
+        a_break_is_shown_until_it_is_repaired(tilt, project)
+        process.send_signal(signal.SIGKILL)
+        eventually(lambda: not left_of(project), "a killed Tilt leaves nothing", 60)
+
+
+def orders_by_button(tilt: Tilt) -> None:
+    """A click places an order, which the shop completes."""
+    shop = Shop(tilt.stack, tilt.project.settings.api_url)
+    tilt.click("demo-order")
+    eventually(lambda: statuses(shop) == ["completed"], "the demo order completes")
+    tilt.click("conservation")
+    eventually(lambda: "conservation holds" in tilt.log.read_text(), "the check is shown")
+
+
+def a_tier_by_button(tilt: Tilt) -> None:
+    """The button of the bar runs the resource, which keeps how it ended."""
+    assert tilt.resource("unit")["updateStatus"] == "none"
+    tilt.click("run-unit")
+    eventually(lambda: tilt.resource("unit")["updateStatus"] == "ok", "the unit tests have passed")
+
+
+def an_edit_restarts_one_service(tilt: Tilt, project: Project) -> None:
+    """It gets another process, and every other keeps its own."""
+    before = pids(tilt)
+
+    project.append("payment_service/settings.py", "\n# edited\n")
+
+    eventually(lambda: pids(tilt)[PAYMENT] not in {before[PAYMENT], None}, f"{PAYMENT} is started anew")
+    tilt.stack.wait_ready(timeout_seconds=60)
+    after = pids(tilt)
+    assert {PAYMENT} == {name for name, pid in after.items() if pid != before[name]}
+    assert all(row.restarts == 0 for row in tilt.stack.status().processes)
+
+
+def a_break_is_shown_until_it_is_repaired(tilt: Tilt, project: Project) -> None:
+    """A service that doesn't start any more is red, with its reason in the log; mending the file mends it."""
+    project.append("payment_service/__init__.py", BREAKS)
+    eventually(lambda: tilt.resource(PAYMENT)["runtimeStatus"] == "error", f"{PAYMENT} is red")
+    assert f"{PAYMENT} ended with exit code 7" in tilt.log.read_text()
+
+    file = "payment_service/__init__.py"
+    (project.folder / file).write_text((PROJECT_ROOT / file).read_text())
+
+    eventually(lambda: tilt.resource(PAYMENT)["runtimeStatus"] == "ok", f"{PAYMENT} is well again")
+    tilt.stack.wait_ready(timeout_seconds=60)
+
+
+def pids(tilt: Tilt) -> dict[str, int | None]:
+    return {row.name: row.pid for row in tilt.stack.status().processes}
+
+
+def statuses(shop: Shop) -> list[str]:
+    return [order["status"] for order in shop.call("GET", "/orders").body["items"]]
+
+
+def left_of(project: Project) -> list[str]:
+    """The living processes of the copy's stack and Tilt: each has its folder in its environment or its command."""
+    place = project.environment["SHOP_HOME"]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = [*process.cmdline(), process.environ().get("SHOP_HOME", "")]
+            if process.status() != psutil.STATUS_ZOMBIE and any(place in word for word in words):
+                found.append(process.name())
+    return found

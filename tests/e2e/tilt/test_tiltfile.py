@@ -1,0 +1,87 @@
+"""What the Tiltfile makes of its options, without starting anything."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from devstack.addresses import APPS, BROKER, CORE_APPS, GATEWAY, MAILBOX, sidecar_of
+from devstack.build import ensure_kustomize
+from devstack.settings import load_settings
+from tests.e2e.tilt.project import Project
+from tests.e2e.tilt.tilt import Tilt
+from tests.integration.devstack.harness import eventually
+
+PREPARE = "prepare"
+CHECKS = {"chaos", "unit", "integration", "e2e"}
+# A context that Tilt takes for a cluster on this machine; nothing speaks to it.
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: kind-test, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: test, user: {}}]
+contexts: [{name: kind-test, context: {cluster: kind-test, user: test}}]
+current-context: kind-test
+"""
+
+
+def test_every_process_has_a_resource_that_waits_for_what_it_needs(tilt: Tilt) -> None:
+    """The whole topology without options, and beside it only what a person looks at or clicks."""
+    resources = resources_of(tilt)
+
+    beside = {"runtime", "docs", "supervisor", "demo", "load", *CHECKS}
+    assert set(APPS) | {sidecar_of(app_id) for app_id in APPS} <= set(resources)
+    assert {"database", "placement"} <= resources[sidecar_of(CORE_APPS[0])]
+    assert {"runtime"} == resources["supervisor"]
+    assert set(resources) - beside <= resources["demo"]
+
+
+def test_a_group_stands_alone(tilt: Tilt) -> None:
+    """Nothing of it waits for what isn't started."""
+    resources = resources_of(tilt, "--only", "core")
+
+    assert {name for name in resources if name in APPS} == set(CORE_APPS)
+    assert all(needed <= set(resources) for needed in resources.values())
+
+
+def test_the_same_file_serves_a_cluster(tilt: Tilt, project: Project) -> None:
+    """Every app, after the Job that prepares database and broker."""
+    kubeconfig = project.folder / "kubeconfig"
+    kubeconfig.write_text(KUBECONFIG)
+    kustomize = Path(ensure_kustomize(load_settings(), print)[0]).parent
+    variables = {
+        "KUBECONFIG": str(kubeconfig),
+        "DATABASE_URL": "postgresql://admin:secret@postgres.example:5432/shop",
+        "PATH": f"{kustomize}{os.pathsep}{os.environ['PATH']}",
+    }
+
+    resources = resources_of(tilt, "--kubernetes", **variables)
+
+    assert {PREPARE, BROKER, MAILBOX, GATEWAY, *APPS} == set(resources) - {"runtime", "uncategorized", *CHECKS}
+    assert all({PREPARE} == resources[app_id] for app_id in APPS)
+    assert {BROKER} == resources[PREPARE]
+
+
+def test_down_ends_what_runs(tilt: Tilt, project: Project) -> None:
+    """Whoever started it: here a supervisor that nobody looks after any more."""
+    environment = {**project.environment, "PYTHONPATH": str(project.folder)}
+    supervisor = subprocess.Popen([sys.executable, "-m", "cli", "supervise"], cwd=project.folder, env=environment)
+    try:
+        eventually(tilt.stack.is_running, "the supervisor runs")
+
+        answer = tilt.run("down")
+
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert supervisor.wait(30) == 0
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+
+
+def resources_of(tilt: Tilt, *options: str, **variables: str) -> dict[str, set[str]]:
+    """The Tiltfile's resources, each with those that it waits for."""
+    answer = tilt.run("alpha", "tiltfile-result", "--", *options, variables=variables)
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
+    manifests = json.loads(answer.stdout)["Manifests"]
+    return {row["Name"]: set(row["ResourceDependencies"] or ()) for row in manifests}

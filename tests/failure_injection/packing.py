@@ -1,0 +1,92 @@
+"""The tasks that the completed orders ask for: what they should be by the orders' books, and what they are."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from devstack.client import StackClient
+from devstack.settings import StackSettings
+from shared.contracts import SEND_EMAIL
+from tests.failure_injection.mails import mails_in
+from tests.stream import query
+
+COMPLETED: Final = "SELECT order_id FROM order_service.orders WHERE status = 'completed'"
+TASKS: Final = "SELECT task_id, order_id, status, reason FROM task_orchestrator_service.tasks"
+DEAD: Final = "SELECT count(*) FROM task_orchestrator_service.inbox WHERE state = 'dead'"
+# The task's sender died in the moment of sending: the task says so, and has failed.
+UNKNOWN: Final = "SELECT DISTINCT saga_id FROM notification_service.notifications WHERE status = 'unknown'"
+SUBJECT: Final = "Task Assigned"
+# The sender was away for longer than the step's deadline: the task says so, and has failed.
+AWAY: Final = f" on {SEND_EMAIL.app_id} has an unknown outcome: no answer from "
+ENDED: Final = {"completed", "failed"}
+
+
+@dataclass(frozen=True)
+class Packing:
+    """One run's orders and tasks."""
+
+    completed_orders: Sequence[str]
+    tasks: Sequence[tuple[str, str, str | None]]
+    """Order, status, and the reason why it failed."""
+    excused: int
+    """So many more failed, as they say: a message's sender was killed while it left, or stayed away too long."""
+    dead_events: int
+
+    @property
+    def told(self) -> int:
+        """So many tasks say that their customer was mailed."""
+        return sum(status == "completed" for _, status, _ in self.tasks)
+
+    def settled(self) -> bool:
+        """Whether every completed order has a task, and every task has ended."""
+        with_task = {order_id for order_id, _, _ in self.tasks}
+        return with_task >= set(self.completed_orders) and all(status in ENDED for _, status, _ in self.tasks)
+
+    def wrong(self, mails_sent: Sequence[str]) -> list[str]:
+        """Every order without its one task, each task that failed or is nobody's, each mail missing or doubled."""
+        counts = Counter(order_id for order_id, _, _ in self.tasks)
+        orders = set(self.completed_orders)
+        mails = Counter(mails_sent)
+        return [
+            *(f"{order_id} has {counts[order_id]} tasks" for order_id in orders if counts[order_id] != 1),
+            *(f"a task for {order_id}, which isn't completed" for order_id in counts if order_id not in orders),
+            *(f"task of {order_id}: {status}, {reason}" for order_id, status, reason in self.tasks if reason),
+            *(f"came {count} times: {body}" for body, count in mails.items() if count > 1),
+            *([f"{len(mails)} mails, {self.told} tasks have sent one"] if len(mails) < self.told else []),
+            *([f"{self.dead_events} events are dead"] if self.dead_events else []),
+        ]
+
+
+def packing(settings: StackSettings) -> Packing:
+    """How it stands now."""
+    return asyncio.run(_packing(settings))
+
+
+def packing_if_settled(settings: StackSettings) -> Packing | None:
+    """How it ended, or None while a task is missing or under way."""
+    now = packing(settings)
+    return now if now.settled() else None
+
+
+def packing_mails(stack: StackClient) -> list[str]:
+    """The bodies of what the customers got, which name the order."""
+    return [one["body"] for one in mails_in(stack.urls()["mailbox"]) if one["subject"] == SUBJECT]
+
+
+async def _packing(settings: StackSettings) -> Packing:
+    [(dead,)] = await query(settings, DEAD)
+    unknown = {row["saga_id"] for row in await query(settings, UNKNOWN)}
+    tasks = await query(settings, TASKS)
+    excused = {
+        row["task_id"]
+        for row in tasks
+        if row["status"] == "failed" and (row["task_id"] in unknown or AWAY in row["reason"])
+    }
+    return Packing(
+        completed_orders=[row["order_id"] for row in await query(settings, COMPLETED)],
+        tasks=[(row["order_id"], row["status"], None if row["task_id"] in excused else row["reason"]) for row in tasks],
+        excused=len(excused),
+        dead_events=int(dead),
+    )

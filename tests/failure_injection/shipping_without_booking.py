@@ -1,0 +1,41 @@
+"""A shipping-service of another version, which has no `book_shipment`. It runs with the real one's environment."""
+
+from shared.contracts import BOOK_SHIPMENT, SHIPPING_SERVICE, Contract, RequestT, ResponseT
+from shared.database import create_engine
+from shared.fence import Fence
+from shared.host.activities import ActivityHost, Handler, Refusal
+from shared.host.service import Service, run
+from shared.host.settings import load
+from shipping_service.__main__ import MIGRATIONS
+from shipping_service.activities import serve_shipping
+from shipping_service.settings import ShippingSettings
+from shipping_service.store import Shipments
+
+
+class HostWithoutBooking(ActivityHost):
+    """Serves everything else."""
+
+    def serve(
+        self,
+        contract: Contract[RequestT, ResponseT],
+        handler: Handler[RequestT, ResponseT],
+        *,
+        refusal: Refusal[RequestT, ResponseT] | None = None,
+    ) -> None:
+        if contract.activity != BOOK_SHIPMENT.activity:
+            super().serve(contract, handler, refusal=refusal)
+
+
+def main() -> None:
+    """Compose as the service does, with the other host."""
+    settings = load(ShippingSettings)
+    engine = create_engine(settings.service_database_url, application_name=SHIPPING_SERVICE)
+    fence = Fence(engine)
+    host = HostWithoutBooking(SHIPPING_SERVICE, fence=fence)
+    serve_shipping(host, Shipments(fence, settings.shipping_countries))
+    http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
+    run(Service(SHIPPING_SERVICE, settings, MIGRATIONS, http_engine, host))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A sidecar that can take in no worker any more is replaced, and the orders go on.
+
+When an app's last worker goes, daprd 1.18.2 waits for the turns of its workflows before it takes in the next worker. A
+turn that nobody has taken up yet waits for that next worker: both wait for ever. Killing the order-service under load
+does it one time in eight; here a worker that takes turns and never reads them makes it certain.
+"""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+from dapr.ext.workflow._durabletask.internal import protos as pb
+from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
+
+from devstack.addresses import ORDER, app_ports
+from tests.e2e.shop import ENDED, Shop, eventually, fault
+from tests.failure_injection.evidence import Evidence
+from tests.failure_injection.own_stack import own_stack
+
+PATIENCE_SECONDS = 20.0
+SIDECAR = f"{ORDER}-daprd"
+ORDERS = 80
+"""Their next turns are together more than a stream takes before it is read (64 kB)."""
+STUCK_SECONDS = 20.0
+"""A sidecar that works takes in a worker that knocks within a moment."""
+
+
+@contextmanager
+def worker_that_never_reads(evidence: Evidence) -> Iterator[None]:
+    """A second worker of the order-service, connected or knocking for as long as the block lasts."""
+    address = f"127.0.0.1:{app_ports(evidence.settings, ORDER).dapr_grpc}"
+    # The smallest window that there is: the sidecar's sends wait as soon as its own buffer is full.
+    options = [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]
+    with grpc.insecure_channel(address, options=options) as channel:
+        stub: Any = TaskHubSidecarServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        unread = stub.GetWorkItems(pb.GetWorkItemsRequest())
+        yield
+        unread.cancel()
+
+
+@pytest.mark.timeout(600)
+def test_a_sidecar_that_takes_in_no_worker_is_replaced() -> None:
+    """The service that it keeps out tells it to end; the one that comes instead takes up every order."""
+    with own_stack(SIDECAR_PATIENCE_SECONDS=f"{PATIENCE_SECONDS:g}") as (shop, evidence):
+        sidecar = shop.stack.pid(SIDECAR)
+        with ThreadPoolExecutor(8) as clients:
+            placed = [
+                clients.submit(shop.order, fault("process_payment", "delay", seconds=12.0)) for _ in range(ORDERS)
+            ]
+        order_ids = [order.result() for order in placed]
+
+        shop.stack.hold(ORDER)
+        with worker_that_never_reads(evidence):
+            _gets_stuck(shop)
+        assert shop.stack.pid(SIDECAR) == sidecar
+
+        shop.stack.start(ORDER)
+        eventually(lambda: shop.stack.pid(SIDECAR) not in {None, sidecar} or None, "a new sidecar is started", 120)
+        ends = [shop.end_of(order_id, 240)["status"] for order_id in order_ids]
+        assert set(ends) <= ENDED
+        report = shop.conservation()
+        assert report["holds"], report["violations"]
+
+
+def _gets_stuck(shop: Shop) -> None:
+    """Returns once the sidecar has been up for a while without taking in the worker that knocks."""
+    last_seen = time.monotonic()
+
+    def stuck() -> bool | None:
+        nonlocal last_seen
+        if _workers(shop) != 0:
+            last_seen = time.monotonic()
+        return time.monotonic() - last_seen > STUCK_SECONDS or None
+
+    eventually(stuck, "the sidecar takes in no worker any more", 180)
+
+
+def _workers(shop: Shop) -> int | None:
+    """How many workers the order-service's sidecar has; None if it doesn't answer."""
+    url = f"{shop.stack.urls()[SIDECAR]}/v1.0/metadata"
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return int(json.load(response).get("workflows", {}).get("connectedWorkers", 0))
+    except (urllib.error.URLError, TimeoutError):
+        return None

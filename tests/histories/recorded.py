@@ -1,0 +1,99 @@
+"""Recorded histories of workflows as the real engine kept them, and their replay by the SDK's own machinery.
+
+A workflow that is running when a new version is deployed is replayed by the new code against its history so far. If the
+new code asks for something else than the history says, the engine fails the workflow, and no compensation runs.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dapr.ext.workflow import WorkflowRuntime
+from dapr.ext.workflow._durabletask.internal import protos as pb
+from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor
+from google.protobuf.json_format import MessageToDict, ParseDict
+
+FOLDER: Final = Path(__file__).parent
+UNUSED: Final = ("stackTrace", "parentTraceContext")
+"""Of no use to a replay; a stack trace names folders of the machine that recorded it."""
+
+
+class HistoryMismatchError(Exception):
+    """Today's code would break a workflow that is running on this history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One workflow's history, oldest event first."""
+
+    name: str
+    version: str
+    instance_id: str
+    events: tuple[pb.HistoryEvent, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.version}/{self.name}"
+
+    @property
+    def result(self) -> str | None:
+        """The workflow's result as JSON; None if it had not ended."""
+        ended = [event.executionCompleted for event in self.events if event.HasField("executionCompleted")]
+        return str(ended[-1].result.value) if ended else None
+
+
+def recordings() -> Iterator[Recording]:
+    """All recordings of all versions."""
+    for file in sorted(FOLDER.glob("*/*.json")):
+        content = json.loads(file.read_text())
+        events = tuple(ParseDict(event, pb.HistoryEvent()) for event in content["events"])  # type: ignore[no-untyped-call]
+        yield Recording(file.stem, file.parent.name, content["instance_id"], events)
+
+
+def write(version: str, name: str, instance_id: str, events: Sequence[pb.HistoryEvent]) -> Path:
+    """Write a recording, one event a line."""
+    file = FOLDER / version / f"{name}.json"
+    file.parent.mkdir(exist_ok=True)
+    lines = ",\n".join(json.dumps(_as_json(event), ensure_ascii=False) for event in events)
+    file.write_text(f'{{"instance_id": {json.dumps(instance_id)}, "events": [\n{lines}\n]}}\n')
+    return file
+
+
+def replay(recording: Recording, workflow_name: str, workflow: Callable[..., Any]) -> None:
+    """Let today's code run against a recorded history, as a worker does.
+
+    Raises:
+        HistoryMismatchError: it asks for other tasks, timers or events than the history says, or ends otherwise.
+    """
+    runtime = WorkflowRuntime()
+    runtime.register_workflow(workflow, name=workflow_name)
+    # No public API replays a history.
+    registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined] # noqa: SLF001
+    executor = _OrchestrationExecutor(registry, logging.getLogger("replay"))
+    *old, last = recording.events
+    executed = executor.execute(recording.instance_id, old, [last])
+    results = [action.completeWorkflow for action in executed.actions if action.HasField("completeWorkflow")]
+    for result in results:
+        if result.HasField("failureDetails"):
+            raise HistoryMismatchError(f"{recording.id}: {result.failureDetails.errorMessage}")
+    ended = results[-1].result.value if results else None
+    if ended != recording.result:
+        raise HistoryMismatchError(f"{recording.id}: it ended with {recording.result}, and now with {ended}")
+    if len(executed.actions) != len(results):
+        raise HistoryMismatchError(f"{recording.id}: it now asks for more than it did: {executed.actions}")
+
+
+def _as_json(event: pb.HistoryEvent) -> dict[str, Any]:
+    useful: dict[str, Any] = _useful(MessageToDict(event))  # type: ignore[no-untyped-call]
+    return useful
+
+
+def _useful(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {name: _useful(inner) for name, inner in value.items() if name not in UNUSED}
+    if isinstance(value, list):
+        return [_useful(inner) for inner in value]
+    return value

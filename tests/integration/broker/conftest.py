@@ -1,0 +1,43 @@
+"""A broker, a sidecar and a consumer for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from devstack.build import ensure_broker, ensure_runtime
+from devstack.ports import free_block
+from devstack.settings import load_settings
+from shared.database import create_engine
+from tests.integration.broker.rig import Rig
+from tests.integration.conftest import ServiceDatabase
+from tests.integration.inbox.world import MIGRATIONS
+
+PORTS = 8
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """The broker runs; the sidecar doesn't yet."""
+    settings = load_settings()
+    daprd = ensure_runtime(settings, print).folder / "daprd"
+    rig = Rig(tmp_path, free_block(PORTS), daprd, ensure_broker(settings, print))
+    try:
+        await rig.start_broker()
+        await rig.make_streams()
+        yield rig
+    finally:
+        await rig.stop()
+
+
+@pytest.fixture
+def database_url(service_database: ServiceDatabase) -> str:
+    return service_database("inbox", migrations=MIGRATIONS)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, application_name="tests")
+    yield engine
+    await engine.dispose()

@@ -1,0 +1,186 @@
+"""Who may see what, on the embedded server and on a user's own."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from devstack.database import bootstrap
+from devstack.errors import BootstrapError
+from devstack.layout import AUDITOR, DAPR, SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.passwords import load_passwords
+from devstack.ports import free_block
+from devstack.settings import load_settings
+from tests.integration.devstack.harness import eventually, postgres_command, running
+
+pytestmark = pytest.mark.integration
+
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def embedded(module_home: Path) -> Iterator[DatabaseLayout]:
+    """The embedded server, started as the supervisor starts it."""
+    settings = load_settings(home=module_home, base_port=free_block(), database_url=None)
+    layout = database_layout(settings, load_passwords(module_home))
+    with running(postgres_command(module_home, settings.base_port + 1), {}, module_home / "postgres.log"):
+        eventually(lambda: answers(layout.url_of_database("postgres")), "the embedded server answers")
+        yield layout
+
+
+@pytest.fixture(params=["embedded", "user's superuser", "user's ordinary role"])
+def layout(request: pytest.FixtureRequest, home: Path, postgres_url: str) -> DatabaseLayout:
+    """A server as the stack may find it."""
+    if request.param == "embedded":
+        found: DatabaseLayout = request.getfixturevalue("embedded")
+        return found
+    return a_users_layout(home, postgres_url, ordinary="ordinary" in request.param)
+
+
+@pytest.fixture
+def ordinary(home: Path, postgres_url: str) -> DatabaseLayout:
+    """A user's server, and a role on it that is no superuser."""
+    return a_users_layout(home, postgres_url, ordinary=True)
+
+
+def a_users_layout(home: Path, postgres_url: str, *, ordinary: bool) -> DatabaseLayout:
+    """A database that doesn't exist yet, on a server that isn't ours."""
+    number = next(numbers)
+    url = postgres_url
+    if ordinary:
+        rights = f"CREATE ROLE ordinary_{number} LOGIN CREATEROLE CREATEDB PASSWORD 'pass:word/1'"
+        asyncio.run(execute(postgres_url, rights))
+        url = url.replace(url[len("postgresql://") : url.rindex("@")], f"ordinary_{number}:pass%3Aword%2F1")
+    settings = load_settings(home=home, database_url=f"{url.rpartition('/')[0]}/webshop_{number}")
+    return database_layout(settings, load_passwords(home))
+
+
+def answers(url: str) -> bool:
+    try:
+        asyncio.run(execute(url, "SELECT 1"))
+    except (OSError, asyncpg.PostgresError):
+        return False
+    return True
+
+
+async def execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def fetch(url: str, query: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def prepared(layout: DatabaseLayout) -> DatabaseLayout:
+    """The server after the bootstrap, with a table in each schema."""
+    await bootstrap(layout)
+    for owner in SCHEMA_OWNERS:
+        await execute(
+            layout.url_of(owner),
+            "CREATE TABLE IF NOT EXISTS things (id int)",
+            "INSERT INTO things SELECT 1 WHERE NOT EXISTS (SELECT FROM things)",
+        )
+    return layout
+
+
+async def test_each_service_works_in_its_own_schema(layout: DatabaseLayout) -> None:
+    """Names need no schema, and tables end up in the service's own."""
+    await prepared(layout)
+
+    for owner in SCHEMA_OWNERS:
+        url = layout.url_of(owner)
+        assert await fetch(url, "SELECT current_schema()") == owner
+        assert await fetch(url, "SELECT tableowner FROM pg_tables WHERE tablename = 'things' LIMIT 1")
+        assert await fetch(url, "SELECT count(*) FROM things") == 1
+
+
+async def test_no_service_sees_another_ones_data(layout: DatabaseLayout) -> None:
+    """Not to read, not to write, and not the state store either."""
+    await prepared(layout)
+
+    for owner in SCHEMA_OWNERS:
+        for other in set(SCHEMA_OWNERS) - {owner}:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await fetch(layout.url_of(owner), f"SELECT count(*) FROM {other}.things")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await execute(layout.url_of(owner), f"SET ROLE {layout.role(other)}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await execute(layout.url_of(owner), "CREATE TABLE public.things (id int)")
+        state_store = layout.url_of(DAPR).replace(
+            layout.url_of(DAPR).split("@", 1)[0], layout.url_of(owner).split("@", 1)[0]
+        )
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await execute(state_store, "SELECT 1")
+
+
+async def test_the_auditor_reads_everything_and_writes_nothing(layout: DatabaseLayout) -> None:
+    """Also tables that came after it, and also when it switches its read-only default off."""
+    await prepared(layout)
+    auditor = layout.url_of(AUDITOR)
+    allow = "SET default_transaction_read_only = off"
+
+    for owner in SCHEMA_OWNERS:
+        assert await fetch(auditor, f"SELECT count(*) FROM {owner}.things") == 1
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await execute(auditor, f"INSERT INTO {owner}.things VALUES (2)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await execute(auditor, allow, f"INSERT INTO {owner}.things VALUES (2)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await execute(auditor, allow, f"CREATE TABLE {owner}.others (id int)")
+
+
+async def test_the_state_store_is_dapr_s_own(layout: DatabaseLayout) -> None:
+    """Its role makes tables there, and can't enter the shop's database."""
+    await prepared(layout)
+    state = layout.url_of(DAPR)
+
+    await execute(state, "CREATE TABLE IF NOT EXISTS state (key text)", "DROP TABLE state")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await execute(f"{state.rpartition('/')[0]}/{layout.database}", "SELECT 1")
+
+
+async def test_twice_and_at_once_is_the_same(layout: DatabaseLayout) -> None:
+    """Two stacks that start at one time, and every start after the first."""
+    await asyncio.gather(*(bootstrap(layout) for _ in range(3)))
+    await prepared(layout)
+    await bootstrap(layout)
+
+    assert await fetch(layout.url_of("order_service"), "SELECT count(*) FROM things") == 1
+
+
+async def test_a_changed_password_is_set_again(layout: DatabaseLayout) -> None:
+    """As after the state folder was moved or its secrets were lost."""
+    await prepared(layout)
+    await execute(layout.admin_url, f"ALTER ROLE {layout.role('payment_service')} PASSWORD 'another'")
+
+    await bootstrap(layout)
+
+    assert await fetch(layout.url_of("payment_service"), "SELECT count(*) FROM things") == 1
+
+
+async def test_too_few_rights_are_explained(ordinary: DatabaseLayout, postgres_url: str) -> None:
+    """The sentence holds the statement that a superuser must run."""
+    await execute(postgres_url, f"CREATE DATABASE {ordinary.database}")
+
+    with pytest.raises(BootstrapError, match=f'ALTER DATABASE "{ordinary.database}" OWNER TO "{ordinary.admin_user}"'):
+        await bootstrap(ordinary)
+
+
+async def test_too_few_rights_to_create_the_database_are_explained(ordinary: DatabaseLayout, postgres_url: str) -> None:
+    """Nothing was there, and nothing may be made."""
+    await execute(postgres_url, f"ALTER ROLE {ordinary.admin_user} NOCREATEDB")
+
+    with pytest.raises(BootstrapError, match="may not create the database"):
+        await bootstrap(ordinary)

@@ -1,0 +1,21 @@
+"""A participant with one table of its own: the effects that the tests count."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.migrations.participant import count_repeats, create_fault_hits, create_fence
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    create_fence()
+    count_repeats()
+    create_fault_hits()
+    op.create_table(
+        "effects",
+        sa.Column("effect_id", sa.BigInteger, sa.Identity(), primary_key=True),
+        sa.Column("saga_id", sa.Text, nullable=False),
+        sa.Column("amount", sa.Integer, nullable=False),
+    )

@@ -1,0 +1,30 @@
+"""One execution of a step in a process that a fault may kill: `python -m tests.integration.fence.mortal URL MODE`."""
+
+import asyncio
+import sys
+
+from shared.database import create_engine
+from shared.faults import FaultInjector
+from shared.messages.base import Message
+from shared.messages.faults import Fault, FaultMode
+from shared.messages.inventory import StockReserved
+from tests.integration.fence.world import KEY, Participant
+
+
+async def main(database_url: str, mode: str) -> None:
+    engine = create_engine(database_url, application_name="mortal")
+    participant = Participant(engine)
+
+    async def execute() -> Message:
+        return await participant.do()
+
+    async def refuse(reason: str) -> Message:
+        return await participant.fence.refuse(KEY, StockReserved, reason)
+
+    plan = [Fault(activity=KEY.step, mode=FaultMode(mode))]
+    await FaultInjector(engine).run(KEY, KEY.step, plan, execute, refuse)
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,27 @@
+"""A fresh consumer for each test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.database import create_engine
+from tests.integration.conftest import ServiceDatabase
+from tests.integration.inbox.world import MIGRATIONS, World
+
+
+@pytest.fixture
+def database_url(service_database: ServiceDatabase) -> str:
+    return service_database("inbox", migrations=MIGRATIONS)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, application_name="tests", pool_size=25)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def world(engine: AsyncEngine) -> World:
+    return World(engine)

@@ -1,0 +1,106 @@
+"""A person closes a reservation: its units are neither on sale nor reserved, and no late undo puts them back."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from shared.errors import Refused
+from shared.messages.inventory import StockReleased
+from shared.messages.repair import ByHand, Decision
+from tests.integration.inventory.world import Inventory
+
+SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="the units are at the customer's")
+SKIP = ByHand(repair_id="rep-2", decision=Decision.SKIP, by="bob", note="the units are broken")
+
+
+@pytest.mark.parametrize(("decision", "status"), [(SETTLE, "settled"), (SKIP, "written_off")])
+async def test_closed_units_are_not_on_sale_and_still_add_up(
+    inventory: Inventory, decision: ByHand, status: str
+) -> None:
+    await inventory.stocked(A=5, B=5)
+    await inventory.reserve(A=2, B=1)
+
+    answer = await inventory.release(by_hand=decision)
+
+    assert answer == StockReleased(released_units=0, by_hand=decision.closes(3, "units"))
+    assert await inventory.available() == {"A": 3, "B": 4}
+    assert await inventory.reservations() == {"order-1": status}
+    assert await inventory.unbalanced() == []
+    async with inventory.engine.connect() as connection:
+        closing = (await connection.execute(text("SELECT * FROM hand_closings"))).one()
+    assert (closing.repair_id, closing.status, closing.amount) == (decision.repair_id, status, 3)
+    assert (closing.unit, closing.decided_by, closing.note) == ("units", decision.by, decision.note)
+
+
+async def test_whatever_comes_after_it_hears_of_it(inventory: Inventory) -> None:
+    """A late undo, a repeat, another decision: the first answer, and no unit moves. A late do is refused."""
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    first = await inventory.release(by_hand=SETTLE)
+
+    later = [await inventory.release(), await inventory.release(by_hand=SETTLE), await inventory.release(by_hand=SKIP)]
+
+    assert later == [first] * 3
+    with pytest.raises(Refused, match="undone before it arrived"):
+        await inventory.reserve(A=2)
+    assert await inventory.available() == {"A": 3}
+    assert await inventory.count("hand_closings") == 1
+
+
+async def test_after_the_release_there_is_nothing_to_close(inventory: Inventory) -> None:
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    await inventory.release()
+
+    assert await inventory.release(by_hand=SETTLE) == StockReleased(released_units=2)
+    assert await inventory.available() == {"A": 5}
+    assert await inventory.count("hand_closings") == 0
+
+
+async def test_nothing_reserved_leaves_a_tombstone(inventory: Inventory) -> None:
+    await inventory.stocked(A=5)
+
+    assert await inventory.release(by_hand=SKIP) == StockReleased(released_units=0)
+    with pytest.raises(Refused, match="undone before it arrived"):
+        await inventory.reserve(A=2)
+
+
+async def test_decisions_undos_and_dos_that_race_have_one_winner(inventory: Inventory) -> None:
+    """All hear the same, and the units are in exactly one place."""
+    await inventory.stocked(A=100)
+    for number in range(30):
+        saga_id = f"order-{number}"
+        do = inventory.reserve(saga_id, A=1)
+        undos = [inventory.release(saga_id, by_hand) for by_hand in (None, SETTLE, SKIP)]
+        calls = [do, *undos] if number % 2 else [*undos, do]
+
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+        told = [answer for answer in answers if isinstance(answer, StockReleased)]
+        assert len(told) == 3
+        assert len(set(told)) == 1
+    assert "active" not in (await inventory.reservations()).values()
+    assert await inventory.unbalanced() == []
+
+
+async def test_counting_them_again_puts_them_back_on_sale(inventory: Inventory) -> None:
+    """The person who put them on the shelf imports the count: a receipt of its own, so that all still adds up."""
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    await inventory.release(by_hand=SETTLE)
+
+    await inventory.stocked(A=5)
+
+    assert await inventory.available() == {"A": 5}
+    assert await inventory.unbalanced() == []
+
+
+async def test_a_closed_reservation_has_no_lease(inventory: Inventory) -> None:
+    """Nobody asks about its order any more."""
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    await inventory.release(by_hand=SETTLE)
+
+    async with inventory.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT lease_until FROM reservations"))).scalar_one() is None

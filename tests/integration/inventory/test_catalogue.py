@@ -1,0 +1,216 @@
+"""The catalogue on a real Postgres: imported whole or not at all, seeded once, followed by revision."""
+
+import asyncio
+import time
+
+import pytest
+
+from inventory_service.__main__ import MIGRATIONS
+from inventory_service.catalogue import Catalogue, Product
+from inventory_service.catalogue_file import CatalogueFile, read_catalogue
+from inventory_service.catalogue_import import CatalogueRejectedError, Imported
+from inventory_service.settings import InventorySettings
+from inventory_service.tables import METADATA
+from shared.database import create_engine, migrate
+from shared.errors import Refused
+from shared.messages.inventory import StockLine
+from tests.integration.conftest import ServiceDatabase
+from tests.integration.inventory.world import Inventory, a_catalogue, a_key
+from tests.integration.schema import differences
+
+
+def the_seed() -> CatalogueFile:
+    return read_catalogue(InventorySettings.model_fields["inventory_catalogue"].default.read_bytes())
+
+
+async def errors_of(inventory: Inventory, *lines: str) -> list[tuple[int, str]]:
+    with pytest.raises(CatalogueRejectedError) as rejection:
+        await inventory.import_lines(*lines)
+    return [(error.line, error.message) for error in rejection.value.errors]
+
+
+async def test_tables_are_described_as_the_revisions_make_them(database_url: str) -> None:
+    assert await differences(database_url, METADATA) == []
+
+
+async def test_import_creates_updates_and_leaves_alone(inventory: Inventory) -> None:
+    assert await inventory.import_lines("A,Ant,100,EUR,5", "B,Bee,200,EUR,0") == Imported(2, 0, 0)
+
+    assert await inventory.import_lines("B,Bee,250,EUR,0", "C,Cat,300,EUR,1", "A,Ant,100,EUR,5") == Imported(1, 1, 1)
+
+    assert await inventory.catalogue.page("", 10) == [
+        Product("A", "Ant", 100, "EUR", 5),
+        Product("B", "Bee", 250, "EUR", 0),
+        Product("C", "Cat", 300, "EUR", 1),
+    ]
+
+
+async def test_import_twice_changes_nothing_more(inventory: Inventory) -> None:
+    lines = ("A,Ant,100,EUR,5", "B,Bee,200,EUR,7")
+    await inventory.import_lines(*lines)
+    receipts = await inventory.count("stock_receipts")
+
+    assert await inventory.import_lines(*lines) == Imported(0, 0, 2)
+
+    assert await inventory.count("stock_receipts") == receipts
+    assert (await inventory.catalogue.changes(0, 10))[1] == 2
+
+
+async def test_imported_stock_is_what_is_available_afterwards(inventory: Inventory) -> None:
+    """What is set aside stays so; the difference is booked, also downwards, and a release comes on top."""
+    await inventory.stocked(A=10)
+    await inventory.reserve(A=4)
+
+    await inventory.stocked(A=2)
+    assert await inventory.available() == {"A": 2}
+
+    await inventory.release()
+    assert await inventory.available() == {"A": 6}
+
+
+async def test_every_error_has_its_line_and_nothing_is_imported(inventory: Inventory) -> None:
+    await inventory.import_lines("KNOWN,Known,100,EUR,5")
+
+    errors = await errors_of(
+        inventory,
+        "GOOD,Good,100,EUR,5",
+        "SHORT,Short,100,EUR",
+        ",Nameless,100,EUR,5",
+        "GOOD,Again,100,EUR,5",
+        "FREE,Free,0,EUR,5",
+        "FRACTION,Fraction,1.50,EUR,5",
+        "MONEY,Money,100,eur,5",
+        "KNOWN,Known,100,USD,5",
+        "NEGATIVE,Negative,100,EUR,-1",
+        "HALF,Half,100,EUR,0.5",
+        f"LONG,{'x' * 201},100,EUR,5",
+        "NO NAME,,100,EUR,5",
+        "HUGE,Huge,1000000001,EUR,1000000001",
+        "LONGER,Longer,100,EUR,5,6",
+    )
+
+    assert [line for line, _ in errors] == [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 14, 14, 15]
+    sentences = dict(errors)
+    assert sentences[3] == "there must be 5 columns, not 4"
+    assert sentences[4] == "sku is empty"
+    assert sentences[5] == "sku GOOD stands on line 2 already"
+    assert sentences[7] == "price_cents must be a whole number from 1 to 1000000000, not '1.50'"
+    assert sentences[9] == "currency of KNOWN is EUR in this shop, not USD"
+    assert sentences[12] == "name may have 200 characters, not 201"
+    assert await inventory.available() == {"KNOWN": 5}
+    assert await inventory.count("stock_receipts") == 1
+    assert (await inventory.catalogue.changes(0, 10))[1] == 1
+
+
+async def test_twenty_thousand_lines_in_seconds(inventory: Inventory) -> None:
+    """Created, and then updated in place; what was created can be ordered at once."""
+    number_of_lines = 20_000
+    started = time.monotonic()
+    for price, expected in ((100, Imported(number_of_lines, 0, 0)), (101, Imported(0, number_of_lines, 0))):
+        lines = (f"BULK-{number:05},Product {number},{price},EUR,{number % 7 + 1}" for number in range(number_of_lines))
+        assert await inventory.import_lines(*lines) == expected
+
+    assert time.monotonic() - started < 30
+    await inventory.stock.reserve(a_key(), [StockLine(sku="BULK-19999", quantity=1)])
+
+
+async def test_orders_go_on_while_imports_run(inventory: Inventory) -> None:
+    """Each import finds some other stock; whatever it books, no unit is lost or doubled (checked after the test)."""
+    await inventory.stocked(A=1000, B=1000)
+
+    async def order(number: int) -> None:
+        await inventory.reserve(f"order-{number}", A=1, B=2)
+        if number % 2:
+            await inventory.release(f"order-{number}")
+
+    async def recount() -> None:
+        for units in (500, 700, 900):
+            await inventory.stocked(A=units, B=units)
+
+    await asyncio.gather(*(order(number) for number in range(60)), recount())
+
+    statuses = list((await inventory.reservations()).values())
+    assert (statuses.count("active"), statuses.count("released")) == (30, 30)
+
+
+async def test_changes_come_in_the_order_of_their_revisions(inventory: Inventory) -> None:
+    await inventory.import_lines("B,Bee,200,EUR,1", "A,Ant,100,EUR,1")
+    await inventory.import_lines("A,Ant,100,EUR,9", "B,Bee,250,EUR,1")
+
+    items, revision = await inventory.catalogue.changes(0, 10)
+
+    assert [(item.sku, item.price_cents, item.revision) for item in items] == [("A", 100, 2), ("B", 250, 3)]
+    assert revision == 3
+    assert await inventory.catalogue.changes(3, 10) == ([], 3)
+
+
+async def test_parallel_imports_hide_no_change_from_a_follower(inventory: Inventory) -> None:
+    """Who always goes on from the last revision seen ends with every product, whatever is imported meanwhile."""
+    seen: dict[str, int] = {}
+    imports = asyncio.gather(
+        *(
+            inventory.import_lines(*(f"P{number}-{line},Product,{number + 1},EUR,1" for line in range(20)))
+            for number in range(20)
+        )
+    )
+    since, done = 0, False
+    while not done:
+        done = imports.done()
+        items, since = await inventory.catalogue.changes(since, 7)
+        seen |= {item.sku: item.price_cents for item in items}
+        done = done and not items
+
+    await imports
+    assert seen == {f"P{number}-{line}": number + 1 for number in range(20) for line in range(20)}
+
+
+async def test_the_seed_is_a_believable_shop(inventory: Inventory) -> None:
+    """At least 60 products of one currency; most can bear a load test, and a few are scarce."""
+    file = the_seed()
+    assert file.errors == ()
+    assert await inventory.catalogue.seed(file) == Imported(len(file.lines), 0, 0)
+
+    products = await inventory.catalogue.page("", 1000)
+
+    assert len(products) >= 60
+    assert {product.currency for product in products} == {"EUR"}
+    scarce = [product for product in products if product.available < 1000]
+    assert 1 <= len(scarce) <= 6
+    assert all(product.sku.startswith("LTD-") for product in scarce)
+
+
+async def test_a_second_start_restores_no_stock(inventory: Inventory) -> None:
+    seed = read_catalogue(a_catalogue("A,Ant,100,EUR,5"))
+    await inventory.catalogue.seed(seed)
+    await inventory.reserve(A=5)
+
+    assert await inventory.catalogue.seed(seed) is None
+
+    assert await inventory.available() == {"A": 0}
+    with pytest.raises(Refused):
+        await inventory.reserve("order-2", A=1)
+
+
+async def test_replicas_that_start_at_once_seed_once(service_database: ServiceDatabase) -> None:
+    """Each migrates and seeds, as a starting service does."""
+    url = service_database("inventory_service")
+
+    async def start() -> Imported | None:
+        engine = create_engine(url, application_name="replica")
+        try:
+            await migrate(url, MIGRATIONS)
+            return await Catalogue(engine).seed(the_seed())
+        finally:
+            await engine.dispose()
+
+    seeded = await asyncio.gather(*(start() for _ in range(4)))
+
+    assert sorted(imported is not None for imported in seeded) == [False, False, False, True]
+
+
+async def test_a_seed_with_errors_can_be_repaired(inventory: Inventory) -> None:
+    """A start that fails leaves no marker: the next one seeds."""
+    with pytest.raises(CatalogueRejectedError):
+        await inventory.catalogue.seed(read_catalogue(a_catalogue("A,Ant,0,EUR,5")))
+
+    assert await inventory.catalogue.seed(read_catalogue(a_catalogue("A,Ant,1,EUR,5"))) == Imported(1, 0, 0)

@@ -1,0 +1,81 @@
+"""An inventory for the tests: short ways to stock it, to take from it, and to count it."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from inventory_service.catalogue import Catalogue
+from inventory_service.catalogue_file import read_catalogue
+from inventory_service.catalogue_import import Imported
+from inventory_service.store import Stock
+from shared.fence import Fence, StepKey
+from shared.messages.inventory import StockLine, StockReleased, StockReserved
+from shared.messages.repair import ByHand
+
+_UNBALANCED = text("""
+    SELECT sku, coalesce(received.units, 0) AS received, available, coalesce(reserved.units, 0) AS reserved
+    FROM stock
+    LEFT JOIN (SELECT sku, sum(quantity) AS units FROM stock_receipts GROUP BY sku) AS received USING (sku)
+    LEFT JOIN (
+        SELECT sku, sum(quantity) AS units FROM reservation_lines JOIN reservations USING (reservation_id)
+        WHERE status <> 'released' GROUP BY sku
+    ) AS reserved USING (sku)
+    WHERE coalesce(received.units, 0) <> available + coalesce(reserved.units, 0)
+""")
+
+
+def a_key(saga_id: str = "order-1") -> StepKey:
+    return StepKey(saga_id, "reserve_stock")
+
+
+def a_catalogue(*lines: str) -> bytes:
+    return "\n".join(("sku,name,price_cents,currency,stock", *lines)).encode()
+
+
+class Inventory:
+    """The inventory-service without its HTTP surface and its sidecar."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.stock = Stock(Fence(engine))
+        self.catalogue = Catalogue(engine)
+
+    async def import_lines(self, *lines: str) -> Imported:
+        return await self.catalogue.import_file(read_catalogue(a_catalogue(*lines)))
+
+    async def stocked(self, **available: int) -> None:
+        """Make exactly so much of each SKU available."""
+        await self.import_lines(*(f"{sku},Product {sku},1000,EUR,{units}" for sku, units in available.items()))
+
+    async def reserve(self, saga_id: str = "order-1", **quantities: int) -> StockReserved:
+        """Reserve these quantities, with the lines in the order of the arguments."""
+        lines = [StockLine(sku=sku, quantity=quantity) for sku, quantity in quantities.items()]
+        return await self.stock.reserve(a_key(saga_id), lines)
+
+    async def release(self, saga_id: str = "order-1", by_hand: ByHand | None = None) -> StockReleased:
+        return await self.stock.release(a_key(saga_id), by_hand)
+
+    async def available(self) -> dict[str, int]:
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT sku, available FROM stock ORDER BY sku"))
+            return {row.sku: row.available for row in rows}
+
+    async def reservations(self) -> dict[str, str]:
+        """The status of each saga's reservation."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT saga_id, status FROM reservations"))
+            return {row.saga_id: row.status for row in rows}
+
+    async def count(self, table: str) -> int:
+        async with self.engine.connect() as connection:
+            count: int = (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
+            return count
+
+    async def analyze(self) -> None:
+        """Let Postgres know how large the tables are, as it finds out by itself after a while."""
+        async with self.engine.begin() as tx:
+            await tx.execute(text("ANALYZE"))
+
+    async def unbalanced(self) -> list[tuple[object, ...]]:
+        """The SKUs of which units were lost or doubled: (sku, received, available, reserved)."""
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(_UNBALANCED)]

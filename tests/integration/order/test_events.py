@@ -1,0 +1,121 @@
+"""What the order-service tells: each change of an order's status once, counted in the order's row."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from shared.errors import Refused
+from shared.messages.order import ParkOrder
+from shared.messages.timeline import Timeline
+from tests.integration.order.world import Desk
+from tests.integration.outbox import data_of, told
+
+ACCEPTED = ("order.accepted", 1)
+CUSTOMER = {"email": "ada@example.org", "user_id": "ada"}
+LINES = [{"sku": "A", "quantity": 2}]
+
+
+def values(order_id: str) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "idempotency_key": order_id,
+        "request_hash": "hash",
+        "customer": CUSTOMER,
+        "lines": [{"sku": "A", "quantity": 2, "name": "A thing", "price_cents": 50}],
+        "total_cents": 100,
+        "currency": "EUR",
+        "deadline_at": None,
+        "placed": {"lines": LINES, "shipping_address": {"country": "GB"}},
+        "timeline": Timeline(version=0).model_dump(mode="json"),
+    }
+
+
+def stuck(version: int, run_id: str = "run-1") -> ParkOrder:
+    timeline = Timeline(version=version)
+    return ParkOrder(timeline=timeline, reason="the refund fails", money_at_risk_cents=100, stuck=(), run_id=run_id)
+
+
+async def test_an_order_is_told_as_it_is_at_each_change(desk: Desk) -> None:
+    """With all that a consumer needs, so that it needn't ask."""
+    assert await desk.orders.accept(values("order-1"))
+    assert not await desk.orders.accept({**values("order-2"), "idempotency_key": "order-1"})
+    await desk.orders.claim("order-1", "run-1")
+
+    await desk.complete("order-1")
+    await desk.complete("order-1")
+
+    assert await told(desk.engine) == [ACCEPTED, ("order.completed", 2)]
+    assert await told(desk.engine, "order-2") == []
+    order = {"order_id": "order-1", "total_cents": 100, "currency": "EUR", "customer": CUSTOMER, "lines": LINES}
+    order |= {"country": "GB"}
+    assert await data_of(desk.engine) == [
+        {**order, "status": "accepted", "tracking_number": None, "reason": None},
+        {**order, "status": "completed", "tracking_number": "TRACK-1", "reason": None},
+    ]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_an_undone_order_ends_once(desk: Desk, *, cancelled: bool) -> None:
+    """As compensated, or as cancelled if its customer wanted that."""
+    order_id = await desk.in_progress()
+    if cancelled:
+        assert await desk.orders.request_cancel(order_id)
+
+    await asyncio.gather(*(desk.close(order_id) for _ in range(10)))
+
+    end = "order.cancelled" if cancelled else "order.compensated"
+    assert await told(desk.engine, order_id) == [ACCEPTED, (end, 2)]
+
+
+async def test_of_pivot_and_end_one_is_told(desk: Desk) -> None:
+    """In fifty races with a cancel."""
+    for _ in range(50):
+        order_id = await desk.in_progress()
+        cancelled, _ = await asyncio.gather(
+            desk.orders.request_cancel(order_id), desk.complete(order_id), return_exceptions=True
+        )
+        if cancelled is True:
+            await desk.close(order_id)
+
+        end = "order.cancelled" if cancelled is True else "order.completed"
+        assert await told(desk.engine, order_id) == [ACCEPTED, (end, 2)]
+
+
+async def test_each_parking_is_told_and_no_repeat_of_it(desk: Desk) -> None:
+    """An undo that a person has tried again, and that gave up again, needs attention again."""
+    order_id = await desk.in_progress()
+
+    for version in (3, 3, 5, 5):
+        await desk.orders.park(order_id, stuck(version))
+    await desk.orders.show({order_id: Timeline(version=9)})
+    await desk.orders.park(order_id, stuck(9))
+    await desk.close(order_id)
+
+    attention = "order.needs_attention"
+    ends = [(attention, 2), (attention, 3), (attention, 4), ("order.compensated", 5)]
+    assert await told(desk.engine, order_id) == [ACCEPTED, *ends]
+
+
+async def test_parkings_side_by_side_are_one(desk: Desk) -> None:
+    """Duplicates of an activity run at the same time."""
+    order_id = await desk.in_progress()
+
+    await asyncio.gather(*(desk.orders.park(order_id, stuck(3)) for _ in range(10)))
+
+    assert await told(desk.engine, order_id) == [ACCEPTED, ("order.needs_attention", 2)]
+
+
+async def test_a_run_that_lost_the_order_tells_nothing(desk: Desk) -> None:
+    """Neither its pivot, nor its end, nor its parking."""
+    order_id = await desk.in_progress()
+    assert await desk.taken_over(order_id)
+
+    with pytest.raises(Refused):
+        await desk.complete(order_id)
+    await desk.close(order_id)
+    await desk.orders.park(order_id, stuck(3))
+    assert await told(desk.engine, order_id) == [ACCEPTED]
+
+    await desk.close(order_id, run_id="recovery-1")
+    assert await told(desk.engine, order_id) == [ACCEPTED, ("order.compensated", 2)]

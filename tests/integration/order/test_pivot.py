@@ -1,0 +1,155 @@
+"""The pivot is one conditional statement on the order's row: of all who want to decide the order, one does."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from shared.errors import Refused
+from shared.messages.order import OrderStatus
+from tests.integration.order.world import Desk
+
+TRIES = 100
+
+
+async def test_an_order_in_progress_is_completed_once(desk: Desk) -> None:
+    """Repeats of the pivot change nothing and don't fail: its first reply may have been lost."""
+    order_id = await desk.in_progress()
+
+    await desk.complete(order_id)
+    first = await desk.orders.by_id(order_id)
+    await desk.complete(order_id)
+
+    assert first == await desk.orders.by_id(order_id)
+    assert await desk.status(order_id) == "completed"
+
+
+async def test_a_cancel_before_the_pivot_wins(desk: Desk) -> None:
+    """The pivot is refused with the reason, and the order ends as cancelled."""
+    order_id = await desk.in_progress()
+    assert await desk.orders.request_cancel(order_id)
+
+    with pytest.raises(Refused, match="the customer cancelled the order"):
+        await desk.complete(order_id)
+
+    assert await desk.close(order_id) is OrderStatus.CANCELLED
+
+
+async def test_a_cancel_after_the_pivot_is_refused(desk: Desk) -> None:
+    """And leaves no trace."""
+    order_id = await desk.in_progress()
+    await desk.complete(order_id)
+    before = await desk.orders.by_id(order_id)
+
+    assert not await desk.orders.request_cancel(order_id)
+
+    assert before == await desk.orders.by_id(order_id)
+
+
+async def test_cancel_and_pivot_at_the_same_moment_have_one_winner(desk: Desk) -> None:
+    """In a hundred races it is always either completed or cancelled, never both and never neither."""
+    order_ids = [await desk.in_progress() for _ in range(TRIES)]
+
+    async def completed(order_id: str) -> bool:
+        try:
+            await desk.complete(order_id)
+        except Refused:
+            return False
+        return True
+
+    async def race(order_id: str) -> tuple[bool, bool]:
+        won, lost = await asyncio.gather(completed(order_id), desk.orders.request_cancel(order_id))
+        return won, lost
+
+    outcomes = Counter([outcome for order_id in order_ids for outcome in [await race(order_id)]])
+
+    assert set(outcomes) <= {(True, False), (False, True)}
+    assert outcomes.total() == TRIES
+
+
+async def test_the_pivot_is_refused_after_the_deadline(desk: Desk) -> None:
+    """By the database's clock, in the statement that would complete it."""
+    order_id = await desk.in_progress(deadline_seconds=-1)
+
+    with pytest.raises(Refused, match="not finished by its deadline"):
+        await desk.complete(order_id)
+
+    assert await desk.status(order_id) == "in_progress"
+
+
+async def test_only_the_run_that_owns_the_order_completes_it(desk: Desk) -> None:
+    """A run that was replaced can't complete an order that its successor undoes."""
+    order_id = await desk.in_progress()
+
+    with pytest.raises(Refused, match="another run"):
+        await desk.complete(order_id, "run-2")
+
+    assert await desk.status(order_id) == "in_progress"
+
+
+async def test_a_pivot_of_a_version_that_sent_no_run_id_counts(desk: Desk) -> None:
+    """An order-service of the version before may have made the call that this one answers."""
+    order_id = await desk.in_progress()
+
+    await desk.complete(order_id, None)
+
+    assert await desk.status(order_id) == "completed"
+
+
+async def test_an_order_that_ended_stays_as_it_is(desk: Desk) -> None:
+    """Neither a late pivot nor another end changes it."""
+    order_id = await desk.in_progress()
+    await desk.close(order_id)
+
+    with pytest.raises(Refused, match="compensated already"):
+        await desk.complete(order_id)
+    assert await desk.close(order_id, "something else") is OrderStatus.COMPENSATED
+
+    row = await desk.orders.by_id(order_id)
+    assert row is not None
+    assert row.reason == "card declined"
+
+
+async def test_a_claim_tells_of_an_earlier_cancel(desk: Desk) -> None:
+    """So that the saga of an order that was cancelled before it began needn't begin."""
+    order_id = await desk.accepted()
+    assert await desk.orders.request_cancel(order_id)
+
+    claim = await desk.orders.claim(order_id, "run-1")
+
+    assert (claim.claimed, claim.cancelled) == (True, True)
+
+
+async def test_an_order_has_one_owner(desk: Desk) -> None:
+    """Of many runs that claim it at once one gets it, and only that one again."""
+    order_id = await desk.accepted()
+
+    claims = await asyncio.gather(*(desk.orders.claim(order_id, f"run-{number}") for number in range(20)))
+    winner = [claim.claimed for claim in claims].index(True)
+    again = await desk.orders.claim(order_id, f"run-{winner}")
+
+    assert sum(claim.claimed for claim in claims) == 1
+    assert again.claimed
+
+
+async def test_an_order_whose_time_is_up_is_never_completed(desk: Desk) -> None:
+    """An injected refusal lasts, as a real one does: no duplicate of the pivot completes an order that is undone."""
+    order_id = await desk.in_progress()
+    await desk.orders.end_time(order_id)
+
+    for _ in range(2):
+        with pytest.raises(Refused, match="deadline"):
+            await desk.complete(order_id)
+
+    assert await desk.close(order_id) is OrderStatus.COMPENSATED
+
+
+async def test_a_refusal_after_the_pivot_is_no_refusal(desk: Desk) -> None:
+    """The order is completed, and a repeat of the pivot says so."""
+    order_id = await desk.in_progress()
+    await desk.complete(order_id)
+    await desk.orders.end_time(order_id)
+
+    await desk.complete(order_id)
+
+    assert await desk.status(order_id) == "completed"

@@ -1,0 +1,69 @@
+"""Orders as the tests place them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from order_service.store import OrderStore
+from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus
+from shared.messages.timeline import Timeline
+
+TIMELINE: Final = Timeline(version=7)
+
+
+class Desk:
+    """The orders' store, and what a test does with it in one word."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.orders = OrderStore(engine)
+
+    async def accepted(self, *, deadline_seconds: float = 300, user_id: str = "ada") -> str:
+        """An order that was accepted; should it be approved, it has 300 s from then on."""
+        order_id = f"ord-{uuid4().hex}"
+        stored = await self.orders.accept(
+            {
+                "order_id": order_id,
+                "idempotency_key": order_id,
+                "request_hash": "hash",
+                "customer": {"user_id": user_id},
+                "lines": [],
+                "total_cents": 100,
+                "currency": "EUR",
+                "deadline_at": datetime.now(UTC) + timedelta(seconds=deadline_seconds),
+                "placed": {"fraud_check": {"deadline_seconds": 300}},
+                "timeline": Timeline(version=0).model_dump(mode="json"),
+            }
+        )
+        assert stored
+        return order_id
+
+    async def in_progress(self, *, deadline_seconds: float = 300) -> str:
+        """An order that the run `run-1` has claimed."""
+        order_id = await self.accepted(deadline_seconds=deadline_seconds)
+        assert (await self.orders.claim(order_id, "run-1")).claimed
+        return order_id
+
+    async def complete(self, order_id: str, run_id: str | None = "run-1") -> None:
+        await self.orders.complete(order_id, TIMELINE, "TRACK-1", run_id)
+
+    async def close(self, order_id: str, reason: str = "card declined", *, run_id: str | None = "run-1") -> OrderStatus:
+        return (await self.recorded_end(order_id, reason, run_id=run_id)).status
+
+    async def recorded_end(self, order_id: str, reason: str, *, run_id: str | None) -> OrderRecorded:
+        end = CloseOrder(timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason=reason, run_id=run_id)
+        return await self.orders.close(order_id, end)
+
+    async def taken_over(self, order_id: str, *, replaces: str | None = "run-1", run_id: str = "recovery-1") -> bool:
+        """Whether this recovery owns the order now."""
+        timeline = await self.orders.take_over(
+            order_id, run_id=run_id, replaces=replaces, instance_id=f"{order_id}-{run_id}"
+        )
+        return timeline is not None
+
+    async def status(self, order_id: str) -> str:
+        row = await self.orders.by_id(order_id)
+        assert row is not None
+        return str(row.status)

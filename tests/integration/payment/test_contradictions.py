@@ -1,0 +1,107 @@
+"""The gateway was changed by hand, or contradicts itself: nothing is kept that the shop can't vouch for."""
+
+import asyncio
+
+import pytest
+
+from payment_service.gateway import Charge, GatewayOutageError
+from shared.errors import Refused
+from shared.messages.payment import PaymentRefunded, ProcessPayment
+from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment
+from tests.integration.payment.hooked import Hold, Hooked
+
+pytestmark = pytest.mark.integration
+
+
+class Contradicting(Hooked):
+    """Knows of no charge and refuses to make one."""
+
+    async def look_up(self, key: str) -> Charge | None:
+        del key
+        return None
+
+    async def charge(self, key: str, reference: str, payment: ProcessPayment) -> Charge:
+        del key, reference, payment
+        raise Refused("no")
+
+
+class KeepsMoney(Hooked):
+    """Says that it refunded nothing."""
+
+    async def refund(self, key: str, charge_id: str) -> int:
+        del key, charge_id
+        return 0
+
+
+async def test_a_key_voided_by_hand_refuses_the_payment(bench: Bench) -> None:
+    """Someone at the gateway voided a charge whose reply was lost: nothing is kept, and the ledger shows it."""
+    key, payments = a_key(), bench.payments()
+    with pytest.raises(GatewayOutageError):
+        await payments.process(key, a_payment(token="tok_lost"))
+    await bench.gateway.void(str(key))
+    with pytest.raises(Refused, match="taken back at the gateway"):
+        await payments.process(key, a_payment(token="tok_lost"))
+
+    assert "undone" == await bench.state(key)
+    assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+
+
+@pytest.mark.parametrize("amount_cents", [1000, None])
+async def test_a_charge_refunded_by_hand_is_refunded_in_all_once(
+    bench: Bench, client_of_bench: GatewayClient, amount_cents: int | None
+) -> None:
+    """Whatever someone gave back at the gateway, the undo gives back the rest, and the ledger tells the whole."""
+    key, payments = a_key(), bench.payments()
+    await payments.process(key, a_payment(4200))
+    charge = await bench.gateway.look_up(str(key))
+    assert charge is not None
+    await client_of_bench.refund("by-hand", charge_id=charge.charge_id, amount_cents=amount_cents)
+
+    assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+    assert (4200, 4200) == await bench.captured_and_refunded(key)
+
+
+async def test_a_goodwill_refund_does_not_undo_a_payment_that_is_done(
+    bench: Bench, client_of_bench: GatewayClient
+) -> None:
+    """A late duplicate that sees a part given back by hand leaves the recorded payment alone."""
+    key, hold = a_key(), Hold()
+    with pytest.raises(GatewayOutageError):
+        await bench.payments().process(key, a_payment(token="tok_lost"))
+    duplicate = asyncio.create_task(
+        bench.payments(Hooked(bench.gateway, before=hold)).process(key, a_payment(token="tok_lost"))
+    )
+    await hold.reached()
+    first = await bench.payments().process(key, a_payment(token="tok_lost"))
+    charge = await bench.gateway.look_up(str(key))
+    assert charge is not None
+    await client_of_bench.refund("goodwill", charge_id=charge.charge_id, amount_cents=1000)
+    hold.let_go()
+
+    assert first == await duplicate
+    assert (4200, 1000) == await bench.captured_and_refunded(key)
+    await bench.payments().give_back(key)
+
+
+async def test_a_charge_after_a_refusal_is_given_back(bench: Bench) -> None:
+    """If the gateway contradicts itself, the saga was told that nothing is kept, and so it is."""
+    key, hold = a_key(), Hold()
+    charging = asyncio.create_task(bench.payments(Hooked(bench.gateway, after=hold)).process(key, a_payment()))
+    await hold.reached()
+    with pytest.raises(Refused):
+        await bench.payments(Contradicting(bench.gateway)).process(key, a_payment())
+    hold.let_go()
+    with pytest.raises(Refused):
+        await charging
+
+    assert (4200, 4200) == await bench.captured_and_refunded(key)
+
+
+async def test_a_gateway_that_keeps_money_is_an_outage(bench: Bench) -> None:
+    """The undo isn't done before everything is back."""
+    key = a_key()
+    await bench.payments().process(key, a_payment())
+    with pytest.raises(GatewayOutageError, match="still holds 4200 cents"):
+        await bench.payments(KeepsMoney(bench.gateway)).give_back(key)
+
+    assert PaymentRefunded(refunded_cents=4200) == await bench.payments().give_back(key)

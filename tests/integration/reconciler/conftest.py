@@ -1,0 +1,60 @@
+"""A database with the schemas of all services, as `devstack` prepares it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from devstack.database import bootstrap
+from devstack.layout import AUDITOR, SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.passwords import load_passwords
+from devstack.settings import load_settings
+from shared.database import create_engine, migrate
+from tests.integration.reconciler.world import World
+
+PROJECT = Path(__file__).parents[3]
+TEMPLATE = "reconciled"
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="package")
+def prepared(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> DatabaseLayout:
+    """The layout of a migrated database, to be copied."""
+    home = tmp_path_factory.mktemp("reconciled")
+    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{TEMPLATE}")
+    layout = database_layout(settings, load_passwords(home))
+
+    async def build() -> None:
+        await bootstrap(layout)
+        for owner in SCHEMA_OWNERS:
+            await migrate(layout.url_of(owner), PROJECT / owner / "migrations")
+
+    asyncio.run(build())
+    return layout
+
+
+@pytest.fixture
+async def world(prepared: DatabaseLayout, postgres_url: str) -> AsyncIterator[World]:
+    name = f"{TEMPLATE}_{next(_numbers)}"
+    server = await asyncpg.connect(postgres_url)
+    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+    # What `bootstrap` sets per role is set per database, so that a copy doesn't have it.
+    for owner in (*SCHEMA_OWNERS, AUDITOR):
+        path = owner if owner != AUDITOR else ", ".join(SCHEMA_OWNERS)
+        await server.execute(f'ALTER ROLE "{prepared.role(owner)}" IN DATABASE "{name}" SET search_path = {path}')
+        await server.execute(f'GRANT CONNECT ON DATABASE "{name}" TO "{prepared.role(owner)}"')
+
+    def url_of(owner: str) -> str:
+        return f"{prepared.url_of(owner).rpartition('/')[0]}/{name}"
+
+    database = create_engine(url_of("order_service"), application_name="tests", pool_size=10)
+    auditing = create_engine(url_of(AUDITOR), application_name="tests auditor", pool_size=2)
+    yield World(f"{postgres_url.rpartition('/')[0]}/{name}", database, auditing)
+    await database.dispose()
+    await auditing.dispose()
+    await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await server.close()

@@ -1,0 +1,65 @@
+"""A person closes a shipment: it is neither on its way nor cancelled, and no late undo cancels it."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from shared.errors import Refused
+from shared.messages.repair import ByHand, Decision
+from shared.messages.shipping import ShipmentCancelled
+from tests.integration.shipping.world import Shipping
+
+SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="fetched it from the carrier")
+SKIP = ByHand(repair_id="rep-2", decision=Decision.SKIP, by="bob", note="the customer may keep it")
+
+
+@pytest.mark.parametrize(("decision", "status"), [(SETTLE, "settled"), (SKIP, "written_off")])
+async def test_a_closed_parcel_is_a_persons(shipping: Shipping, decision: ByHand, status: str) -> None:
+    await shipping.book()
+
+    answer = await shipping.cancel(by_hand=decision)
+
+    assert answer == ShipmentCancelled(cancelled=False, by_hand=decision.closes(1, "parcels"))
+    assert await shipping.statuses() == {"order-1": status}
+    async with shipping.engine.connect() as connection:
+        closing = (await connection.execute(text("SELECT * FROM hand_closings"))).one()
+    assert (closing.repair_id, closing.status, closing.amount) == (decision.repair_id, status, 1)
+    assert (closing.decided_by, closing.note) == (decision.by, decision.note)
+
+
+async def test_whatever_comes_after_it_hears_of_it(shipping: Shipping) -> None:
+    """A late undo, a repeat, another decision: the first answer. A late do is refused."""
+    await shipping.book()
+    first = await shipping.cancel(by_hand=SETTLE)
+
+    later = [await shipping.cancel(), await shipping.cancel(by_hand=SETTLE), await shipping.cancel(by_hand=SKIP)]
+
+    assert later == [first] * 3
+    with pytest.raises(Refused, match="undone before it arrived"):
+        await shipping.book()
+    assert await shipping.statuses() == {"order-1": "settled"}
+
+
+async def test_after_the_cancel_there_is_nothing_to_close(shipping: Shipping) -> None:
+    await shipping.book()
+    await shipping.cancel()
+
+    assert await shipping.cancel(by_hand=SETTLE) == ShipmentCancelled(cancelled=True)
+    assert await shipping.statuses() == {"order-1": "cancelled"}
+
+
+async def test_decisions_undos_and_dos_that_race_have_one_winner(shipping: Shipping) -> None:
+    """All hear the same, and no parcel stays booked."""
+    for number in range(30):
+        saga_id = f"order-{number}"
+        do = shipping.book(saga_id)
+        undos = [shipping.cancel(saga_id, by_hand) for by_hand in (None, SETTLE, SKIP)]
+        calls = [do, *undos] if number % 2 else [*undos, do]
+
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+        told = [answer for answer in answers if isinstance(answer, ShipmentCancelled)]
+        assert len(told) == 3
+        assert len(set(told)) == 1
+    assert "booked" not in (await shipping.statuses()).values()

@@ -1,0 +1,192 @@
+"""Tasks are accepted durably, from HTTP and from events alike, and started until a run has claimed them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.events.inbox import Outcome
+from shared.workflows.engine import Instance, InstanceStatus
+from task_orchestrator_service.api.routes import task_routes
+from task_orchestrator_service.desk import TaskDesk
+from task_orchestrator_service.lost import LostTasks
+from task_orchestrator_service.starter import Starter
+from tests.integration.api import Client, client_of
+from tests.integration.tasks.world import RUNNING, World, completed
+
+BODY: dict[str, Any] = {
+    "customer": {"email": "ada@example.org", "user_id": "ada"},
+    "lines": [{"sku": "TEA", "quantity": 3}],
+    "total_cents": 4200,
+    "currency": "EUR",
+    "country": "DE",
+}
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[Client]:
+    starter = Starter(world.tasks, world.engine)
+    desk = TaskDesk(world.database, world.tasks, starter, allows_faults=False)
+    async with client_of(task_routes(world.tasks, desk)) as client:
+        yield client
+    await starter.close()
+
+
+async def post(client: Client, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
+    async with client.post("/tasks", json={**BODY, **changes}, headers={"Idempotency-Key": key}) as response:
+        return response.status, await response.json()
+
+
+@asynccontextmanager
+async def sweeping(world: World) -> AsyncIterator[None]:
+    starter = Starter(world.tasks, world.engine)
+    sweep = asyncio.create_task(starter.run())
+    try:
+        yield
+    finally:
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+        await starter.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - what is waited for is a row
+            await asyncio.sleep(0.02)
+
+
+async def test_a_posted_task_is_stored_started_and_found(client: Client, world: World) -> None:
+    """The same key and body are the same task, however many ask at once; another body is refused."""
+    answers = await asyncio.gather(*(post(client) for _ in range(8)))
+
+    assert {202} == {status for status, _ in answers}
+    (task_id,) = {answer["task_id"] for _, answer in answers}
+    assert (409, "This Idempotency-Key was used for another task") == (
+        (conflict := await post(client, total_cents=1))[0],
+        conflict[1]["detail"].partition(":")[0],
+    )
+    async with client.get(f"/tasks/{task_id}") as response:
+        shown = await response.json()
+    assert (shown["status"], shown["workflow"], shown["steps"]) == ("accepted", TASK_PROCESSING, [])
+    assert {(TASK_PROCESSING, task_id)} == {(workflow, instance) for workflow, instance, _ in world.engine.started}
+
+
+async def test_pages_go_on_where_they_ended(client: Client) -> None:
+    """Newest first, by status."""
+    posted = [(await post(client, f"key-{number}"))[1]["task_id"] for number in range(5)]
+    found: list[str] = []
+    query = "/tasks?status=accepted&limit=2"
+    while query:
+        async with client.get(query) as response:
+            page = await response.json()
+        found += [task["task_id"] for task in page["items"]]
+        cursor = page["next_cursor"]
+        query = f"/tasks?status=accepted&limit=2&cursor={cursor}" if cursor else ""
+
+    assert posted[::-1] == found
+
+
+async def test_no_fault_plan_in_production(client: Client) -> None:
+    """403, and nothing stored."""
+    status, problem = await post(client, faults=[{"activity": "send_email", "mode": "fail"}])
+
+    assert (status, "production mode" in problem["detail"]) == (403, True)
+
+
+async def test_an_order_told_twice_is_one_task(world: World) -> None:
+    """The same event again, at the same time, or the same order under another event's id."""
+    outcomes = [one.outcome for one in await asyncio.gather(*(world.deliver(completed()) for _ in range(8)))]
+    other = await world.deliver(completed(event_id="evt-2"))
+
+    assert sorted([Outcome.DONE, *[Outcome.DUPLICATE] * 7]) == sorted(outcomes)
+    assert Outcome.DONE is other.outcome
+    (row,) = await world.tasks.page(None, None, 10)
+    assert (row.task_id, row.order_id, row.origin) == ("task-ord-1", "ord-1", "order.completed")
+    assert (row.accepted["country"], row.accepted["lines"]) == ("DE", [{"sku": "TEA", "quantity": 3}])
+
+
+async def test_an_event_without_a_country_is_taken(world: World) -> None:
+    """Of an order-service that didn't tell it yet: packed without a score."""
+    assert Outcome.DONE is (await world.deliver(completed(country=None))).outcome
+    assert (await world.row("task-ord-1")).accepted["country"] is None
+
+
+async def test_an_event_that_cannot_be_read_is_dead(world: World) -> None:
+    """With the reason; no task."""
+    verdict = await world.deliver(completed(customer={"email": "ada@example.org"}))
+
+    assert (Outcome.DEAD, True) == (verdict.outcome, "user_id" in verdict.reason)
+    assert [] == list(await world.tasks.page(None, None, 10))
+
+
+async def test_a_clients_key_is_never_taken_for_an_events(client: Client, world: World) -> None:
+    """Whatever a client calls its request, the order gets its task."""
+    await post(client, "ord-1")
+    await world.deliver(completed())
+
+    assert 2 == len(await world.tasks.page(None, None, 10))
+
+
+async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) -> None:
+    """Each attempt is a run of its own; once claimed there is no other."""
+    world.engine.away = True
+    await world.deliver(completed())
+    async with sweeping(world):
+
+        async def failed_once() -> bool:
+            return (await world.row("task-ord-1")).start_error is not None
+
+        await until(failed_once)
+        world.engine.away = False
+        await world.sql("UPDATE tasks SET start_due_at = now()")
+
+        async def started() -> bool:
+            return bool(world.engine.started)
+
+        await until(started)
+    ((workflow, task_id, run_id), *_) = world.engine.started
+    assert (TASK_PROCESSING, "task-ord-1", True) == (workflow, task_id, bool(run_id))
+    assert await world.tasks.claim(task_id, run_id)
+    await world.sql("UPDATE tasks SET start_due_at = now()")
+    assert [] == list(await world.tasks.lease_unstarted(10))
+
+
+async def test_a_task_whose_workflow_is_gone_fails_with_a_reason(world: World) -> None:
+    """Not on one look, and not while the engine is away or has it."""
+    task_id = await world.claimed(order_id="ord-1")
+    await world.tasks.validate(task_id, "run-1")
+    await world.assign(task_id)
+    watch = LostTasks(world.tasks, world.engine, lost_seconds=60)
+    await world.sql("UPDATE tasks SET accepted_at = now() - interval '1 hour'")
+
+    world.engine.instances[task_id] = RUNNING
+    await watch.sweep()
+    world.engine.away = True
+    await watch.sweep()
+    assert (await world.row()).seen_lost_at is None
+    world.engine.away = False
+    world.engine.instances[task_id] = Instance(InstanceStatus.TERMINATED)
+    await watch.sweep()
+    assert (await world.row()).status == "in_progress"
+    await world.sql("UPDATE tasks SET seen_lost_at = now() - interval '2 minutes'")
+    await watch.sweep()
+
+    row = await world.row()
+    assert (row.status, row.assignee) == ("failed", None)
+    assert "its workflow is terminated" in row.reason
+    assert (await world.close(task_id)).status == "failed"
+
+
+async def test_the_other_workflow_is_started_under_its_name(client: Client, world: World) -> None:
+    """`workflow` in the body says which."""
+    await post(client, workflow=TASK_WITH_AUDIT)
+
+    async def started() -> bool:
+        return bool(world.engine.started)
+
+    await until(started)
+    assert TASK_WITH_AUDIT == world.engine.started[0][0]

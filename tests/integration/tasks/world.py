@@ -1,0 +1,151 @@
+"""The task-orchestrator-service without its HTTP surface and its sidecar."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.contracts import TASK_PROCESSING
+from shared.events.event import CloudEvent, EventType
+from shared.events.inbox import Inbox, Verdict
+from shared.events.received import open_envelope, read_event
+from shared.messages.base import Message
+from shared.messages.inventory import StockLine
+from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
+from shared.messages.timeline import Timeline
+from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus
+from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
+from task_orchestrator_service.order_tasks import ORDER_TASKS
+from task_orchestrator_service.store import TaskStore
+from task_orchestrator_service.team import Team
+
+TEAM: Final = Team(("ann", "bob"), ("ivy",), 0.5)
+RUNNING: Final = Instance(InstanceStatus.RUNNING)
+
+# What a task holds is held by exactly one, and only by one that has not failed.
+_CONTRADICTIONS: Final = text("""
+    SELECT 'assigned', name FROM assignees
+        WHERE assigned <> (SELECT count(*) FROM tasks WHERE assignee = name)
+    UNION ALL SELECT 'packing', task_id FROM packings JOIN tasks USING (task_id) WHERE status IN ('accepted', 'failed')
+    UNION ALL SELECT 'failed but assigned', task_id FROM tasks WHERE status = 'failed' AND assignee IS NOT NULL
+""")
+
+
+@dataclass
+class FakeEngine:
+    """A workflow engine whose instances a test sets, and which remembers what it was told."""
+
+    instances: dict[str, Instance] = field(default_factory=dict)
+    away: bool = False
+    started: list[tuple[str, str, str]] = field(default_factory=list)
+    """(workflow, instance id, run id)."""
+
+    async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
+        self._answer()
+        self.started.append((workflow, instance_id, AcceptedTask.model_validate(message.model_dump()).run_id))
+        self.instances.setdefault(instance_id, RUNNING)
+
+    async def instance(self, instance_id: str) -> Instance | None:
+        self._answer()
+        return self.instances.get(instance_id)
+
+    async def terminate(self, instance_id: str) -> None:
+        raise NotImplementedError(instance_id)
+
+    async def purge(self, instance_id: str) -> bool:
+        raise NotImplementedError(instance_id)
+
+    def instance_ids(self) -> Any:  # noqa: ANN401 - nobody asks
+        raise NotImplementedError
+
+    def _answer(self) -> None:
+        if self.away:
+            raise EngineAwayError("UNAVAILABLE: no sidecar")
+
+
+class World:
+    """Short ways to accept tasks, to run their activities, and to look at them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.database = engine
+        self.tasks = TaskStore(engine)
+        self.engine = FakeEngine()
+        self.inbox = Inbox(engine, ordered=False)
+
+    async def accept(self, task_id: str = "task-1", *, starts_now: bool = False, **changes: Any) -> bool:  # noqa: ANN401
+        task = a_task(task_id, **changes)
+        new = NewTask(task, TASK_PROCESSING, Origin.HTTP, task_id)
+        async with self.database.begin() as tx:
+            return await insert_task(tx, new, starts_now=starts_now)
+
+    async def claimed(self, task_id: str = "task-1", run_id: str = "run-1", **changes: Any) -> str:  # noqa: ANN401
+        await self.accept(task_id, **changes)
+        assert await self.tasks.claim(task_id, run_id)
+        return task_id
+
+    async def assign(self, task_id: str, score: float | None = 0.1, run_id: str = "run-1") -> TaskAssigned:
+        return await self.tasks.assign(task_id, AssignTask(run_id=run_id, fraud_score=score), TEAM)
+
+    async def close(self, task_id: str, status: TaskStatus = TaskStatus.COMPLETED, run_id: str = "run-1") -> TaskClosed:
+        reason = "it broke" if status is TaskStatus.FAILED else None
+        end = CloseTask(run_id=run_id, timeline=Timeline(version=9), status=status, reason=reason)
+        return await self.tasks.close(task_id, end)
+
+    async def row(self, task_id: str = "task-1") -> Row[Any]:
+        row = await self.tasks.by_id(task_id)
+        assert row is not None
+        return row
+
+    async def deliver(self, event: CloudEvent) -> Verdict:
+        received = read_event(open_envelope(event.model_dump_json().encode()))
+        handler = ORDER_TASKS[EventType(received.kind)]
+        return await self.inbox.take(received, handler)
+
+    async def sql(self, statement: str) -> None:
+        async with self.database.begin() as tx:
+            await tx.execute(text(statement))
+
+    async def contradictions(self) -> list[tuple[object, ...]]:
+        async with self.database.connect() as connection:
+            return [tuple(row) for row in await connection.execute(_CONTRADICTIONS)]
+
+
+def a_task(task_id: str = "task-1", **changes: Any) -> AcceptedTask:  # noqa: ANN401 - fields of the message
+    return AcceptedTask.model_validate(
+        {
+            "task_id": task_id,
+            "run_id": "",
+            "email": "ada@example.org",
+            "user_id": "ada",
+            "lines": (StockLine(sku="TEA", quantity=3),),
+            "total_cents": 4200,
+            "currency": "EUR",
+            "country": "DE",
+            **changes,
+        }
+    )
+
+
+def completed(order_id: str = "ord-1", *, event_id: str = "evt-1", **changes: Any) -> CloudEvent:  # noqa: ANN401
+    """An `order.completed`."""
+    data = {
+        "order_id": order_id,
+        "status": "completed",
+        "total_cents": 4200,
+        "currency": "EUR",
+        "customer": {"email": "ada@example.org", "user_id": "ada"},
+        "lines": [{"sku": "TEA", "quantity": 3}],
+        "country": "DE",
+        **changes,
+    }
+    return CloudEvent(
+        id=event_id,
+        source="/order-service",
+        type="order.completed",
+        subject=order_id,
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        sequence="2",
+        data=data,
+    )

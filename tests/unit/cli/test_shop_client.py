@@ -1,0 +1,56 @@
+"""Every answer that isn't what was asked for becomes one sentence."""
+
+import json
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.shop_client import ShopRefusedError, read_answer, shop_url
+from devstack.errors import SettingsError
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_problem_document_becomes_its_sentence() -> None:
+    """And the rest of it stays at hand."""
+    with pytest.raises(ShopRefusedError, match=r"^Too late\.$") as refusal:
+        read_answer(409, json.dumps({"title": "Conflict", "detail": "Too late.", "errors": [1]}).encode())
+
+    assert (refusal.value.status, refusal.value.problem["errors"]) == (409, [1])
+
+
+def test_what_is_not_the_shop_is_said_to_be_none() -> None:
+    """Another server may hold the port."""
+    with pytest.raises(ShopRefusedError, match="isn't the shop"):
+        read_answer(200, b"<html>")
+
+
+def test_a_wrong_address_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is sent."""
+    monkeypatch.setenv("SHOP_API_URL", "localhost:8080")
+
+    with pytest.raises(SettingsError, match="SHOP_API_URL"):
+        shop_url()
+
+
+def test_a_shop_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence with what to do, exit code 1, no stack trace."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("SHOP_API_URL", f"http://127.0.0.1:{port}")
+
+    for command in (
+        ["order"],
+        ["show", "x"],
+        ["orders"],
+        ["conservation"],
+        ["catalogue", "list"],
+        ["load"],
+        ["repair", "list"],
+    ):
+        result = CliRunner().invoke(app, command)
+
+        assert result.exit_code == 1
+        assert result.stderr == f"shop: the shop doesn't answer at http://127.0.0.1:{port}; start it with `shop up`\n"

@@ -1,0 +1,116 @@
+"""The matrix finds out by itself what a saga consists of."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.contracts import (
+    BOOK_SHIPMENT,
+    CANCEL_SHIPMENT,
+    CLOSE_ORDER,
+    COMPLETE_ORDER,
+    DO,
+    DO_SECONDS,
+    ORDER_SERVICE,
+    PARK_ORDER,
+    RELEASE_STOCK,
+    RESERVE_STOCK,
+    SHIPPING_SERVICE,
+    UNDO,
+    UNDO_SECONDS,
+    VALIDATE_ORDER,
+    Contract,
+)
+from shared.messages.call import UndoStep
+from shared.messages.inventory import ReserveStock
+from shared.messages.order import CloseOrder, CompleteOrder, OrderStatus, ParkOrder, PlacedOrder, ValidateOrder
+from shared.messages.repair import UndoAnswer
+from shared.messages.shipping import BookShipment
+from shared.saga.engine import Turns
+from shared.saga.failures import SagaStopped
+from shared.saga.saga import Observer, Saga
+from tests.engine.engine import Make
+from tests.matrix.cells import Kind, cells_of
+from tests.matrix.definition import Step, discover
+from tests.matrix.expectations import expected_end
+from tests.matrix.simulation import SHOP, simulate
+
+pytestmark = pytest.mark.unit
+
+
+class Wrapped(UndoAnswer):
+    """The gift is wrapped, or no longer."""
+
+
+WRAP_GIFT = Contract(SHIPPING_SERVICE, "wrap_gift", ReserveStock, Wrapped, DO, DO_SECONDS)
+UNWRAP_GIFT = Contract(SHIPPING_SERVICE, "unwrap_gift", UndoStep, Wrapped, UNDO, UNDO_SECONDS)
+
+
+def gifts(*, undo: Contract[UndoStep, Wrapped] | None) -> Make:
+    """A shop of the future: reserve, wrap, ship."""
+
+    def shown_to(observer: Observer) -> Callable[[Any, PlacedOrder], Turns[dict[str, Any]]]:
+        def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
+            saga = Saga(
+                ctx,
+                saga_id=order.order_id,
+                home_app_id=ORDER_SERVICE,
+                deadline=order.deadline_at,
+                undo_patience_seconds=order.undo_patience_seconds,
+                faults=order.faults,
+                observer=observer,
+            )
+            yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
+            parcel = BookShipment(address=order.shipping_address, lines=order.lines)
+            try:
+                yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=RELEASE_STOCK)
+                yield from saga.step(WRAP_GIFT, ReserveStock(lines=order.lines), undo=undo)
+                yield from saga.step(BOOK_SHIPMENT, parcel, undo=CANCEL_SHIPMENT)
+                yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
+            except SagaStopped as stopped:
+                undone = yield from saga.compensate(stopped)
+                while undone.stuck:
+                    park = ParkOrder(timeline=saga.timeline, reason=stopped.reason, money_at_risk_cents=0)
+                    yield from saga.record(PARK_ORDER, park)
+                    undone = yield from saga.decide(undone.stuck)
+                end = CloseOrder(timeline=saga.timeline, status=OrderStatus.COMPENSATED, reason=stopped.reason)
+                yield from saga.record(CLOSE_ORDER, end)
+                return {"status": OrderStatus.COMPENSATED}
+            return {"status": OrderStatus.COMPLETED}
+
+        return workflow
+
+    return shown_to
+
+
+def test_the_order_saga_is_found_out() -> None:
+    """Its steps in their order, each with its undo, the pivot and the records."""
+    assert SHOP.steps == (
+        Step("reserve_stock", "release_stock"),
+        Step("process_payment", "refund_payment"),
+        Step("book_shipment", "cancel_shipment"),
+    )
+    assert (SHOP.claim, SHOP.pivot) == ("validate_order", "complete_order")
+    assert (SHOP.close, SHOP.park) == ("close_order", "park_order")
+
+
+def test_a_new_step_adds_its_cells_by_itself() -> None:
+    """Nobody has to tell the matrix of a step: its cells appear, with their ends, for the do and for the undo."""
+    make = gifts(undo=UNWRAP_GIFT)
+    definition = discover(make)
+    cells = list(cells_of(definition))
+
+    wrapping = [cell for cell in cells if cell.activity == "wrap_gift"]
+    unwrapping = [cell for cell in cells if cell.activity == "unwrap_gift"]
+    assert {cell.kind for cell in wrapping} == {Kind.DO}
+    assert {cell.kind for cell in unwrapping} == {Kind.UNDO}
+    assert len(wrapping) == len(unwrapping) == len([cell for cell in cells if cell.activity == "reserve_stock"])
+    for cell in cells:
+        assert simulate(cell, make).end == expected_end(cell, definition), cell.id
+
+
+def test_a_step_that_the_matrix_has_no_rule_for_is_an_error() -> None:
+    """A step without undo before the pivot would silently have no undo cells."""
+    with pytest.raises(ValueError, match="only steps with undo"):
+        discover(gifts(undo=None))

@@ -1,0 +1,260 @@
+"""Acceptance: once per key, at a price, or not at all."""
+
+import hashlib
+import json
+from http import HTTPStatus
+from typing import Any, cast
+
+import pytest
+
+from order_service.acceptance import Acceptance, Terms
+from order_service.api.bodies import OrderBody
+from order_service.catalogue import Catalogue
+from order_service.fraud_terms import FraudTerms
+from order_service.starter import Starter
+from order_service.store import OrderStore
+from shared.host.problems import ProblemError
+from shared.messages.approval import FraudCheck, WhenAway
+from shared.messages.inference import RunMlInference
+from tests.unit.order.fakes import FakeCatalogue, FakeOrders, FakeStarter, a_body
+
+pytestmark = pytest.mark.unit
+
+FAULT = {"activity": "process_payment", "mode": "refuse"}
+
+
+class Shop:
+    """Acceptance with all its fakes."""
+
+    def __init__(
+        self, *, allows_faults: bool = True, inventory_away: bool = False, fraud: FraudTerms | None = None
+    ) -> None:
+        self.orders = FakeOrders()
+        self.catalogue = FakeCatalogue(away=inventory_away)
+        self.starter = FakeStarter()
+        self._acceptance = Acceptance(
+            cast(OrderStore, self.orders),
+            cast(Catalogue, self.catalogue),
+            cast(Starter, self.starter),
+            Terms(deadline_seconds=300, undo_patience_seconds=1800, allows_faults=allows_faults, fraud=fraud),
+        )
+
+    async def accept(self, body: OrderBody, key: str = "key-1") -> str:
+        return await self._acceptance.accept(key, body)
+
+    async def refusal(self, body: OrderBody, key: str = "key-1") -> ProblemError:
+        rows, started = dict(self.orders.rows), list(self.starter.started)
+        with pytest.raises(ProblemError) as caught:
+            await self.accept(body, key)
+        assert (self.orders.rows, self.starter.started) == (rows, started), "a refusal writes and starts nothing"
+        return caught.value
+
+
+async def test_an_order_is_priced_stored_and_started() -> None:
+    """The row holds all that the workflow needs, and the workflow gets the same order."""
+    shop = Shop()
+
+    order_id = await shop.accept(a_body())
+
+    row, (started,) = shop.orders.rows[order_id], shop.starter.started
+    assert (row.total_cents, row.currency) == (2100, "EUR")
+    assert row.lines == [
+        {"sku": "TEA", "name": "Tea", "quantity": 2, "unit_price_cents": 450},
+        {"sku": "MUG", "name": "Mug", "quantity": 1, "unit_price_cents": 1200},
+    ]
+    assert row.placed == started.model_dump(mode="json", exclude={"run_id"})
+    assert started.order_id == order_id
+
+
+async def test_the_same_key_and_body_get_the_same_order() -> None:
+    """A client that lost the answer asks again and has one order, whose workflow was started once."""
+    shop = Shop()
+
+    assert await shop.accept(a_body()) == await shop.accept(a_body())
+    assert len(shop.orders.rows) == len(shop.starter.started) == 1
+
+
+async def test_a_repeat_needs_no_inventory() -> None:
+    """The same answer for good: also while the inventory is away, and after prices have changed."""
+    shop = Shop()
+    first = await shop.accept(a_body())
+    shop.catalogue.away = True
+
+    assert await shop.accept(a_body()) == first
+
+
+async def test_another_key_is_another_order() -> None:
+    """Two equal orders are two orders, if the customer says so."""
+    shop = Shop()
+
+    assert await shop.accept(a_body(), "key-1") != await shop.accept(a_body(), "key-2")
+    assert len(shop.starter.started) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"sku": "TEA", "quantity": 3}]},
+        {"payment": {"token": "tok_slow"}},
+        {"customer": {"email": "bob@example.org", "user_id": "bob"}},
+        {"faults": [FAULT]},
+    ],
+    ids=["lines", "payment", "customer", "faults"],
+)
+async def test_the_same_key_with_another_body_is_a_conflict(change: dict[str, Any]) -> None:
+    """A reused key is a client's mistake; taking it for a repeat would lose an order."""
+    shop = Shop()
+    await shop.accept(a_body())
+
+    problem = await shop.refusal(a_body(**change))
+
+    assert problem.status == HTTPStatus.CONFLICT
+    assert "Idempotency-Key" in problem.detail
+
+
+async def test_the_loser_of_a_race_gets_the_winners_order() -> None:
+    """Two requests with one key at the same moment: both are told of the one order that was stored."""
+    winner, loser = Shop(), Shop()
+    order_id = await winner.accept(a_body())
+    loser.orders.rival = vars(winner.orders.rows[order_id])
+
+    assert await loser.accept(a_body()) == order_id
+    assert loser.starter.started == []
+
+
+async def test_an_unknown_sku_is_named() -> None:
+    """The sentence names every SKU that there is none of."""
+    problem = await Shop().refusal(a_body(lines=[{"sku": sku, "quantity": 1} for sku in ("NOPE", "TEA", "NADA")]))
+
+    assert problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "NADA, NOPE;" in problem.detail
+
+
+async def test_an_order_has_one_currency() -> None:
+    """Cents of two currencies can't be added."""
+    problem = await Shop().refusal(a_body(lines=[{"sku": "TEA", "quantity": 1}, {"sku": "PEN", "quantity": 1}]))
+
+    assert problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "EUR, USD" in problem.detail
+
+
+async def test_a_total_above_the_limit_is_refused() -> None:
+    """No total comes near the end of the database's integers."""
+    problem = await Shop().refusal(a_body(lines=[{"sku": "YACHT", "quantity": 10_000}]))
+
+    assert problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "above the limit" in problem.detail
+
+
+async def test_lines_of_one_sku_are_merged() -> None:
+    """The stock of a product is reserved once per order, for the sum."""
+    shop = Shop()
+    lines = [{"sku": "TEA", "quantity": 2}, {"sku": "MUG", "quantity": 1}, {"sku": "TEA", "quantity": 3}]
+
+    order_id = await shop.accept(a_body(lines=lines))
+
+    assert [(line.sku, line.quantity) for line in shop.starter.started[0].lines] == [("TEA", 5), ("MUG", 1)]
+    assert shop.orders.rows[order_id].total_cents == 5 * 450 + 1200
+
+
+async def test_production_takes_no_fault_plan() -> None:
+    """Nobody breaks a real shop by a field of an order."""
+    problem = await Shop(allows_faults=False).refusal(a_body(faults=[FAULT]))
+
+    assert problem.status == HTTPStatus.FORBIDDEN
+    assert "shop up --demo" in problem.detail
+
+
+async def test_production_takes_an_empty_fault_plan() -> None:
+    """No faults are no faults."""
+    shop = Shop(allows_faults=False)
+
+    await shop.accept(a_body(faults=[]))
+
+    assert len(shop.starter.started) == 1
+
+
+async def test_a_fault_of_an_unknown_activity_is_refused() -> None:
+    """A mistyped fault would otherwise strike nothing, silently; the sentence lists what there is."""
+    problem = await Shop().refusal(a_body(faults=[{"activity": "procces_payment", "mode": "fail"}]))
+
+    assert problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "procces_payment" in problem.detail
+    assert "refund_payment" in problem.detail
+
+
+async def test_a_fault_plan_reaches_the_workflow() -> None:
+    """The order carries its faults, so that they strike this order only."""
+    shop = Shop()
+
+    await shop.accept(a_body(faults=[FAULT]))
+
+    assert [fault.activity for fault in shop.starter.started[0].faults] == ["process_payment"]
+
+
+async def test_orders_are_not_checked_for_fraud_unless_the_shop_says_so() -> None:
+    """Nothing is counted, and the workflow asks nobody: the core needs no task system."""
+    shop = Shop()
+
+    await shop.accept(a_body())
+
+    assert shop.starter.started[0].fraud_check is None
+    assert shop.orders.counted == []
+
+
+async def test_an_order_is_stamped_with_its_fraud_check() -> None:
+    """All that its way depends on travels with it: what is set or counted later changes no order under way."""
+    shop = Shop(fraud=FraudTerms(threshold=0.7, approval_seconds=3600, when_away=WhenAway.HOLD))
+    shop.orders.last_day = 4
+
+    await shop.accept(a_body(deadline_seconds=60))
+
+    facts = RunMlInference(
+        total_cents=2100,
+        currency="EUR",
+        units=3,
+        distinct_skus=2,
+        country="GB",
+        email="ada@example.org",
+        orders_last_day=4,
+    )
+    assert shop.orders.counted == ["ada"]
+    assert shop.starter.started[0].fraud_check == FraudCheck(
+        threshold=0.7,
+        patience_seconds=5,
+        approval_seconds=3600,
+        deadline_seconds=60,
+        when_away=WhenAway.HOLD,
+        facts=facts,
+    )
+
+
+async def test_an_inventory_that_is_away_is_a_reason_to_try_again() -> None:
+    """503 with a time to wait, and nothing stored."""
+    problem = await Shop(inventory_away=True).refusal(a_body())
+
+    assert problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert problem.headers["Retry-After"] == "2"
+
+
+async def test_a_field_that_came_later_changes_no_old_hash() -> None:
+    """A repeat of an order that was accepted before `deadline_seconds` existed is no conflict."""
+    shop = Shop()
+    body = a_body()
+    before = {name: value for name, value in body.model_dump(mode="json").items() if name != "deadline_seconds"}
+
+    order_id = await shop.accept(body)
+
+    canonical = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    assert shop.orders.rows[order_id].request_hash == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("record", ["close_order", "hold_order", "conclude_approval"])
+async def test_a_record_can_not_be_planned_to_refuse(record: str) -> None:
+    """What only records the saga's decisions never says no, so such a plan is turned away instead of ignored."""
+    fault = {"activity": record, "mode": "refuse"}
+
+    problem = await Shop().refusal(a_body(faults=[fault]))
+
+    assert problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert record in problem.detail

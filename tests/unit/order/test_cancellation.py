@@ -1,0 +1,65 @@
+"""Cancelling: before the pivot it is taken, after it the customer is told what to do instead."""
+
+from http import HTTPStatus
+from typing import cast
+
+import pytest
+
+from order_service.cancellation import cancel
+from order_service.starter import Starter
+from order_service.store import OrderStore
+from shared.host.problems import ProblemError
+from shared.messages.order import OrderStatus
+from tests.unit.order.fakes import FakeOrders, FakeStarter
+
+pytestmark = pytest.mark.unit
+
+
+async def cancelled(orders: FakeOrders) -> list[str]:
+    starter = FakeStarter()
+    await cancel(cast(OrderStore, orders), cast(Starter, starter), "ord-1")
+    return starter.cancelled
+
+
+@pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.IN_PROGRESS])
+async def test_an_open_order_is_cancelled(status: OrderStatus) -> None:
+    """Its workflow is told."""
+    assert await cancelled(FakeOrders().with_status(status)) == ["ord-1"]
+
+
+async def test_cancelling_twice_is_harmless() -> None:
+    """A cancelled order is cancelled: the repeat gets the same answer and troubles nobody."""
+    assert await cancelled(FakeOrders().with_status(OrderStatus.CANCELLED)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (OrderStatus.COMPLETED, "return the parcel"),
+        (OrderStatus.COMPENSATED, "nothing was charged"),
+        (OrderStatus.NEEDS_ATTENTION, "wait for them"),
+    ],
+)
+async def test_a_late_cancel_is_a_conflict_with_advice(status: OrderStatus, advice: str) -> None:
+    """409 says what the customer can do instead."""
+    with pytest.raises(ProblemError) as caught:
+        await cancelled(FakeOrders().with_status(status))
+
+    assert caught.value.status == HTTPStatus.CONFLICT
+    assert advice in caught.value.detail
+
+
+async def test_an_unknown_order_is_not_found() -> None:
+    """404 names the id that was asked for."""
+    with pytest.raises(ProblemError) as caught:
+        await cancelled(FakeOrders())
+
+    assert caught.value.status == HTTPStatus.NOT_FOUND
+    assert "ord-1" in caught.value.detail
+
+
+def test_every_status_has_an_answer() -> None:
+    """A new status can't be forgotten here."""
+    tested = {"accepted", "in_progress", "cancelled", "completed", "compensated", "needs_attention"}
+
+    assert tested == {status.value for status in OrderStatus}

@@ -1,0 +1,66 @@
+"""Cursors and limits of paged answers."""
+
+import base64
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import pytest
+
+from shared.host.cursor import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor, read_limit
+from shared.host.problems import ProblemError
+
+pytestmark = pytest.mark.unit
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("order_id", ["ord-1", "ord-12", "ord-123", "ord-1234"])
+def test_a_cursor_comes_back_as_it_was(order_id: str) -> None:
+    """To the microsecond, and whatever its length: clients pass it on in a URL without escaping it."""
+    cursor = encode_cursor(MOMENT, order_id)
+
+    assert decode_cursor(cursor) == (MOMENT, order_id)
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "é",
+        "!!!!",
+        encoded("2026-01-01T00:00:00+00:00"),
+        encoded("yesterday ord-1"),
+        encoded("2026-01-01T00:00:00 ord-1"),
+        encoded("2026-01-01T00:00:00+00:00 ord-1 more"),
+        base64.urlsafe_b64encode(b"\xff\xfe\xfd").decode(),
+    ],
+    ids=["short", "not ascii", "not base64", "no id", "no date", "no zone", "too much", "not text"],
+)
+def test_a_cursor_from_elsewhere_is_refused(cursor: str) -> None:
+    """422 with a sentence, never a mistake of the service."""
+    with pytest.raises(ProblemError) as caught:
+        decode_cursor(cursor)
+
+    assert caught.value.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "cursor" in caught.value.detail
+
+
+@pytest.mark.parametrize(("value", "limit"), [(None, DEFAULT_LIMIT), ("1", 1), (str(MAX_LIMIT), MAX_LIMIT), ("007", 7)])
+def test_a_limit_is_read(value: str | None, limit: int) -> None:
+    """Left out, it has a default."""
+    assert read_limit(value) == limit
+
+
+@pytest.mark.parametrize("value", ["", "0", "201", "-1", "+1", "1.0", " 1", "ten", "²", "٣", "9" * 5000, "0000001000"])
+def test_a_senseless_limit_is_refused(value: str) -> None:
+    """422 with a short sentence, however long the value."""
+    with pytest.raises(ProblemError) as caught:
+        read_limit(value)
+
+    assert caught.value.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert len(caught.value.detail) < 100

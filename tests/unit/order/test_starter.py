@@ -1,0 +1,186 @@
+"""Starting workflows: every accepted order gets its workflow, however often the engine is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+import pytest
+
+import order_service.starter as module
+from order_service.approvals import ApprovalStore
+from order_service.repairs import Due, RepairStore
+from order_service.starter import Starter
+from order_service.store import OrderStore
+from shared.messages.order import PlacedOrder
+from shared.messages.repair import Decision, RepairDecision
+from shared.workflows.background import CONCURRENT_CALLS
+from tests.engine.orders import an_order
+from tests.unit.order.fakes import FakeApprovals, FakeEngine, FakeOrders, FakeRepairs
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _sweeps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0)
+
+
+def a_starter(
+    orders: FakeOrders,
+    engine: FakeEngine,
+    repairs: FakeRepairs | None = None,
+    approvals: FakeApprovals | None = None,
+) -> Starter:
+    return Starter(
+        cast(OrderStore, orders),
+        cast(ApprovalStore, approvals or FakeApprovals()),
+        cast(RepairStore, repairs or FakeRepairs()),
+        engine,
+    )
+
+
+@asynccontextmanager
+async def sweeping(
+    orders: FakeOrders,
+    engine: FakeEngine,
+    repairs: FakeRepairs | None = None,
+    approvals: FakeApprovals | None = None,
+) -> AsyncIterator[Starter]:
+    starter = a_starter(orders, engine, repairs, approvals)
+    sweep = asyncio.create_task(starter.run())
+    try:
+        yield starter
+    finally:
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+        await starter.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until the condition holds; nothing here waits for time to pass."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to pass")
+
+
+async def test_an_accepted_order_is_started_without_a_sweep() -> None:
+    """A customer doesn't wait for the next sweep."""
+    engine = FakeEngine()
+    starter = a_starter(FakeOrders(), engine)
+
+    starter.start(an_order())
+    await until(lambda: len(engine.started) == 1)
+    await starter.close()
+
+    assert engine.started[0].order_id == "ord-1"
+
+
+async def test_an_engine_that_is_away_is_tried_again() -> None:
+    """The order was accepted, so that its workflow starts when the engine is back."""
+    orders, engine = FakeOrders(unstarted=[an_order()]), FakeEngine(away_calls=3)
+
+    async with sweeping(orders, engine):
+        await until(lambda: len(engine.started) >= 1)
+
+    assert engine.calls >= 4
+
+
+async def test_each_attempt_to_start_is_a_run_of_its_own() -> None:
+    """Dapr replaces a finished instance silently: only by its run id can the order tell the second run."""
+    orders, engine = FakeOrders(unstarted=[an_order(run_id="")]), FakeEngine()
+
+    async with sweeping(orders, engine):
+        await until(lambda: len(engine.started) >= 3)
+
+    runs = [order.run_id for order in engine.started]
+    assert "" not in runs
+    assert len(set(runs)) == len(runs)
+
+
+async def test_a_sweep_that_fails_is_not_the_last() -> None:
+    """A database that is away for a moment ends no background work."""
+    failures: list[Exception] = [OSError("connection refused"), TimeoutError("no connection")]
+    orders, engine = FakeOrders(unstarted=[an_order()], failures=failures), FakeEngine()
+
+    async with sweeping(orders, engine):
+        await until(lambda: len(engine.started) >= 1)
+
+    assert failures == []
+
+
+async def test_a_cancel_is_sent_and_noted() -> None:
+    """Once the workflow knows, no sweep sends it again."""
+    orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine()
+
+    async with sweeping(orders, engine):
+        await until(lambda: orders.cancels == [])
+
+    assert set(engine.raised) == {("ord-1", "cancel")}
+    assert "ord-1" in orders.sent
+
+
+async def test_a_cancel_that_was_not_sent_is_not_noted() -> None:
+    """The engine was away: the next sweep sends it."""
+    orders, engine = FakeOrders(), FakeEngine(away_calls=1)
+    starter = a_starter(orders, engine)
+
+    starter.cancel("ord-1")
+    await until(lambda: engine.calls == 1)
+    assert orders.sent == []
+
+    starter.cancel("ord-1")
+    await until(lambda: orders.sent == ["ord-1"])
+    await starter.close()
+
+
+async def test_a_decision_is_sent_until_the_engine_has_it() -> None:
+    """It is stored before it is sent: the engine may be away, and the process may have died between."""
+    decision = RepairDecision(step="reserve_stock", decision=Decision.RETRY, by="ann", note="", repair_id="rep-1")
+    repairs, engine = FakeRepairs(due=[Due("ord-1", decision)]), FakeEngine(away_calls=2)
+
+    async with sweeping(FakeOrders(), engine, repairs):
+        await until(lambda: repairs.due == [])
+
+    assert set(engine.raised) == {("ord-1", "repair")}
+    assert set(engine.payloads) == {decision}
+    assert "rep-1" in repairs.marked
+
+
+async def test_an_approval_is_told_until_the_engine_has_it() -> None:
+    """It stands in the order's row; the event only says that there is something to read."""
+    approvals, engine = FakeApprovals(due=["ord-1"]), FakeEngine(away_calls=2)
+
+    async with sweeping(FakeOrders(), engine, approvals=approvals):
+        await until(lambda: approvals.due == [])
+
+    assert set(engine.raised) == {("ord-1", "approval")}
+    assert "ord-1" in approvals.told
+
+
+class SlowEngine(FakeEngine):
+    """Answers nobody, and counts who is asking."""
+
+    async def start(self, order: PlacedOrder) -> None:
+        del order
+        self.calls += 1
+        await asyncio.Event().wait()
+
+
+async def test_calls_to_the_engine_are_bounded() -> None:
+    """A thousand accepted orders are no thousand open calls, and closing drops them all."""
+    engine = SlowEngine()
+    starter = a_starter(FakeOrders(), engine)
+    for _ in range(1000):
+        starter.start(an_order())
+
+    await until(lambda: engine.calls == CONCURRENT_CALLS)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert engine.calls == CONCURRENT_CALLS
+
+    async with asyncio.timeout(5):
+        await starter.close()

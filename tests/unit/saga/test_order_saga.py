@@ -1,0 +1,359 @@
+"""The order saga under answers that the fault matrix doesn't have: hopeless errors, strange replies, cancel, repair."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pytest
+
+from order_service.workflow import order_workflow_shown_to
+from tests.engine.engine import Play
+from tests.engine.orders import an_order
+from tests.engine.script import (
+    DENIED,
+    NEVER,
+    OTHERS_REPLY,
+    OUTAGE,
+    REFUSED,
+    REJECTED,
+    UNREADABLE,
+    UNREGISTERED,
+    Answer,
+    Raised,
+    Script,
+    always,
+    late,
+)
+
+pytestmark = pytest.mark.unit
+
+RESERVED = ["validate_order", "reserve_stock"]
+PAID = [*RESERVED, "process_payment"]
+SHIPPED = [*PAID, "book_shipment"]
+COMPLETED = [*SHIPPED, "complete_order"]
+UNDO_1 = ["release_stock", "close_order"]
+UNDO_2 = ["refund_payment", *UNDO_1]
+UNDO_3 = ["cancel_shipment", *UNDO_2]
+
+
+def again(activity: str, attempts: int) -> list[str]:
+    """The retries of an activity, from its second attempt."""
+    return [f"{activity}#{attempt}" for attempt in range(2, attempts + 1)]
+
+
+def play(answers: Mapping[str, Sequence[Answer]] | None = None, *events: Raised) -> Play:
+    return Script(answers, events).play(order_workflow_shown_to, an_order())
+
+
+ONCE_THEN_DONE = [
+    pytest.param("reserve_stock", [*RESERVED, "reserve_stock#2", *COMPLETED[2:]], id="reserve"),
+    pytest.param("process_payment", [*PAID, "process_payment#2", *COMPLETED[3:]], id="pay"),
+    pytest.param("book_shipment", [*SHIPPED, "book_shipment#2", *COMPLETED[4:]], id="ship"),
+]
+CHANGED_NOTHING = [
+    pytest.param("reserve_stock", [*RESERVED, "close_order"], id="reserve"),
+    pytest.param("process_payment", [*PAID, *UNDO_1], id="pay"),
+    pytest.param("book_shipment", [*SHIPPED, *UNDO_2], id="ship"),
+]
+UNANSWERED = [
+    pytest.param("reserve_stock", [*RESERVED, *UNDO_1], id="reserve"),
+    pytest.param("process_payment", [*PAID, *UNDO_2], id="pay"),
+    pytest.param("book_shipment", [*SHIPPED, *UNDO_3], id="ship"),
+]
+DOS = ["reserve_stock", "process_payment", "book_shipment"]
+UNDOS = ["release_stock", "refund_payment", "cancel_shipment"]
+
+
+def test_an_order_without_trouble_completes_with_one_timer() -> None:
+    """Each step is called once, and the whole order costs the scheduler a single durable timer."""
+    played = play()
+
+    assert played.calls == COMPLETED
+    assert played.status == "completed"
+    assert len(played.timers) == 1
+
+
+def test_remote_calls_name_their_app_and_local_ones_do_not() -> None:
+    """Dapr routes by app id; a call to the own app must carry none, so that its first turn is local."""
+    assert [call.app_id for call in play().called] == [
+        None,
+        "inventory-service",
+        "payment-service",
+        "shipping-service",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(("activity", "calls"), CHANGED_NOTHING)
+@pytest.mark.parametrize("answer", [UNREGISTERED, DENIED, REJECTED], ids=lambda answer: answer.error_type)
+def test_what_changed_nothing_is_not_retried_and_not_undone(answer: Answer, activity: str, calls: list[str]) -> None:
+    """An error that no retry can change stops the saga at once; only earlier steps are undone."""
+    played = play({activity: [answer]})
+
+    assert played.calls == calls
+    assert played.status == "compensated"
+
+
+@pytest.mark.parametrize(("activity", "calls"), ONCE_THEN_DONE)
+@pytest.mark.parametrize("answer", [OTHERS_REPLY, UNREADABLE], ids=["others-reply", "unreadable"])
+def test_a_strange_reply_is_an_outage(answer: Answer, activity: str, calls: list[str]) -> None:
+    """An unreadable reply or the reply to another call is followed by a second attempt."""
+    played = play({activity: [answer]})
+
+    assert played.calls == calls
+    assert played.status == "completed"
+
+
+@pytest.mark.parametrize(("activity", "calls"), UNANSWERED)
+@pytest.mark.parametrize("answer", [NEVER, late(31)], ids=["never", "after the deadline"])
+def test_a_step_without_answer_is_undone_at_its_deadline(answer: Answer, activity: str, calls: list[str]) -> None:
+    """Dapr would wait for ever; the saga waits for 30 s and then undoes the step that may have happened."""
+    played = play({activity: [answer]})
+
+    assert played.calls == calls
+    assert played.status == "compensated"
+    assert played.at_seconds(UNDOS[DOS.index(activity)]) == [played.at_seconds(activity)[0] + 30]
+
+
+@pytest.mark.parametrize("activity", DOS)
+def test_an_answer_just_before_the_deadline_counts(activity: str) -> None:
+    """The one early timer of an order never cuts a later step's deadline short."""
+    played = play({activity: [late(29)]})
+
+    assert played.calls == COMPLETED
+    assert played.status == "completed"
+
+
+@pytest.mark.parametrize("activity", DOS)
+@pytest.mark.parametrize(
+    ("answer", "app_and_advice"),
+    [(UNREGISTERED, "deploy a version of"), (DENIED, "WorkflowAccessPolicy"), (REJECTED, "same contract")],
+    ids=["unregistered", "denied", "rejected"],
+)
+def test_a_hopeless_error_says_what_to_do(answer: Answer, app_and_advice: str, activity: str) -> None:
+    """The order's reason names the app, the activity, the kind of error and what a person should do."""
+    called = play({activity: [answer]})
+    app_id = next(call.app_id for call in called.called if call.activity == activity)
+    reason = called.request("close_order")["reason"]
+
+    for part in (activity, app_id, answer.error_type, app_and_advice, answer.message):
+        assert part in reason
+
+
+@pytest.mark.parametrize("activity", DOS)
+def test_a_hopeless_error_after_an_outage_keeps_the_undo(activity: str) -> None:
+    """The earlier attempt may have happened, so that a later certain no doesn't cancel its undo."""
+    played = play({activity: [OUTAGE, UNREGISTERED]})
+
+    assert UNDOS[DOS.index(activity)] in played.calls
+    assert f"{activity}#2" in played.calls
+    assert f"{activity}#3" not in played.calls
+    assert played.status == "compensated"
+
+
+@pytest.mark.parametrize("activity", DOS)
+def test_a_refusal_after_an_outage_has_nothing_to_undo(activity: str) -> None:
+    """The participant's fence answers for all attempts: refused means that none of them took effect."""
+    played = play({activity: [OUTAGE, REFUSED]})
+
+    assert UNDOS[DOS.index(activity)] not in played.calls
+    assert played.status == "compensated"
+
+
+def repaired(decision: str, step: str) -> Raised:
+    return Raised(
+        "repair", "park_order", seconds=60, payload={"step": step, "decision": decision, "by": "ann", "note": ""}
+    )
+
+
+def test_an_undo_is_patient_for_half_an_hour() -> None:
+    """A participant that is away for minutes costs no person's time; after half an hour one is asked."""
+    answers = {"book_shipment": [REFUSED], "refund_payment": always(OUTAGE)[:35]}
+    played = play(answers, repaired("retry", "process_payment"))
+    first, *_, last = [moment for moment in played.at_seconds("refund_payment") if moment < _parked_at(played)]
+
+    assert 25 * 60 < last - first <= 30 * 60
+    assert played.calls.index("release_stock") < played.calls.index("park_order")
+
+
+def _parked_at(played: Play) -> float:
+    return played.at_seconds("park_order")[0]
+
+
+def test_an_undo_without_answer_gives_up_at_its_deadline() -> None:
+    """Half an hour after the undo's only attempt the next one begins, and the order is parked."""
+    played = play({"book_shipment": [REFUSED], "refund_payment": [NEVER]}, repaired("retry", "process_payment"))
+
+    assert played.calls == [*SHIPPED, *UNDO_2[:-1], "park_order", "refund_payment", "close_order"]
+    assert played.at_seconds("release_stock") == [played.at_seconds("refund_payment")[0] + 1800]
+
+
+def test_a_cancel_before_the_first_step_begins_nothing() -> None:
+    """The order's row tells the saga as it begins; the event may come later, or never."""
+    played = play({"validate_order": [Answer(response={"cancelled": True})]}, Raised("cancel", "close_order"))
+
+    assert played.calls == ["validate_order", "close_order"]
+    assert played.status == "cancelled"
+    assert played.request("close_order")["reason"] == "the customer cancelled the order"
+
+
+@pytest.mark.parametrize(
+    ("during", "calls"),
+    [
+        pytest.param("validate_order", [*RESERVED, *UNDO_1], id="during validation"),
+        pytest.param("reserve_stock", [*RESERVED, *UNDO_1], id="before pay"),
+        pytest.param("process_payment", [*PAID, *UNDO_2], id="before ship"),
+    ],
+)
+def test_a_cancel_before_a_step_undoes_what_came_before(during: str, calls: list[str]) -> None:
+    """The running step is waited for, no further step begins, and the order ends as cancelled.
+
+    One that comes after the order was validated and before the first step began is heard during that step: listening
+    earlier would cost every order another timer.
+    """
+    played = play(None, Raised("cancel", during))
+
+    assert played.calls == calls
+    assert played.status == "cancelled"
+
+
+@pytest.mark.parametrize(("activity", "calls"), UNANSWERED)
+def test_a_cancel_during_retries_ends_them(activity: str, calls: list[str]) -> None:
+    """Between two attempts a cancel is heeded at once; the step may have happened and is undone."""
+    during_pause = Raised("cancel", activity, seconds=0.5)
+    played = play({activity: always(OUTAGE)}, during_pause)
+
+    assert played.calls == calls
+    assert played.status == "cancelled"
+    assert played.at_seconds(calls[-2])[0] < played.at_seconds(activity)[0] + 1
+
+
+@pytest.mark.parametrize(("activity", "calls"), UNANSWERED)
+def test_a_cancel_during_a_failing_attempt_lets_no_other_follow(activity: str, calls: list[str]) -> None:
+    """A cancel that came while the attempt ran is remembered when the attempt fails."""
+    played = play({activity: always(OUTAGE)}, Raised("cancel", activity))
+
+    assert played.calls == calls
+    assert played.status == "cancelled"
+
+
+@pytest.mark.parametrize(("activity", "calls"), UNANSWERED)
+def test_a_cancel_does_not_cut_a_deadline_short(activity: str, calls: list[str]) -> None:
+    """A step that never answers is waited for to its deadline, cancelled or not, and then undone."""
+    played = play({activity: [NEVER]}, Raised("cancel", activity, seconds=3))
+
+    assert played.calls == calls
+    assert played.at_seconds(calls[-2])[0] >= played.at_seconds(activity)[0] + 30
+
+
+ROW_SAYS_CANCELLED = Answer(response={"status": "cancelled"})
+
+
+def test_a_pivot_that_is_refused_without_a_cancel_compensates() -> None:
+    """It came too late, or another run owns the order: everything is undone, and the customer cancelled nothing."""
+    played = play({"complete_order": [REFUSED]})
+
+    assert played.calls == [*COMPLETED, *UNDO_3]
+    assert played.status == "compensated"
+    assert "card declined" in played.request("close_order")["reason"]
+
+
+def test_a_cancel_that_wins_against_the_pivot_undoes_everything() -> None:
+    """The pivot's activity refuses, since the row says that the customer cancelled first."""
+    played = play({"complete_order": [REFUSED], "close_order": [ROW_SAYS_CANCELLED]}, Raised("cancel", "book_shipment"))
+
+    assert played.calls == [*COMPLETED, *UNDO_3]
+    assert played.status == "cancelled"
+
+
+def test_a_cancel_whose_event_is_lost_still_wins_at_the_pivot() -> None:
+    """The row decides, not the event."""
+    played = play({"complete_order": [REFUSED], "close_order": [ROW_SAYS_CANCELLED]})
+
+    assert played.calls == [*COMPLETED, *UNDO_3]
+    assert played.status == "cancelled"
+
+
+def test_a_cancel_that_loses_against_the_pivot_changes_nothing() -> None:
+    """Once the order's row says completed, nothing is undone."""
+    played = play(None, Raised("cancel", "complete_order"))
+
+    assert played.calls == COMPLETED
+    assert played.status == "completed"
+
+
+def test_a_cancel_during_compensation_stops_no_undo() -> None:
+    """What is being undone goes on being undone."""
+    played = play({"book_shipment": [REFUSED], "refund_payment": [OUTAGE]}, Raised("cancel", "refund_payment"))
+
+    assert played.calls == [*SHIPPED, "refund_payment", "refund_payment#2", "release_stock", "close_order"]
+
+
+@pytest.mark.parametrize("record", ["validate_order", "complete_order"])
+@pytest.mark.parametrize("answer", [UNREGISTERED, UNREADABLE], ids=["unregistered", "unreadable"])
+def test_the_sagas_own_records_are_retried_until_done(answer: Answer, record: str) -> None:
+    """The order's database will be back, and until then nothing is decided."""
+    played = play({record: [answer] * 50})
+
+    assert [call for call in played.calls if call.partition("#")[0] == record] == [record, *again(record, 51)]
+    assert [call for call in played.calls if "#" not in call] == COMPLETED
+    assert played.status == "completed"
+
+
+@pytest.mark.parametrize("record", ["close_order", "park_order"])
+def test_the_record_of_an_undone_order_is_retried_until_done(record: str) -> None:
+    """The end of an order isn't lost to an outage of its database."""
+    answers = {"process_payment": [REFUSED], "release_stock": [REFUSED], record: [OUTAGE] * 20}
+    nth = 21 if record == "park_order" else 1
+    decision = {"step": "reserve_stock", "decision": "retry", "by": "ann", "note": ""}
+
+    played = play(answers, Raised("repair", "park_order", nth, seconds=60, payload=decision))
+
+    assert f"{record}#21" in played.calls
+    assert played.status == "compensated"
+
+
+@pytest.mark.parametrize("claim", [{"claimed": False}, {"run_id": "another-run"}], ids=["not claimed", "other run"])
+def test_a_run_that_does_not_own_the_order_does_nothing(claim: dict[str, object]) -> None:
+    """Dapr may run a finished order again: such a run must leave no trace."""
+    played = play({"validate_order": [Answer(response=claim)]})
+
+    assert played.calls == ["validate_order"]
+    assert played.status == "not_claimed"
+
+
+@pytest.mark.parametrize("activity", DOS)
+def test_retries_are_paused_for_1_2_4_8_seconds(activity: str) -> None:
+    """The default policy: five attempts, one second at first, doubled each time."""
+    played = play({activity: always(OUTAGE)})
+    starts = played.at_seconds(activity)
+
+    assert [later - earlier - 0.125 for earlier, later in pairwise(starts)] == [1, 2, 4, 8]
+
+
+def test_a_deadline_that_would_pass_during_the_pause_ends_the_step() -> None:
+    """No attempt starts after the deadline: the saga gives up instead of pausing."""
+    played = play({"process_payment": [late(14), *[Answer("ConnectionError", "away", seconds=10)] * 5]})
+    slow = play({"process_payment": [Answer("ConnectionError", "away", seconds=9)] * 5})
+
+    assert played.status == "completed"
+    assert slow.calls == [*PAID, "process_payment#2", "process_payment#3", *UNDO_2]
+    assert slow.at_seconds("refund_payment")[0] <= slow.at_seconds("process_payment")[0] + 30
+
+
+@pytest.mark.parametrize("activity", DOS)
+def test_the_timeline_tells_every_attempt(activity: str) -> None:
+    """Outcome, attempts and the error of each attempt stand in the record of the step."""
+    played = play({activity: always(OUTAGE)})
+    step = next(step for step in played.timeline.steps if step.name == activity)
+
+    assert (step.outcome, step.attempts, step.kind) == ("unknown", 5, "do")
+    assert [error.attempt for error in step.errors] == [1, 2, 3, 4, 5]
+    assert all("the database is away" in error.error for error in step.errors)
+    assert all(step.ended_at is not None for step in played.timeline.steps)
+
+
+def test_the_order_records_the_timeline_it_shows() -> None:
+    """The last word, in the order's row, is the same as what was shown live."""
+    played = play({"process_payment": [REFUSED]})
+
+    assert played.request("close_order")["timeline"] == played.timeline.model_dump(mode="json")

@@ -1,0 +1,197 @@
+"""The task workflows in memory: what is called in which order, and how each failure ends."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from shared.contracts import AUDIT_SECONDS, TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.messages.inventory import StockLine
+from shared.messages.task import AcceptedTask
+from task_orchestrator_service.workflow import TaskWorkflow, task_workflows_shown_to
+from tests.engine.context import SAGA_ID
+from tests.engine.engine import Observed, Play
+from tests.engine.script import DENIED, NEVER, OUTAGE, REFUSED, UNREADABLE, UNREGISTERED, Answer, Script, always
+
+pytestmark = pytest.mark.unit
+
+AWAY = f"no answer from audit-service within {AUDIT_SECONDS:.0f} s"
+APPS = {
+    "validate_task": None,
+    "run_ml_inference": "ml-inference-service",
+    "assign_task": None,
+    "send_email": "notification-service",
+    "send_push": "notification-service",
+    "close_task": None,
+}
+
+
+def a_task(**changes: Any) -> AcceptedTask:  # noqa: ANN401 - fields of the message
+    return AcceptedTask.model_validate(
+        {
+            "task_id": SAGA_ID,
+            "run_id": "run-1",
+            "email": "ada@example.org",
+            "user_id": "ada",
+            "lines": (StockLine(sku="TEA", quantity=3), StockLine(sku="MUG", quantity=1)),
+            "total_cents": 4200,
+            "currency": "EUR",
+            "country": "DE",
+            "order_id": "ord-7",
+            **changes,
+        }
+    )
+
+
+def made(name: str) -> Callable[[Observed], TaskWorkflow]:
+    return lambda observed: task_workflows_shown_to(observed)[name]
+
+
+def play(answers: dict[str, list[Answer]] | None = None, name: str = TASK_PROCESSING, **changes: Any) -> Play:  # noqa: ANN401
+    return Script(answers).play(made(name), a_task(**changes))
+
+
+def closing(played: Play) -> dict[str, Any]:
+    return dict(played.request("close_task"))
+
+
+def test_a_task_is_scored_assigned_and_then_told() -> None:
+    """The result is the chapter's; the row keeps more."""
+    played = play()
+
+    assert list(APPS) == played.calls
+    assert APPS == {call.activity: call.app_id for call in played.called}
+    sent = {"sent": True, "sent_at": "2026-01-01T00:00:00Z"}
+    assert {"status": "completed", "notifications": [sent, sent]} == played.result
+    assert ("ann", "standard", 0.25) == tuple(
+        closing(played)["result"][name] for name in ("assignee", "lane", "fraud_score")
+    )
+    assert ("ada@example.org", "Task Assigned") == tuple(
+        played.request("send_email")[name] for name in ("recipient", "subject")
+    )
+    facts = played.request("run_ml_inference")
+    assert (4200, 4, 2, "DE") == tuple(facts[name] for name in ("total_cents", "units", "distinct_skus", "country"))
+
+
+def test_mail_and_push_leave_side_by_side() -> None:
+    """Neither waits for the other, and neither leaves before the assignment."""
+    played = play()
+
+    assert played.at_seconds("send_email") == played.at_seconds("send_push")
+
+
+def test_without_a_country_there_is_no_score() -> None:
+    """Nobody guesses where a parcel goes: whoever assigns it is told that there is no score."""
+    played = play(country=None)
+
+    assert "run_ml_inference" not in played.calls
+    assert played.request("assign_task")["fraud_score"] is None
+
+
+@pytest.mark.parametrize("name", [TASK_PROCESSING, TASK_WITH_AUDIT])
+@pytest.mark.parametrize("response", [{"claimed": False}, {"run_id": "run-2"}])
+def test_a_run_that_does_not_own_the_task_ends_without_a_trace(name: str, response: dict[str, Any]) -> None:
+    """Dapr replaces a finished instance silently; the second run does nothing."""
+    played = play({"validate_task": [Answer(response=response)]}, name)
+
+    assert ["validate_task"] == played.calls
+    assert "not_claimed" == played.status
+
+
+@pytest.mark.parametrize(
+    ("activity", "calls"),
+    [
+        ("validate_task", ["validate_task", "close_task"]),
+        ("run_ml_inference", ["validate_task", "run_ml_inference", "close_task"]),
+        ("assign_task", ["validate_task", "run_ml_inference", "assign_task", "close_task"]),
+        ("send_email", list(APPS)),
+        ("send_push", list(APPS)),
+    ],
+)
+def test_a_refusal_fails_the_task_at_once(activity: str, calls: list[str]) -> None:
+    """Nothing more is begun, and the reason says who refused what, and what to do."""
+    played = play({activity: [REFUSED]})
+
+    app_id = APPS[activity] or "task-orchestrator-service"
+    assert calls == played.calls
+    assert "failed" == played.status
+    assert (
+        f"{activity} on {app_id} was refused: card declined. "
+        "Correct what it says, and submit the task again under a new key."
+    ) == closing(played)["reason"]
+
+
+@pytest.mark.parametrize("activity", ["run_ml_inference", "send_email", "send_push"])
+def test_five_attempts_at_growing_intervals_and_no_sixth(activity: str) -> None:
+    """1, 2, 4 and 8 s after each failure."""
+    played = play({activity: always(OUTAGE)})
+
+    moments = played.at_seconds(activity)
+    assert [1.125, 2.125, 4.125, 8.125] == [later - sooner for sooner, later in pairwise(moments)]
+    assert "failed" == played.status
+    assert "gave up after 5 attempts" in closing(played)["reason"]
+
+
+@pytest.mark.parametrize("activity", ["run_ml_inference", "send_email", "send_push"])
+def test_an_app_that_stays_away_fails_the_task_by_its_deadline(activity: str) -> None:
+    """Dapr itself would wait for ever."""
+    played = play({activity: [NEVER]})
+
+    app_id = APPS[activity]
+    assert (
+        f"{activity} on {app_id} has an unknown outcome: no answer from {app_id} within 30 s (attempt 1). See whether "
+        f"{app_id} runs (`shop status`, `shop logs {app_id}`), then submit the task again under a new key; "
+        f"{activity} may have taken effect all the same."
+    ) == closing(played)["reason"]
+
+
+@pytest.mark.parametrize(("answer", "word"), [(UNREGISTERED, "deploy a version"), (DENIED, "access policy")])
+def test_what_no_retry_changes_fails_at_once(answer: Answer, word: str) -> None:
+    """The sentence says what to do, and then to submit it again."""
+    played = play({"send_email": [answer]})
+
+    assert 1 == len(played.at_seconds("send_email"))
+    assert word in closing(played)["reason"]
+    assert closing(played)["reason"].endswith("Then submit the task again under a new key.")
+
+
+def test_a_task_is_audited_by_a_child_in_another_app() -> None:
+    """Under its own instance id, with the caller's history."""
+    played = play(name=TASK_WITH_AUDIT)
+
+    (child,) = [call for call in played.called if call.instance_id is not None]
+    assert ("compliance_audit_workflow", "audit-service", f"audit-{SAGA_ID}") == (
+        child.activity,
+        child.app_id,
+        child.instance_id,
+    )
+    assert {"task_id": SAGA_ID, "action": "task_assigned", "faults": []} == child.envelope
+    assert any(asked.endswith("PropagationScope.LINEAGE") for asked in played.asked)
+    assert {"status": "audited", "audit_id": "aud-1"} == played.result
+    assert ["validate_task", "compliance_audit_workflow", "close_task"] == played.calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (REFUSED, "compliance_audit_workflow on audit-service was refused: card declined. Correct what"),
+        (
+            Answer("OrchestratorNotRegisteredError", "no such workflow"),
+            "compliance_audit_workflow on audit-service failed: Child workflow 'compliance_audit_workflow' not usable",
+        ),
+        (OUTAGE, "compliance_audit_workflow on audit-service has an unknown outcome: ConnectionError"),
+        (UNREADABLE, "compliance_audit_workflow on audit-service has an unknown outcome: unreadable answer"),
+        (NEVER, f"compliance_audit_workflow on audit-service has an unknown outcome: {AWAY}"),
+    ],
+    ids=["refused", "unregistered", "failed", "unreadable", "away"],
+)
+def test_an_audit_that_does_not_end_well_fails_the_task(answer: Answer, reason: str) -> None:
+    """Once: the child retries by itself what can be retried."""
+    if answer is UNREADABLE:
+        answer = Answer(response={"number": "seven"})
+    played = play({"compliance_audit_workflow": [answer]}, TASK_WITH_AUDIT)
+
+    assert "failed" == played.status
+    assert closing(played)["reason"].startswith(reason)
+    assert ["validate_task", "compliance_audit_workflow", "close_task"] == played.calls
