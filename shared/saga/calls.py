@@ -17,7 +17,7 @@ from shared.messages.call import ActivityCall, ActivityReply
 from shared.messages.faults import Fault
 from shared.messages.timeline import StepKind, StepOutcome
 from shared.saga.engine import Branch, Task, WorkflowContext
-from shared.saga.failures import REFUSAL, hopeless
+from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
 from shared.saga.wakes import Wakes
 
@@ -200,10 +200,11 @@ class Caller:
             return Attempted(
                 StepOutcome.UNKNOWN, error=f"no answer from {app_id} before the order's deadline (attempt {attempt})"
             )
-        seconds = (self._ctx.current_utc_datetime - call.began).total_seconds()
-        return Attempted(
-            StepOutcome.UNKNOWN, error=f"no answer from {app_id} within {seconds:.0f} s (attempt {attempt})"
-        )
+        now = self._ctx.current_utc_datetime
+        deadline = call.deadline or now  # a call without one waits for ever, and doesn't come here
+        seconds = (deadline - call.began).total_seconds()
+        error = f"no answer from {app_id} within {seconds:.0f} s (attempt {attempt})"
+        return Attempted(StepOutcome.UNKNOWN, error=error + lateness(deadline, now))
 
     def _pause_seconds(self, call: _Progress) -> float | None:
         pause = call.contract.retry.seconds_after(call.attempt)

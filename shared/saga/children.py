@@ -3,7 +3,7 @@
 It isn't tried again: the child itself is durable and retries what can be retried, so that its failure is its last word.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dapr.ext.workflow import PropagationScope, TaskFailedError
@@ -14,7 +14,7 @@ from shared.messages.base import Message
 from shared.messages.timeline import StepKind, StepOutcome
 from shared.saga.calls import Attempted
 from shared.saga.engine import Branch, Task, WorkflowContext
-from shared.saga.failures import REFUSAL, hopeless
+from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
 
 AnyChild = ChildContract[Any, Any]
@@ -37,7 +37,7 @@ def call_child(
     timer: Task = ctx.create_timer(began + timedelta(seconds=child.deadline_seconds))
     while not task.is_complete and not timer.is_complete:
         yield [task, timer]
-    attempted = _classify(child, task) if task.is_complete else _no_answer(child)
+    attempted = _classify(child, task) if task.is_complete else _no_answer(ctx, child, began)
     journal.end(place, attempted.outcome, attempted.error or None, ctx.current_utc_datetime)
     return attempted
 
@@ -65,5 +65,7 @@ def _read(child: AnyChild, result: object) -> Attempted:
     return Attempted(StepOutcome.DONE, response=response.model_dump(mode="json"))
 
 
-def _no_answer(child: AnyChild) -> Attempted:
-    return Attempted(StepOutcome.UNKNOWN, error=f"no answer from {child.app_id} within {child.deadline_seconds:.0f} s")
+def _no_answer(ctx: WorkflowContext, child: AnyChild, began: datetime) -> Attempted:
+    error = f"no answer from {child.app_id} within {child.deadline_seconds:.0f} s"
+    late = lateness(began + timedelta(seconds=child.deadline_seconds), ctx.current_utc_datetime)
+    return Attempted(StepOutcome.UNKNOWN, error=error + late)

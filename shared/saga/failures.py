@@ -15,6 +15,9 @@ from shared.messages.timeline import StepOutcome
 
 REFUSAL = "NonRetryableError"
 
+LATE_SECONDS = 2.0
+"""A deadline that is seen to pass so much later passed while the workflow's own app, or its sidecar, was away."""
+
 HOPELESS = {
     "ActivityNotRegisteredError": (
         "it is not registered there: deploy a version of {app_id} that has it, or correct the name in the contract"
@@ -90,3 +93,11 @@ def hopeless(error_type: str, app_id: str, name: str, *, kind: str = "Activity")
     if advice is None:
         return None
     return f"{kind} '{name}' not usable on app '{app_id}' ({error_type}): {advice.format(app_id=app_id)}."
+
+
+def lateness(deadline: datetime, seen_at: datetime) -> str:
+    """What the sentence about a missed deadline adds if the fault may be the caller's own; empty if it isn't."""
+    late = (seen_at - deadline).total_seconds()
+    if late < LATE_SECONDS:
+        return ""
+    return f"; the workflow's own app was away, and saw that {late:.0f} s late"

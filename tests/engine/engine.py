@@ -63,8 +63,9 @@ class Play:
 class Engine:
     """One run of one workflow, and the agenda of what will happen to it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, timers_late_seconds: float = 0.0) -> None:
         self._world = world
+        self._timers_late = timedelta(seconds=timers_late_seconds)
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._planned = count()
         self._now = START
@@ -97,13 +98,17 @@ class Engine:
         """Play the workflow to its end, or until nothing more can happen; then let the world come to rest."""
         ctx, shown = self._context, list[Timeline]()
         ctx.on_call = lambda number, call: self._world.called(self, number, call)
-        ctx.on_timer = lambda number, at: self._at(at, lambda: self._tell(Happened(at, "fired", number)))
+        ctx.on_timer = self._plan_timer
         workflow = make(lambda _, timeline: shown.append(timeline))(ctx, order)
         result, waits_for_ever = _drive(workflow, self._turn)
         self._has_ended = True
         while self._turn():
             pass
         return _play(ctx, result, self._history, shown, waits_for_ever=waits_for_ever)
+
+    def _plan_timer(self, number: int, at: datetime) -> None:
+        seen_at = at + self._timers_late
+        self._at(seen_at, lambda: self._tell(Happened(seen_at, "fired", number)))
 
     def _at(self, moment: datetime, action: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (moment, next(self._planned), action))

@@ -84,9 +84,17 @@ class Raised:
 class Script:
     """Answers by activity (used up in turn, then done), and external events."""
 
-    def __init__(self, answers: Mapping[str, Sequence[Answer]] | None = None, events: Sequence[Raised] = ()) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, Sequence[Answer]] | None = None,
+        events: Sequence[Raised] = (),
+        *,
+        timers_late_seconds: float = 0.0,
+    ) -> None:
+        """With `timers_late_seconds`, the engine is away when a timer is due, and sees it so much later."""
         self._answers = {activity: deque(turns) for activity, turns in (answers or {}).items()}
         self._events = events
+        self._timers_late_seconds = timers_late_seconds
         self._calls: Counter[str] = Counter()
 
     def play(self, make: Make, order: object) -> Play:
@@ -95,7 +103,7 @@ class Script:
         Raises:
             AssertionError: the workflow waits for something that will never happen.
         """
-        played = Engine(self).play(make, order)
+        played = Engine(self, timers_late_seconds=self._timers_late_seconds).play(make, order)
         if played.waits_for_ever:
             raise AssertionError(f"the workflow waits for ever after {played.calls}")
         return played

@@ -8,7 +8,6 @@ from typing import Final
 
 from devstack.client import StackClient
 from devstack.settings import StackSettings
-from shared.contracts import SEND_EMAIL
 from tests.failure_injection.mails import mails_in
 from tests.stream import query
 
@@ -18,8 +17,8 @@ DEAD: Final = "SELECT count(*) FROM task_orchestrator_service.inbox WHERE state 
 # The task's sender died in the moment of sending: the task says so, and has failed.
 UNKNOWN: Final = "SELECT DISTINCT saga_id FROM notification_service.notifications WHERE status = 'unknown'"
 SUBJECT: Final = "Task Assigned"
-# The sender was away for longer than the step's deadline: the task says so, and has failed.
-AWAY: Final = f" on {SEND_EMAIL.app_id} has an unknown outcome: no answer from "
+# The app that was called, or the workflow's own, was away for longer than the step's deadline: the task has failed.
+AWAY: Final = " has an unknown outcome: no answer from "
 ENDED: Final = {"completed", "failed"}
 
 
@@ -31,8 +30,13 @@ class Packing:
     tasks: Sequence[tuple[str, str, str | None]]
     """Order, status, and the reason why it failed."""
     excused: int
-    """So many more failed, as they say: a message's sender was killed while it left, or stayed away too long."""
+    """So many more failed, as they say: a message's sender was killed while it left, or an app was away too long."""
     dead_events: int
+
+    @property
+    def excused_share(self) -> float:
+        """So many of all, 0 to 1."""
+        return self.excused / len(self.tasks) if self.tasks else 0.0
 
     @property
     def told(self) -> int:

@@ -50,6 +50,19 @@ def test_a_step_is_not_waited_for_past_the_orders_deadline(step: str) -> None:
     assert "before the order's deadline" in played.request("close_order")["reason"]
 
 
+def test_the_reason_says_that_the_workflows_own_app_was_away() -> None:
+    """Its deadline passed meanwhile: the app that is named for having given no answer may have been well."""
+    workflow = Script({"process_payment": [NEVER]}, timers_late_seconds=11)
+
+    played = workflow.play(order_workflow_shown_to, an_order())
+
+    assert played.status == "compensated"
+    assert (
+        "no answer from payment-service within 30 s (attempt 1); "
+        "the workflow's own app was away, and saw that 11 s late"
+    ) in played.request("close_order")["reason"]
+
+
 def test_no_retry_begins_after_the_orders_deadline() -> None:
     """A pause that would end too late isn't begun."""
     played = play({"process_payment": always(OUTAGE)}, deadline_seconds=5)
