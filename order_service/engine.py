@@ -3,19 +3,15 @@
 from typing import Protocol
 
 from shared.contracts import ORDER_RECOVERY_WORKFLOW, ORDER_WORKFLOW
-from shared.messages.base import Message
 from shared.messages.order import PlacedOrder, RecoverOrder
-from shared.workflows.engine import DaprEngine, WorkflowCare
+from shared.workflows.engine import DaprEngine, WorkflowCare, WorkflowTeller
 
 
-class WorkflowEngine(Protocol):
+class WorkflowEngine(WorkflowTeller, Protocol):
     """Starts orders, and tells them. Every call may raise `EngineAwayError`: try again later."""
 
     async def start(self, order: PlacedOrder) -> None:
         """Start the order's workflow; no harm if it is running already."""
-
-    async def raise_event(self, instance_id: str, event: str, payload: Message | None = None) -> None:
-        """Send an external event to a workflow."""
 
 
 class WorkflowAdmin(WorkflowEngine, WorkflowCare, Protocol):

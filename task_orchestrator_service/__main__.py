@@ -18,17 +18,16 @@ from shared.host.service import Service, run
 from shared.host.settings import load
 from shared.workflows.engine import DaprEngine
 from shared.workflows.progress import ProgressWriter
-from shared.workflows.purges import RowPurges
 from shared.workflows.retention import Keep, Retention
 from task_orchestrator_service.activities import serve_task_activities
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.desk import TaskDesk
-from task_orchestrator_service.lost import LostTasks
+from task_orchestrator_service.lost import LostTasks, Patience
 from task_orchestrator_service.order_tasks import ORDER_TASKS
+from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.tables import TASKS
 from task_orchestrator_service.workflow import task_workflows_shown_to
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -69,11 +68,12 @@ async def _surface(
     starter = Starter(tasks, workflows)
     desk = TaskDesk(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
     keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
+    patience = Patience(settings.task_lost_seconds, settings.task_silent_seconds)
     loops = (
         progress.run(),
         starter.run(),
-        LostTasks(tasks, workflows, settings.task_lost_seconds).run(),
-        Retention(RowPurges(engine, TASKS), workflows, keep).run(),
+        LostTasks(tasks, workflows, patience).run(),
+        Retention(TaskPurges(engine), workflows, keep).run(),
     )
     consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, ordered=False)
     async with consumer as event_routes, running(*loops):

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.messages.task import AcceptedTask
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.engine import EngineAwayError, WorkflowStarter
+from task_orchestrator_service.runs import instance_id
 from task_orchestrator_service.store import TaskStore
 
 log = structlog.get_logger()
@@ -27,9 +28,9 @@ class Starter:
         self._engine = engine
         self._calls = BackgroundCalls()
 
-    def start(self, workflow: str, task: AcceptedTask) -> None:
-        """Start the workflow of a task that was just accepted."""
-        self._calls.spawn(self._start(workflow, task))
+    def start(self, workflow: str, task: AcceptedTask, restarts: int = 0) -> None:
+        """Start the workflow of a task that was just accepted, or is to be begun anew."""
+        self._calls.spawn(self._start(workflow, task, restarts))
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -41,12 +42,12 @@ class Starter:
 
     async def _sweep(self) -> None:
         for row in await self._tasks.lease_unstarted(SWEEP_LIMIT):
-            self.start(row.workflow, AcceptedTask.model_validate({**row.accepted, "run_id": ""}))
+            self.start(row.workflow, AcceptedTask.model_validate({**row.accepted, "run_id": ""}), row.restarts)
 
-    async def _start(self, workflow: str, task: AcceptedTask) -> None:
+    async def _start(self, workflow: str, task: AcceptedTask, restarts: int) -> None:
         run = task.model_copy(update={"run_id": uuid4().hex})
         try:
-            await self._engine.schedule(workflow, task.task_id, run)
+            await self._engine.schedule(workflow, instance_id(task.task_id, restarts), run)
         except EngineAwayError as error:
             log.warning("workflow not started, trying again", task_id=task.task_id, error=str(error))
             with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown

@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.errors import Refused
 from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
+from shared.messages.timeline import Timeline
 from shared.workflows.rows import WorkflowRows
 from task_orchestrator_service.rules import check
+from task_orchestrator_service.runs import OpenTask
 from task_orchestrator_service.tables import ASSIGNEES, PACKINGS, TASKS
 from task_orchestrator_service.team import Team
 
@@ -88,25 +90,37 @@ class TaskStore(WorkflowRows):
             await tx.execute(ended)
             return TaskClosed(status=end.status)
 
-    async def give_up_lost(self, task_id: str, reason: str, confirm_seconds: float) -> bool:
-        """Fail a task whose workflow the engine doesn't know any more, if it has said so for long enough."""
-        since = func.make_interval(0, 0, 0, 0, 0, 0, confirm_seconds)
+    async def fail_lost(self, task: OpenTask, reason: str, confirm_seconds: float) -> bool:
+        """Fail a task that was seen to be lost; True once it was so for long enough."""
         async with self._engine.begin() as tx:
-            row = (
-                await tx.execute(
-                    select(TASKS, (TASKS.c.seen_lost_at <= func.now() - since).label("is_sure"))
-                    .where(TASKS.c.task_id == task_id, TASKS.c.status == TaskStatus.IN_PROGRESS)
-                    .with_for_update()
-                )
-            ).first()
+            row = await _lost_for(tx, task, confirm_seconds)
             if row is None:
                 return False
-            mine = update(TASKS).where(TASKS.c.task_id == task_id)
-            if not row.is_sure:
-                await tx.execute(mine.values(seen_lost_at=func.coalesce(TASKS.c.seen_lost_at, func.now())))
-                return False
             back = await _give_back(tx, row)
+            mine = update(TASKS).where(TASKS.c.task_id == task.task_id)
             await tx.execute(mine.values(status=TaskStatus.FAILED, reason=reason, ended_at=func.now(), **back))
+            return True
+
+    async def restart_lost(self, task: OpenTask, confirm_seconds: float) -> bool:
+        """Let another run have a task that was seen to be lost; True once it was so for long enough.
+
+        It keeps its order and its assignee: the next run does the same steps under the same keys.
+        """
+        async with self._engine.begin() as tx:
+            if await _lost_for(tx, task, confirm_seconds) is None:
+                return False
+            mine = update(TASKS).where(TASKS.c.task_id == task.task_id)
+            await tx.execute(
+                mine.values(
+                    status=TaskStatus.ACCEPTED,
+                    run_id=None,
+                    restarts=TASKS.c.restarts + 1,
+                    start_due_at=func.now(),
+                    seen_lost_at=None,
+                    timeline=Timeline(version=0).model_dump(mode="json"),
+                    timeline_version=0,
+                )
+            )
             return True
 
     async def not_lost(self, task_id: str) -> None:
@@ -115,17 +129,21 @@ class TaskStore(WorkflowRows):
         async with self._engine.begin() as tx:
             await tx.execute(seen.values(seen_lost_at=None))
 
-    async def in_progress(self, older_than_seconds: float, limit: int) -> list[str]:
+    async def open(self, older_than_seconds: float, limit: int) -> list[OpenTask]:
         """Tasks that were accepted so long ago and haven't ended, the oldest first."""
         age = func.make_interval(0, 0, 0, 0, 0, 0, older_than_seconds)
+        row = TASKS.c
         statement = (
-            select(TASKS.c.task_id)
-            .where(TASKS.c.status == TaskStatus.IN_PROGRESS, TASKS.c.accepted_at <= func.now() - age)
-            .order_by(TASKS.c.accepted_at)
+            select(row.task_id, row.workflow, row.status, row.run_id, row.restarts)
+            .where(_OPEN, row.accepted_at <= func.now() - age)
+            .order_by(row.accepted_at)
             .limit(limit)
         )
         async with self._engine.connect() as connection:
-            return list((await connection.execute(statement)).scalars())
+            rows = await connection.execute(statement)
+            return [
+                OpenTask(one.task_id, one.workflow, TaskStatus(one.status), one.run_id, one.restarts) for one in rows
+            ]
 
 
 async def _owned(tx: AsyncConnection, task_id: str, run_id: str) -> Row[Any]:
@@ -135,6 +153,24 @@ async def _owned(tx: AsyncConnection, task_id: str, run_id: str) -> Row[Any]:
     if row is None:
         raise Refused("the task has ended, or another run of its workflow took it over")
     return row
+
+
+async def _lost_for(tx: AsyncConnection, task: OpenTask, confirm_seconds: float) -> Row[Any] | None:
+    """The task, locked, if no other run has it meanwhile and it has been seen to be lost for so long; or note that."""
+    since = func.make_interval(0, 0, 0, 0, 0, 0, confirm_seconds)
+    same = (
+        TASKS.c.task_id == task.task_id,
+        TASKS.c.run_id.is_not_distinct_from(task.run_id),
+        TASKS.c.restarts == task.restarts,
+        _OPEN,
+    )
+    is_sure = (TASKS.c.seen_lost_at <= func.now() - since).label("is_sure")
+    row = (await tx.execute(select(TASKS, is_sure).where(*same).with_for_update())).first()
+    if row is None or row.is_sure:
+        return row
+    seen = update(TASKS).where(TASKS.c.task_id == task.task_id)
+    await tx.execute(seen.values(seen_lost_at=func.coalesce(TASKS.c.seen_lost_at, func.now())))
+    return None
 
 
 async def _take_order(tx: AsyncConnection, row: Row[Any]) -> None:

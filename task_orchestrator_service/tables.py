@@ -43,13 +43,14 @@ TASKS: Final = Table(
     Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("ended_at", DateTime(timezone=True)),
     Column("seen_lost_at", DateTime(timezone=True)),
+    Column("restarts", Integer, nullable=False, server_default="0"),
     Column("purge_due_at", DateTime(timezone=True)),
     Column("purged_at", DateTime(timezone=True)),
     UniqueConstraint("origin", "idempotency_key", name="tasks_origin_idempotency_key_key"),
     Index("tasks_newest_first", text("accepted_at DESC"), text("task_id DESC")),
     Index("tasks_by_status", "status", text("accepted_at DESC"), text("task_id DESC")),
     Index("tasks_to_start", "start_due_at", postgresql_where=text("status = 'accepted'")),
-    Index("tasks_in_progress", "accepted_at", postgresql_where=text("status = 'in_progress'")),
+    Index("tasks_open", "accepted_at", postgresql_where=text("ended_at IS NULL")),
     Index("tasks_to_purge", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND purged_at IS NULL")),
 )
 """One row per task, kept for good: it answers repeats of its key, and shows all after the purge.
@@ -57,7 +58,8 @@ TASKS: Final = Table(
 `origin` is who asked for the task (`http`, or the event's type), so that no client's key is ever taken for an event's.
 `accepted` is the workflow's input but for its run id; `run_id` is the run of the workflow that owns the task;
 `start_due_at` says when to try (again) to start the workflow of a task that no run has claimed, `start_error` why that
-failed last. `seen_lost_at`: since when the engine says that the task's workflow is gone.
+failed last. `seen_lost_at`: since when the engine says that the task's workflow is gone, or the workflow takes no
+event; `restarts`: so often the task was begun anew for that, each time as another workflow instance.
 """
 
 PACKINGS: Final = Table(

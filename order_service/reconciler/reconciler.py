@@ -23,11 +23,11 @@ from order_service.engine import WorkflowAdmin
 from order_service.reconciler.book import Book
 from order_service.reconciler.findings import AUDITED, OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
-from order_service.reconciler.probe import Probe
 from order_service.reconciler.strays import Strays
 from order_service.reconciler.watch import Watch, WatchedOrder
 from shared.messages.order import RecoverOrder
 from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
+from shared.workflows.probe import Probe
 
 POKED: Final = "The workflow was poked by an event."
 LOOKED_FOR: Final = "It is looked for once more before anything is done."
@@ -155,13 +155,13 @@ class Reconciler:
                 skipped.append(_skipped(order, error))
                 if len(skipped) == ENOUGH_FAILURES:
                     break
-        takes_events = await self._probe.ask([order for order, _ in late])
+        takes_events = await self._probe.ask([order.instance_id for order, _ in late])
         for order, status in late:
-            if order.order_id not in takes_events:
+            if order.instance_id not in takes_events:
                 skipped.append(_skipped(order, "it refused an event"))
                 continue
             try:
-                takes_event = takes_events[order.order_id]
+                takes_event = takes_events[order.instance_id]
                 finding = judge_late(order, status, takes_event=takes_event)
                 await self._act_if_still(order, finding, found, can_end=takes_event)
                 checked.append(order.order_id)

@@ -76,6 +76,13 @@ class WorkflowStarter(Protocol):
         """Start a workflow under this id; no harm if it is running already."""
 
 
+class WorkflowTeller(Protocol):
+    """Tells workflows what happened. May raise `EngineAwayError`: try again later."""
+
+    async def raise_event(self, instance_id: str, event: str, payload: Message | None = None) -> None:
+        """Send an external event to a workflow."""
+
+
 class WorkflowCare(Protocol):
     """Looks after workflows, and removes them. Every call may raise `EngineAwayError`: try again later."""
 

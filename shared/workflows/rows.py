@@ -34,8 +34,8 @@ ACCEPTED: Final = "accepted"
 class WorkflowRows:
     """Rows of one table. Belongs to the event loop of its engine.
 
-    The table has one key, which is the workflow's instance id, and the columns `status`, `accepted_at`, `ended_at`,
-    `start_due_at`, `start_error`, `timeline` and `timeline_version`.
+    The table has one key, which is the (first) workflow's instance id, and the columns `status`, `accepted_at`,
+    `ended_at`, `start_due_at`, `start_error`, `timeline` and `timeline_version`.
     """
 
     def __init__(self, engine: AsyncEngine, table: Table, on_change: Mapping[str, Any] | None = None) -> None:

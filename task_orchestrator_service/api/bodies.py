@@ -63,6 +63,7 @@ class TaskView(Body):
     accepted_at: str
     ended_at: str | None
     start_error: str | None
+    restarts: int
     steps: list[StepBody]
 
 

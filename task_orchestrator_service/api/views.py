@@ -26,5 +26,6 @@ def task_view(row: Row[Any]) -> dict[str, Any]:
         "accepted_at": iso(row.accepted_at),
         "ended_at": iso(row.ended_at),
         "start_error": row.start_error if row.status == "accepted" else None,
+        "restarts": row.restarts,
         "steps": steps_view(row.timeline),
     }

@@ -12,7 +12,7 @@ from tests.failure_injection.mails import mails_in
 from tests.stream import query
 
 COMPLETED: Final = "SELECT order_id FROM order_service.orders WHERE status = 'completed'"
-TASKS: Final = "SELECT task_id, order_id, status, reason FROM task_orchestrator_service.tasks"
+TASKS: Final = "SELECT task_id, order_id, status, reason, restarts FROM task_orchestrator_service.tasks"
 DEAD: Final = "SELECT count(*) FROM task_orchestrator_service.inbox WHERE state = 'dead'"
 # The task's sender died in the moment of sending: the task says so, and has failed.
 UNKNOWN: Final = "SELECT DISTINCT saga_id FROM notification_service.notifications WHERE status = 'unknown'"
@@ -32,6 +32,8 @@ class Packing:
     excused: int
     """So many more failed, as they say: a message's sender was killed while it left, or an app was away too long."""
     dead_events: int
+    restarts: int
+    """So often a task was begun anew."""
 
     @property
     def excused_share(self) -> float:
@@ -93,4 +95,5 @@ async def _packing(settings: StackSettings) -> Packing:
         tasks=[(row["order_id"], row["status"], None if row["task_id"] in excused else row["reason"]) for row in tasks],
         excused=len(excused),
         dead_events=int(dead),
+        restarts=sum(row["restarts"] for row in tasks),
     )

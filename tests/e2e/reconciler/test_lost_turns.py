@@ -1,18 +1,16 @@
 """Turns of workflows are lost: the engine calls them running, and they take neither result nor event any more."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shared.workflows.engine import EngineAwayError
+from tests.e2e.losing_turns import losing, lost_turn_of
 from tests.e2e.reconciler.conftest import HURRY, Backstage
-from tests.e2e.reconciler.order_losing_turns import lost_turn_of
 from tests.e2e.reconciler.test_recovery import order_due_in, report
 from tests.e2e.replacing import instead_of
 from tests.e2e.shop import Shop, eventually
 
-LOSING = (sys.executable, "-m", "tests.e2e.reconciler.order_losing_turns")
 ORDERS = 24
 DEADLINE_SECONDS = 6
 RECOVERED_SECONDS = 120.0
@@ -22,7 +20,7 @@ RECOVERED_SECONDS = 120.0
 @pytest.mark.timeout(400)
 def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backstage) -> None:
     """They end while the turns are lost, and nothing changes when a new sidecar gives these out again."""
-    with instead_of(shop.stack, backstage.settings, "order-service", LOSING, HURRY):
+    with instead_of(shop.stack, backstage.settings, "order-service", losing("order_service"), HURRY):
         eventually(lambda: _answers(shop), "the other order-service answers")
         with ThreadPoolExecutor(8) as clients:
             placed = [clients.submit(order_due_in, shop, DEADLINE_SECONDS) for _ in range(ORDERS)]

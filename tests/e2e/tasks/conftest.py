@@ -9,6 +9,7 @@ from tests.e2e.tasks.desk import Desk
 from tests.failure_injection.own_stack import own_stack
 
 HURRY = {
+    "SIDECAR_PATIENCE_SECONDS": "20",
     "TASK_LOST_SECONDS": "4",
     "SHOP_WORKFLOW_RETENTION_SECONDS": "10",
     "AUDIT_WORKFLOW_RETENTION_SECONDS": "10",

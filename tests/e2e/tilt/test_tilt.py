@@ -8,7 +8,7 @@ import pytest
 
 from devstack.settings import PROJECT_ROOT
 from tests.e2e.shop import Shop
-from tests.e2e.tilt.project import Project
+from tests.e2e.tilt.project import TIERS, Project
 from tests.e2e.tilt.tilt import Tilt
 from tests.integration.devstack.harness import eventually
 
@@ -40,10 +40,11 @@ def test_ci_is_red_when_a_service_is_broken(tilt: Tilt, project: Project) -> Non
 
 def test_a_day_with_tilt(tilt: Tilt, project: Project) -> None:
     """One stack for all: buttons, an edit, a break and its repair, and a Tilt that is killed."""
-    project.has_one_unit_test()
+    project.has_one_test_a_tier()
     with tilt.up() as process:
         orders_by_button(tilt)
-        a_tier_by_button(tilt)
+        each_tier_by_button(tilt)
+        a_load_by_hand(tilt)
         an_edit_restarts_one_service(tilt, project)
         a_break_is_shown_until_it_is_repaired(tilt, project)
         process.send_signal(signal.SIGKILL)
@@ -51,19 +52,32 @@ def test_a_day_with_tilt(tilt: Tilt, project: Project) -> None:
 
 
 def orders_by_button(tilt: Tilt) -> None:
-    """A click places an order, which the shop completes."""
+    """A click places an order, which the shop completes; another one that it undoes."""
     shop = Shop(tilt.stack, tilt.project.settings.api_url)
     tilt.click("demo-order")
     eventually(lambda: statuses(shop) == ["completed"], "the demo order completes")
+    tilt.click("failing-order", ACTIVITY="book_shipment", MODE="refuse")
+    eventually(lambda: sorted(statuses(shop)) == ["compensated", "completed"], "the failing order is undone")
     tilt.click("conservation")
     eventually(lambda: "conservation holds" in tilt.log.read_text(), "the check is shown")
 
 
-def a_tier_by_button(tilt: Tilt) -> None:
-    """The button of the bar runs the resource, which keeps how it ended."""
-    assert tilt.resource("unit")["updateStatus"] == "none"
-    tilt.click("run-unit")
-    eventually(lambda: tilt.resource("unit")["updateStatus"] == "ok", "the unit tests have passed")
+def each_tier_by_button(tilt: Tilt) -> None:
+    """The buttons of the bar run the resources, which keep how they ended."""
+    for tier in TIERS:
+        assert tilt.resource(tier)["updateStatus"] == "none"
+        tilt.click(f"run-{tier}")
+    eventually(lambda: all(ended_well(tilt, tier) for tier in TIERS), "the tests of each tier have passed")
+
+
+def a_load_by_hand(tilt: Tilt) -> None:
+    """Some of its orders fail on purpose, and all come to their end."""
+    tilt.trigger("load")
+    eventually(lambda: ended_well(tilt, "load"), "the load has ended", 120)
+
+
+def ended_well(tilt: Tilt, name: str) -> bool:
+    return bool(tilt.resource(name)["updateStatus"] == "ok")
 
 
 def an_edit_restarts_one_service(tilt: Tilt, project: Project) -> None:

@@ -91,8 +91,13 @@ class Tilt:
         status: dict[str, Any] = json.loads(answer.stdout)["status"]
         return status
 
-    def click(self, button: str) -> None:
-        """Press a button as the page does."""
+    def trigger(self, name: str) -> None:
+        """Start a manual resource, as its arrow on the page does."""
+        answer = self.run("trigger", name, "--port", str(self.port))
+        assert answer.returncode == 0, answer.stderr
+
+    def click(self, button: str, **choices: str) -> None:
+        """Press a button as the page does, with what was chosen beside it."""
         base = f"http://127.0.0.1:{self.port}"
         # The page's cookie lets a request through.
         page = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
@@ -101,6 +106,7 @@ class Tilt:
         with page.open(place) as answer:
             shown = json.load(answer)
         shown["status"]["lastClickedAt"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        shown["status"]["inputs"] = [{"name": name, "choice": {"value": value}} for name, value in choices.items()]
         body = json.dumps(shown).encode()
         headers = {"Content-Type": "application/json"}
         page.open(urllib.request.Request(f"{place}/status", body, headers, method="PUT")).close()

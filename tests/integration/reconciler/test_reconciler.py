@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from order_service.reconciler.findings import MEANINGS, FindingKind
-from order_service.reconciler.probe import NUDGE_EVENT
 from shared.messages.order import CloseOrder, OrderStatus, ParkOrder
 from shared.messages.timeline import Timeline
 from shared.workflows.engine import Instance, InstanceStatus
+from shared.workflows.probe import NUDGE_EVENT
 from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind, eventually
 
 TERMINAL = [

@@ -1,21 +1,18 @@
 """Tasks are accepted durably, from HTTP and from events alike, and started until a run has claimed them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.events.inbox import Outcome
-from shared.workflows.engine import Instance, InstanceStatus
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.desk import TaskDesk
-from task_orchestrator_service.lost import LostTasks
 from task_orchestrator_service.starter import Starter
 from tests.integration.api import Client, client_of
-from tests.integration.tasks.world import RUNNING, World, completed
+from tests.integration.tasks.world import World, completed, sweeping, until
 
 BODY: dict[str, Any] = {
     "customer": {"email": "ada@example.org", "user_id": "ada"},
@@ -38,25 +35,6 @@ async def client(world: World) -> AsyncIterator[Client]:
 async def post(client: Client, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
     async with client.post("/tasks", json={**BODY, **changes}, headers={"Idempotency-Key": key}) as response:
         return response.status, await response.json()
-
-
-@asynccontextmanager
-async def sweeping(world: World) -> AsyncIterator[None]:
-    starter = Starter(world.tasks, world.engine)
-    sweep = asyncio.create_task(starter.run())
-    try:
-        yield
-    finally:
-        sweep.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweep
-        await starter.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is a row
-            await asyncio.sleep(0.02)
 
 
 async def test_a_posted_task_is_stored_started_and_found(client: Client, world: World) -> None:
@@ -153,32 +131,6 @@ async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) ->
     assert await world.tasks.claim(task_id, run_id)
     await world.sql("UPDATE tasks SET start_due_at = now()")
     assert [] == list(await world.tasks.lease_unstarted(10))
-
-
-async def test_a_task_whose_workflow_is_gone_fails_with_a_reason(world: World) -> None:
-    """Not on one look, and not while the engine is away or has it."""
-    task_id = await world.claimed(order_id="ord-1")
-    await world.tasks.validate(task_id, "run-1")
-    await world.assign(task_id)
-    watch = LostTasks(world.tasks, world.engine, lost_seconds=60)
-    await world.sql("UPDATE tasks SET accepted_at = now() - interval '1 hour'")
-
-    world.engine.instances[task_id] = RUNNING
-    await watch.sweep()
-    world.engine.away = True
-    await watch.sweep()
-    assert (await world.row()).seen_lost_at is None
-    world.engine.away = False
-    world.engine.instances[task_id] = Instance(InstanceStatus.TERMINATED)
-    await watch.sweep()
-    assert (await world.row()).status == "in_progress"
-    await world.sql("UPDATE tasks SET seen_lost_at = now() - interval '2 minutes'")
-    await watch.sweep()
-
-    row = await world.row()
-    assert (row.status, row.assignee) == ("failed", None)
-    assert "its workflow is terminated" in row.reason
-    assert (await world.close(task_id)).status == "failed"
 
 
 async def test_the_other_workflow_is_started_under_its_name(client: Client, world: World) -> None:

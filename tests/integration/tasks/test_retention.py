@@ -6,9 +6,8 @@ import pytest
 
 from shared.messages.task import CloseTask, TaskStatus
 from shared.messages.timeline import StepKind, StepOutcome, StepRecord, Timeline
-from shared.workflows.purges import RowPurges
 from shared.workflows.retention import Ended
-from task_orchestrator_service.tables import TASKS
+from task_orchestrator_service.runs import TaskPurges
 from tests.integration.tasks.world import World
 
 
@@ -37,7 +36,7 @@ async def ended(world: World, outcome: StepOutcome, hours_ago: int) -> str:
 async def test_when_a_workflow_is_purged(world: World, outcome: StepOutcome, hours_ago: int, *, is_due: bool) -> None:
     """After an hour, or a day where a late result may still come; once."""
     task_id = await ended(world, outcome, hours_ago)
-    purges = RowPurges(world.database, TASKS)
+    purges = TaskPurges(world.database)
 
     assert ([Ended(task_id, (task_id,))] if is_due else []) == await purges.due(3600, 86_400)
     assert [] == await purges.due(3600, 86_400)

@@ -1,5 +1,8 @@
 """The task-orchestrator-service without its HTTP surface and its sidecar."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,9 +18,11 @@ from shared.messages.base import Message
 from shared.messages.inventory import StockLine
 from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
 from shared.messages.timeline import Timeline
-from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus
+from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
+from shared.workflows.probe import NUDGE_EVENT
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 from task_orchestrator_service.order_tasks import ORDER_TASKS
+from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.team import Team
 
@@ -28,7 +33,8 @@ RUNNING: Final = Instance(InstanceStatus.RUNNING)
 _CONTRADICTIONS: Final = text("""
     SELECT 'assigned', name FROM assignees
         WHERE assigned <> (SELECT count(*) FROM tasks WHERE assignee = name)
-    UNION ALL SELECT 'packing', task_id FROM packings JOIN tasks USING (task_id) WHERE status IN ('accepted', 'failed')
+    UNION ALL SELECT 'packing', task_id FROM packings JOIN tasks USING (task_id)
+        WHERE status = 'failed' OR status = 'accepted' AND restarts = 0
     UNION ALL SELECT 'failed but assigned', task_id FROM tasks WHERE status = 'failed' AND assignee IS NOT NULL
 """)
 
@@ -39,6 +45,10 @@ class FakeEngine:
 
     instances: dict[str, Instance] = field(default_factory=dict)
     away: bool = False
+    silent: set[str] = field(default_factory=set)
+    """Instances that take no event."""
+    unreadable: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
     started: list[tuple[str, str, str]] = field(default_factory=list)
     """(workflow, instance id, run id)."""
 
@@ -49,7 +59,16 @@ class FakeEngine:
 
     async def instance(self, instance_id: str) -> Instance | None:
         self._answer()
+        if instance_id in self.unreadable:
+            raise UnreadableError("UNKNOWN: inbox key 'inbox-000001' missing from state store")
         return self.instances.get(instance_id)
+
+    async def raise_event(self, instance_id: str, event: str, payload: Message | None = None) -> None:
+        self._answer()
+        assert (NUDGE_EVENT, None) == (event, payload)
+        self.asked.append(instance_id)
+        if instance_id in self.silent:
+            raise NoAnswerError("no answer within 15 s")
 
     async def terminate(self, instance_id: str) -> None:
         raise NotImplementedError(instance_id)
@@ -110,6 +129,25 @@ class World:
     async def contradictions(self) -> list[tuple[object, ...]]:
         async with self.database.connect() as connection:
             return [tuple(row) for row in await connection.execute(_CONTRADICTIONS)]
+
+
+@asynccontextmanager
+async def sweeping(world: World) -> AsyncIterator[None]:
+    starter = Starter(world.tasks, world.engine)
+    sweep = asyncio.create_task(starter.run())
+    try:
+        yield
+    finally:
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+        await starter.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - what is waited for is a row
+            await asyncio.sleep(0.02)
 
 
 def a_task(task_id: str = "task-1", **changes: Any) -> AcceptedTask:  # noqa: ANN401 - fields of the message

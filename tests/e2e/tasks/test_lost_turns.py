@@ -1,0 +1,40 @@
+"""Turns of tasks' workflows are lost: the engine calls them running, and they take no event any more."""
+
+import pytest
+
+from devstack.settings import StackSettings
+from tests.e2e.losing_turns import losing, lost_turn_of
+from tests.e2e.replacing import instead_of
+from tests.e2e.shop import eventually
+from tests.e2e.tasks.desk import ORCHESTRATOR, Desk, someone
+
+TASKS = 12
+HURRY = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
+
+
+@pytest.mark.timeout(400)
+def test_tasks_whose_turns_were_lost_are_begun_anew(desk: Desk, settings_and_desk: tuple[StackSettings, Desk]) -> None:
+    """They complete, and each customer is told once, whatever the lost run had done already."""
+    settings, _ = settings_and_desk
+    with instead_of(desk.stack, settings, ORCHESTRATOR, losing("task_orchestrator_service"), HURRY):
+        eventually(lambda: _answers(desk), "the other task-orchestrator-service answers")
+        customers = {}
+        for _ in range(TASKS):
+            customer = someone()
+            customers[desk.submit(**customer)] = customer
+        ends = {task_id: desk.end_of(task_id) for task_id in customers}
+
+    assert {"completed"} == {task["status"] for task in ends.values()}
+    begun_anew = {task_id for task_id, task in ends.items() if task["restarts"]}
+    assert begun_anew
+    assert begun_anew <= {task_id for task_id in ends if lost_turn_of(task_id)}
+    for customer in customers.values():
+        assert 1 == len(desk.mails(customer["email"]))
+        assert 1 == len(desk.pushes(customer["user_id"]))
+
+
+def _answers(desk: Desk) -> bool | None:
+    try:
+        return desk.call("GET", "/readyz").status == 200 or None
+    except OSError:
+        return None
