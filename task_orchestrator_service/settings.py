@@ -24,7 +24,7 @@ class TaskSettings(ConsumerSettings):
     task_inspectors: Names = ("inspector-1",)
     task_inspection_score: float = Field(default=0.5, ge=0, le=1)
     task_lost_seconds: float = Field(default=60.0, gt=0)
-    task_silent_seconds: float = Field(default=60.0, gt=0)
+    task_silent_seconds: float = Field(default=120.0, gt=0)
     shop_workflow_retention_seconds: float = Field(default=3600.0, gt=0)
     shop_late_result_seconds: float = Field(default=86_400.0, gt=0)
 
