@@ -44,7 +44,7 @@ down: $(INSTALLED)
 # Two at a time: most of the tests wait for what they broke to come back.
 WORKERS ?= 2
 test: setup tilt
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check $(PACKAGES)

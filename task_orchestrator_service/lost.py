@@ -1,8 +1,9 @@
 """Finds tasks whose workflow doesn't go on, and sees to it that they come to an end.
 
-gone      terminated, purged, failed by a bug: the task fails, with a reason
-silent    takes no event, since its sidecar has lost a turn, or can't be read: the task is begun anew, as another
-          workflow instance under the same idempotency keys, so that nothing of it is done twice
+gone      terminated or purged: the task fails, with a reason
+broken    takes no event, since its sidecar has lost a turn, or can't be read, or has failed by a fault of the engine
+          (or of ours): the task is begun anew, as another workflow instance under the same idempotency keys, so that
+          nothing of it is done twice
 
 Nothing is decided on one look: the engine must say so twice, some time apart, in a database row, so that a restart
 doesn't begin anew. A run that lives all the same changes nothing of the task any more.
@@ -17,7 +18,14 @@ from prometheus_client import Counter
 from shared.contracts import TASK_PROCESSING
 from shared.messages.task import TaskStatus
 from shared.workflows.background import sweep_until_cancelled
-from shared.workflows.engine import EngineAwayError, Instance, UnreadableError, WorkflowCare, WorkflowTeller
+from shared.workflows.engine import (
+    EngineAwayError,
+    Instance,
+    InstanceStatus,
+    UnreadableError,
+    WorkflowCare,
+    WorkflowTeller,
+)
 from shared.workflows.probe import Probe
 from task_orchestrator_service.runs import OpenTask
 from task_orchestrator_service.store import TaskStore
@@ -65,7 +73,7 @@ class LostTasks:
             try:
                 instance = await self._engine.instance(task.instance_id)
             except UnreadableError as error:
-                await self._silent(task, f"the engine can't read its workflow: {error}")
+                await self._broken(task, f"the engine can't read its workflow: {error}")
                 continue
             except EngineAwayError as error:
                 log.warning("tasks not looked after, trying again", error=str(error))
@@ -85,18 +93,19 @@ class LostTasks:
                 case True:
                     await self._tasks.not_lost(task.task_id)
                 case False:
-                    await self._silent(task, "its workflow takes no event")
+                    await self._broken(task, "its workflow takes no event")
 
     async def _gone(self, task: OpenTask, instance: Instance | None) -> None:
         if task.status is TaskStatus.ACCEPTED:
             return  # no run has claimed it: the starter starts it (again)
         why = _why_gone(instance)
-        if task.restarts:  # the run before it had not been lost, kept the task, and was lost then
-            await self._silent(task, why)
+        has_failed = instance is not None and instance.status is InstanceStatus.FAILED
+        if has_failed or task.restarts:  # the run before may not have been lost, have kept the task, and be lost now
+            await self._broken(task, why)
         elif await self._tasks.fail_lost(task, _reason(why), self._patience.gone_seconds):
             log.error("task lost its workflow", task_id=task.task_id)
 
-    async def _silent(self, task: OpenTask, why: str) -> None:
+    async def _broken(self, task: OpenTask, why: str) -> None:
         if task.restarts >= MOST_RESTARTS:
             if await self._tasks.fail_lost(task, _reason(why), self._patience.silent_seconds):
                 log.error("task lost its workflow", task_id=task.task_id)

@@ -67,7 +67,7 @@ def each_tier_by_button(tilt: Tilt) -> None:
     for tier in TIERS:
         assert tilt.resource(tier)["updateStatus"] == "none"
         tilt.click(f"run-{tier}")
-    eventually(lambda: all(ended_well(tilt, tier) for tier in TIERS), "the tests of each tier have passed")
+    eventually(lambda: all(ended_well(tilt, tier) for tier in TIERS), "the tests of each tier have passed", 120)
 
 
 def a_load_by_hand(tilt: Tilt) -> None:

@@ -105,6 +105,17 @@ async def test_a_task_whose_workflow_cannot_be_read_is_begun_anew(world: World, 
     assert (await world.close(task_id, run_id=run_id)).status == "completed"
 
 
+async def test_a_task_whose_workflow_has_failed_is_begun_anew(world: World, watch: LostTasks) -> None:
+    """Our workflows catch what can fail: it was the engine, whose sidecar was killed, or a fault that is mended."""
+    task_id = await old_task(world)
+    world.engine.instances[task_id] = Instance(InstanceStatus.FAILED)
+
+    await confirm(world, watch)
+    run_id = await begun_anew(world)
+
+    assert (await world.close(task_id, run_id=run_id)).status == "completed"
+
+
 async def test_a_workflow_that_takes_the_event_is_left_alone(world: World, watch: LostTasks) -> None:
     """And isn't asked at every sweep: each event is a line of its history."""
     task_id = await old_task(world)
