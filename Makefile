@@ -41,10 +41,11 @@ chaos: setup
 down: $(INSTALLED)
 	$(BIN)/shop down
 
-# Two at a time: most of the tests wait for what they broke to come back.
+# Two at a time: most of the tests wait for what they broke to come back. A test goes to whichever worker is free; each
+# worker has stacks and ports of its own.
 WORKERS ?= 2
 test: setup tilt
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check $(PACKAGES)

@@ -45,6 +45,13 @@ class Shop:
     url: str
     placed: list[str] = field(default_factory=list)
 
+    def answers(self) -> bool | None:
+        """True once the service is ready, None before."""
+        try:
+            return self.call("GET", "/readyz").status == 200 or None
+        except OSError:
+            return None
+
     def call(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None, *, raw: bytes = b""
     ) -> Answer:

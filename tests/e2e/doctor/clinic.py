@@ -21,7 +21,8 @@ from devstack.settings import StackSettings
 from tests.e2e.replacing import beside, instead_of, spec_of
 from tests.e2e.shop import Shop
 
-SECONDS = 60.0
+SECONDS = 150.0
+"""gRPC tries a sidecar's address that was dead again after up to two minutes."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ RECOVERED_SECONDS = 120.0
 def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backstage) -> None:
     """They end while the turns are lost, and nothing changes when a new sidecar gives these out again."""
     with instead_of(shop.stack, backstage.settings, "order-service", losing("order_service"), HURRY):
-        eventually(lambda: _answers(shop), "the other order-service answers")
+        eventually(shop.answers, "the other order-service answers")
         with ThreadPoolExecutor(8) as clients:
             placed = [clients.submit(order_due_in, shop, DEADLINE_SECONDS) for _ in range(ORDERS)]
         order_ids = [order.result() for order in placed]
@@ -39,13 +39,6 @@ def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backs
     assert recovered <= {order_id for order_id in order_ids if lost_turn_of(order_id)}
     assert {ends[order_id]["status"] for order_id in recovered} == {"compensated"}
     assert {ends[order_id]["status"] for order_id in order_ids if order_id not in recovered} == {"completed"}
-
-
-def _answers(shop: Shop) -> bool | None:
-    try:
-        return shop.call("GET", "/readyz").status == 200 or None
-    except OSError:
-        return None
 
 
 def _recoveries(shop: Shop) -> set[str]:

@@ -33,6 +33,10 @@ class Desk:
     def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
         return self._of(ORCHESTRATOR).call(method, path, body, headers)
 
+    def answers(self) -> bool | None:
+        """True once the orchestrator is ready, None before."""
+        return self._of(ORCHESTRATOR).answers()
+
     def post(self, body: object, key: str | None = None) -> Answer:
         """`POST /tasks` as it stands."""
         return self.call("POST", "/tasks", body, {"Idempotency-Key": key or uuid4().hex})

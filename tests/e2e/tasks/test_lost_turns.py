@@ -17,7 +17,7 @@ def test_tasks_whose_turns_were_lost_are_begun_anew(desk: Desk, settings_and_des
     """They complete, and each customer is told once, whatever the lost run had done already."""
     settings, _ = settings_and_desk
     with instead_of(desk.stack, settings, ORCHESTRATOR, losing("task_orchestrator_service"), HURRY):
-        eventually(lambda: _answers(desk), "the other task-orchestrator-service answers")
+        eventually(desk.answers, "the other task-orchestrator-service answers")
         customers = {}
         for _ in range(TASKS):
             customer = someone()
@@ -31,10 +31,3 @@ def test_tasks_whose_turns_were_lost_are_begun_anew(desk: Desk, settings_and_des
     for customer in customers.values():
         assert 1 == len(desk.mails(customer["email"]))
         assert 1 == len(desk.pushes(customer["user_id"]))
-
-
-def _answers(desk: Desk) -> bool | None:
-    try:
-        return desk.call("GET", "/readyz").status == 200 or None
-    except OSError:
-        return None
