@@ -61,8 +61,9 @@ class Supervisor:
                     spec.name: ManagedProcess(spec, self.settings.logs, session, self._write_state, self._addresses)
                     for spec in self.topology.processes
                 }
-                self._write_state()
                 async with control_api(self, LOOPBACK, self.topology.control_port.number, self.token):
+                    # Only now: whoever reads the state asks the control API next.
+                    self._write_state()
                     try:
                         await self._start_and_wait()
                     finally:
