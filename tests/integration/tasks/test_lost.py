@@ -1,4 +1,4 @@
-"""Tasks whose workflow doesn't go on come to an end: they fail if it is gone, and are begun anew if it is silent."""
+"""Tasks whose workflow doesn't go on come to an end: they fail if it is gone, and are begun anew if it is broken."""
 
 import pytest
 
