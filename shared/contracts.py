@@ -109,8 +109,9 @@ UNTIL_DONE: Final = RetryPolicy(
 DO_SECONDS: Final = 30.0
 UNDO_SECONDS: Final = 30 * 60.0
 """The patience of a compensation, unless the order carries another (`PlacedOrder.undo_patience_seconds`)."""
-AUDIT_SECONDS: Final = 30 * 60.0
-"""Nobody waits at a counter for a record, and a task without one is not done: the audit-service may be long away."""
+TASK_SECONDS: Final = 30 * 60.0
+"""Nobody waits at a counter for a task: whom it calls may be away for long, and it goes on when they are back. For its
+activities a task may carry another patience (`AcceptedTask.patience_seconds`)."""
 
 RESERVE_STOCK: Final = Contract(INVENTORY_SERVICE, "reserve_stock", ReserveStock, StockReserved, DO, DO_SECONDS)
 RELEASE_STOCK: Final = Contract(INVENTORY_SERVICE, "release_stock", UndoStep, StockReleased, UNDO, UNDO_SECONDS)
@@ -129,14 +130,15 @@ CONCLUDE_APPROVAL: Final = Contract(
     ORDER_SERVICE, "conclude_approval", ConcludeApproval, ApprovalStanding, UNTIL_DONE, None
 )
 
-SEND_EMAIL: Final = Contract(NOTIFICATION_SERVICE, "send_email", SendEmail, NotificationSent, DO, DO_SECONDS)
-SEND_PUSH: Final = Contract(NOTIFICATION_SERVICE, "send_push", SendPush, NotificationSent, DO, DO_SECONDS)
+SEND_EMAIL: Final = Contract(NOTIFICATION_SERVICE, "send_email", SendEmail, NotificationSent, DO, TASK_SECONDS)
+SEND_PUSH: Final = Contract(NOTIFICATION_SERVICE, "send_push", SendPush, NotificationSent, DO, TASK_SECONDS)
 RUN_ML_INFERENCE: Final = Contract(
-    ML_INFERENCE_SERVICE, "run_ml_inference", RunMlInference, MlInferenceResult, DO, DO_SECONDS
+    ML_INFERENCE_SERVICE, "run_ml_inference", RunMlInference, MlInferenceResult, DO, TASK_SECONDS
 )
+"""An order that asks for it is far less patient (`FraudCheck.patience_seconds`)."""
 
 COMPLIANCE_AUDIT: Final = ChildContract(
-    AUDIT_SERVICE, "compliance_audit_workflow", ComplianceAudit, ComplianceAudited, AUDIT_SECONDS
+    AUDIT_SERVICE, "compliance_audit_workflow", ComplianceAudit, ComplianceAudited, TASK_SECONDS
 )
 """Called with `audit_instance_id` as its instance id, and with the caller's history (`PropagationScope.LINEAGE`)."""
 VALIDATE_TASK: Final = Contract(

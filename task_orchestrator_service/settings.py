@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from shared.contracts import TASK_SECONDS
 from shared.events.consuming import ConsumerSettings
 from task_orchestrator_service.team import Team
 
@@ -16,13 +17,15 @@ class TaskSettings(ConsumerSettings):
     """A consumer of events behind a sidecar, with who packs, and how long workflows are kept.
 
     `task_packers`, `task_inspectors`: names with commas between them. `task_inspection_score`: from this fraud score on
-    an order is inspected before it is packed. `task_lost_seconds`: a task has failed whose workflow the engine has
-    not known for so long. `task_silent_seconds`: a task is begun anew whose workflow has taken no event for so long.
+    an order is inspected before it is packed. `task_patience_seconds`: how long a task tries each call of an activity
+    of another app. `task_lost_seconds`: a task has failed whose workflow the engine has not known for so long.
+    `task_silent_seconds`: a task is begun anew whose workflow has taken no event for so long.
     """
 
     task_packers: Names = ("packer-1", "packer-2", "packer-3")
     task_inspectors: Names = ("inspector-1",)
     task_inspection_score: float = Field(default=0.5, ge=0, le=1)
+    task_patience_seconds: float = Field(default=TASK_SECONDS, gt=0)
     task_lost_seconds: float = Field(default=60.0, gt=0)
     task_silent_seconds: float = Field(default=120.0, gt=0)
     shop_workflow_retention_seconds: float = Field(default=3600.0, gt=0)

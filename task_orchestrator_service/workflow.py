@@ -95,6 +95,7 @@ def _saga(ctx: DaprWorkflowContext, task: AcceptedTask, observer: Observer | Non
         ctx,
         saga_id=task.task_id,
         home_app_id=TASK_ORCHESTRATOR_SERVICE,
+        do_patience_seconds=task.patience_seconds,
         faults=task.faults,
         observer=observer,
     )

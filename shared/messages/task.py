@@ -32,6 +32,7 @@ class AcceptedTask(Message):
 
     `run_id` is new for every attempt to start the workflow: only the run that claims the task may act.
     `country` is None if whoever asked for the task didn't say where it goes; then there is no fraud score.
+    `patience_seconds`: how long each call of an activity of another app is tried; None leaves it to its contract.
     """
 
     task_id: str
@@ -44,6 +45,7 @@ class AcceptedTask(Message):
     country: str | None = None
     order_id: str | None = None
     faults: tuple[Fault, ...] = ()
+    patience_seconds: float | None = None
 
 
 class ValidateTask(Message):

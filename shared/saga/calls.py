@@ -59,6 +59,7 @@ class Caller:
         saga_id: str,
         home_app_id: str,
         deadline: datetime | None,
+        do_patience_seconds: float | None,
         undo_patience_seconds: float | None,
         faults: tuple[Fault, ...],
     ) -> None:
@@ -66,7 +67,7 @@ class Caller:
         self._saga_id = saga_id
         self._home_app_id = home_app_id
         self._saga_deadline = deadline
-        self._undo_patience_seconds = undo_patience_seconds
+        self._patience_seconds = {StepKind.DO: do_patience_seconds, StepKind.UNDO: undo_patience_seconds}
         self._faults = faults
         self.wakes = Wakes(ctx)
         self.journal = Journal()
@@ -136,8 +137,9 @@ class Caller:
     def _deadline(self, contract: AnyContract, kind: StepKind | None, now: datetime) -> datetime | None:
         """A do ends by the saga's deadline at the latest; an undo has its own patience."""
         seconds = contract.deadline_seconds
-        if kind is StepKind.UNDO and self._undo_patience_seconds is not None:
-            seconds = self._undo_patience_seconds
+        patience_seconds = None if kind is None else self._patience_seconds[kind]
+        if seconds is not None and patience_seconds is not None:
+            seconds = patience_seconds
         own = None if seconds is None else now + timedelta(seconds=seconds)
         if kind is not StepKind.DO or self._saga_deadline is None:
             return own

@@ -44,6 +44,7 @@ class Saga:
         saga_id: str,
         home_app_id: str,
         deadline: datetime | None = None,
+        do_patience_seconds: float | None = None,
         undo_patience_seconds: float | None = None,
         faults: tuple[Fault, ...] = (),
         observer: Observer | None = None,
@@ -56,6 +57,7 @@ class Saga:
                 must be able to undo what this one did.
             home_app_id: the app that runs the workflow; its own activities are called without an app id.
             deadline: forward steps end by then; past it the saga compensates.
+            do_patience_seconds: how long each forward step with a deadline is tried; None leaves it to its contract.
             undo_patience_seconds: how long each compensation is tried; None leaves it to its contract.
             faults: the fault plan that the calls carry to their participants.
             observer: is told of every change of the timeline.
@@ -69,6 +71,7 @@ class Saga:
             saga_id=saga_id,
             home_app_id=home_app_id,
             deadline=self._deadline,
+            do_patience_seconds=do_patience_seconds,
             undo_patience_seconds=undo_patience_seconds,
             faults=faults,
         )

@@ -17,8 +17,6 @@ DEAD: Final = "SELECT count(*) FROM task_orchestrator_service.inbox WHERE state 
 # The task's sender died in the moment of sending: the task says so, and has failed.
 UNKNOWN: Final = "SELECT DISTINCT saga_id FROM notification_service.notifications WHERE status = 'unknown'"
 SUBJECT: Final = "Task Assigned"
-# The app that was called, or the workflow's own, was away for longer than the step's deadline: the task has failed.
-AWAY: Final = " has an unknown outcome: no answer from "
 ENDED: Final = {"completed", "failed"}
 
 
@@ -29,16 +27,11 @@ class Packing:
     completed_orders: Sequence[str]
     tasks: Sequence[tuple[str, str, str | None]]
     """Order, status, and the reason why it failed."""
-    excused: int
-    """So many more failed, as they say: a message's sender was killed while it left, or an app was away too long."""
+    unknown: int
+    """So many more failed, as they say: a message's sender was killed while it left."""
     dead_events: int
     restarts: int
     """So often a task was begun anew."""
-
-    @property
-    def excused_share(self) -> float:
-        """So many of all, 0 to 1."""
-        return self.excused / len(self.tasks) if self.tasks else 0.0
 
     @property
     def told(self) -> int:
@@ -85,15 +78,11 @@ async def _packing(settings: StackSettings) -> Packing:
     [(dead,)] = await query(settings, DEAD)
     unknown = {row["saga_id"] for row in await query(settings, UNKNOWN)}
     tasks = await query(settings, TASKS)
-    excused = {
-        row["task_id"]
-        for row in tasks
-        if row["status"] == "failed" and (row["task_id"] in unknown or AWAY in row["reason"])
-    }
+    excused = {row["task_id"] for row in tasks if row["status"] == "failed" and row["task_id"] in unknown}
     return Packing(
         completed_orders=[row["order_id"] for row in await query(settings, COMPLETED)],
         tasks=[(row["order_id"], row["status"], None if row["task_id"] in excused else row["reason"]) for row in tasks],
-        excused=len(excused),
+        unknown=len(excused),
         dead_events=int(dead),
         restarts=sum(row["restarts"] for row in tasks),
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.shop import eventually, fault, held
-from tests.e2e.tasks.desk import ML_INFERENCE, NOTIFICATION, ORCHESTRATOR, Desk, someone, step_of
+from tests.e2e.tasks.desk import ORCHESTRATOR, Desk, someone, step_of
 from tests.e2e.tasks.test_processing import APP_OF
 
 REMOTE = ("send_email", "send_push", "run_ml_inference")
@@ -23,20 +23,6 @@ def test_an_app_that_comes_back_in_time_is_waited_for(desk: Desk, activity: str)
     task = desk.end_of(task_id)
     assert ("completed", None) == (task["status"], task["reason"])
     assert (1, 1) == (len(desk.mails(ada["email"])), len(desk.pushes(ada["user_id"])))
-
-
-@pytest.mark.parametrize(("app_id", "activity"), [(NOTIFICATION, "send_"), (ML_INFERENCE, "run_ml_inference")])
-def test_an_app_that_stays_away_fails_the_task(desk: Desk, app_id: str, activity: str) -> None:
-    """When its time is up, with a sentence that names it; what it does later is no second e-mail."""
-    ada = someone()
-    with held(desk.stack, app_id):
-        task = desk.end_of(desk.submit(**ada))
-
-    assert "failed" == task["status"]
-    assert task["reason"].startswith(activity)
-    assert f"no answer from {app_id} within" in task["reason"]
-    assert f"See whether {app_id} runs (`shop status`, `shop logs {app_id}`)" in task["reason"]
-    assert 1 >= len(desk.mails(ada["email"]))
 
 
 def test_the_mail_server_away_is_tried_five_times(desk: Desk) -> None:
