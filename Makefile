@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := $(sort $(wildcard *_service)) payment_gateway $(wildcard event_relay local_mailbox) examples shared devstack cli bench tests
 
-.PHONY: bench-soak setup runtime tilt demo chaos up down test check format unit integration e2e lock golden clean
+.PHONY: bench-soak setup runtime tilt demo chaos up down test check lint format unit integration e2e lock golden clean
 
 setup: $(INSTALLED) runtime
 
@@ -41,17 +41,19 @@ chaos: setup
 down: $(INSTALLED)
 	$(BIN)/shop down
 
-# Two at a time: most of the tests wait for what they broke to come back. A test goes to whichever worker is free; each
-# worker has stacks and ports of its own.
+# Two at a time: most of the tests wait for what they broke to come back. Each worker has stacks and ports of its own;
+# tests that share a stack go to one worker (tests/sharing.py).
 WORKERS ?= 2
 test: setup tilt
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-check: $(INSTALLED)
+check: lint
+	$(BIN)/pytest -q tests/unit
+
+lint: $(INSTALLED)
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/mypy $(PACKAGES)
-	$(BIN)/pytest -q tests/unit
 
 format: $(INSTALLED)
 	$(BIN)/ruff format $(PACKAGES)

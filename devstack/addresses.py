@@ -36,7 +36,7 @@ MAILBOX_OFFSET = 14
 # The documents, while a dev loop shows them.
 DOCS_OFFSET = 16
 FIRST_APP_OFFSET = 20
-PORTS_PER_APP = 10
+PORTS_PER_APP = 20
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # Linux hands out ports from 32768 up to clients; a server that wants one of those loses it now and then.
 FIRST_EPHEMERAL_PORT = 32768
-PORT_BLOCK_SIZE = 120
+PORT_BLOCK_SIZE = 220
 HIGHEST_BASE_PORT = FIRST_EPHEMERAL_PORT - PORT_BLOCK_SIZE
 
 # These hold passwords, which must not end up on a screen.

@@ -3,7 +3,11 @@
 import os
 import signal
 
+import pytest
+from xdist.remote import Producer
+
 from devstack.ports import TEST_SHARE
+from tests.sharing import OneWorkerPerStack
 
 
 def pytest_configure() -> None:
@@ -15,3 +19,8 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ[TEST_SHARE] = f"{worker.removeprefix('gw')}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerPerStack:
+    return OneWorkerPerStack(config, log)

@@ -57,11 +57,11 @@ class Tilt:
 
     @contextmanager
     def up(self) -> Iterator[subprocess.Popen[bytes]]:
-        """`tilt up` on the core, everything ready; ended in the end, unless the test did."""
+        """`tilt up` alone, everything ready; ended in the end, unless the test did."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [self.program, "up", "--stream", "--port", str(self.port), "--", "--only", "core"],
+                [self.program, "up", "--stream", "--port", str(self.port)],
                 cwd=self.project.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ class Tilt:
             )
         try:
             eventually(lambda: process.poll() is not None or self.stack.is_running(), "the supervisor runs", 60)
-            self.stack.wait_ready(timeout_seconds=120)
+            self.stack.wait_ready(timeout_seconds=240)
             yield process
         finally:
             process.send_signal(signal.SIGINT)

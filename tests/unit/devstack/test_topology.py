@@ -10,7 +10,7 @@ from devstack.addresses import APPS, CORE_APPS
 from devstack.dapr_processes import COMPONENTS
 from devstack.errors import UnknownProcessError
 from devstack.passwords import Passwords
-from devstack.settings import FIRST_EPHEMERAL_PORT, load_settings
+from devstack.settings import FIRST_EPHEMERAL_PORT, HIGHEST_BASE_PORT, load_settings
 from devstack.specs import ProcessSpec, SidecarReady, Topology
 from devstack.topology import build_topology
 
@@ -33,9 +33,7 @@ def test_no_port_is_wanted_twice_and_none_is_ephemeral(tmp_path: Path) -> None:
 
 def test_the_last_block_that_settings_allow_fits(tmp_path: Path) -> None:
     """SHOP_BASE_PORT's bound and the offsets belong together."""
-    highest = FIRST_EPHEMERAL_PORT - 120
-
-    ports = [claim.number for claim in a_topology(tmp_path, base_port=highest).ports]
+    ports = [claim.number for claim in a_topology(tmp_path, base_port=HIGHEST_BASE_PORT).ports]
 
     assert max(ports) < FIRST_EPHEMERAL_PORT
 
