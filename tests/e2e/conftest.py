@@ -1,4 +1,4 @@
-"""One real stack for all end-to-end tests, on ports and in a folder of its own."""
+"""Real stacks for the end-to-end tests, each on ports and in a folder of its own."""
 
 import os
 import shutil
@@ -84,22 +84,3 @@ def audited_shop(stack: StackClient, environment: dict[str, str]) -> Iterator[Sh
     shop.all_end()
     report = shop.conservation()
     assert report["holds"], report["violations"]
-
-
-@pytest.fixture(scope="package")
-def environment() -> Iterator[dict[str, str]]:
-    """The environment of the running stack, for commands."""
-    with running_stack() as variables:
-        yield variables
-
-
-@pytest.fixture(scope="package")
-def stack(environment: dict[str, str]) -> StackClient:
-    return StackClient(Path(environment["SHOP_HOME"]))
-
-
-@pytest.fixture
-def shop(stack: StackClient, environment: dict[str, str]) -> Iterator[Shop]:
-    """The shop; after the test every order has ended and conservation holds."""
-    with audited_shop(stack, environment) as shop:
-        yield shop

@@ -24,7 +24,7 @@ FLAGS = {key: flag for flag, key in {**COMMON, **PER_APP}.items()}
 ENDS_WITHIN_SECONDS = 30
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """What apps need, and no app."""
     with running_stack("core", arguments=("--without-apps",)) as variables:

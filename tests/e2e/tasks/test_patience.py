@@ -17,13 +17,12 @@ LOOKS_OFTEN = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
 IMPATIENT = {"TASK_PATIENCE_SECONDS": "10"}
 
 
-@pytest.mark.parametrize("app_id", [NOTIFICATION, ML_INFERENCE])
-def test_a_long_outage_is_waited_out(desk: Desk, settings_and_desk: tuple[StackSettings, Desk], app_id: str) -> None:
+def test_a_long_outage_is_waited_out(desk: Desk, settings_and_desk: tuple[StackSettings, Desk]) -> None:
     """By the same workflow: it still takes events, so that the task isn't begun anew."""
     ada = someone()
     with instead_of(desk.stack, settings_and_desk[0], ORCHESTRATOR, SERVICE, LOOKS_OFTEN):
         eventually(desk.answers, "the other task-orchestrator-service answers")
-        with held(desk.stack, app_id):
+        with held(desk.stack, NOTIFICATION):
             task_id = desk.submit(**ada)
             over = datetime.now(UTC) + LONG_OUTAGE
             eventually(lambda: datetime.now(UTC) > over or None, "the outage was a long one")

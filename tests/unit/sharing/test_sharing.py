@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
     [
         ("tests/e2e/tasks/test_audit.py::test_one[a::b]", "tests/e2e/tasks"),
         ("tests/e2e/tasks/test_failures.py::test_one", "tests/e2e/tasks"),
-        ("tests/e2e/test_kills.py::test_one[a]", "tests/e2e/test_kills.py"),
+        ("tests/e2e/test_one.py::test_it[a]", "tests/e2e/test_one.py"),
         ("tests/failure_injection/test_matrix.py::test_cell[a]", "tests/failure_injection/test_matrix.py"),
         ("tests/unit/saga/test_saga.py::test_one", "tests/unit/saga/test_saga.py"),
     ],
