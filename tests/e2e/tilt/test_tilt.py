@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(900)
 
 PAYMENT = "payment-service"
 WITHIN_SECONDS = 180.0
-"""Everything of the shop runs, beside the tests of the other worker."""
+"""A whole shop runs, beside the tests of the other worker."""
 BREAKS = "\nraise SystemExit(7)  # the test's\n"
 
 
@@ -26,6 +26,7 @@ def test_ci_is_green_when_all_is_ready_and_the_demo_holds(tilt: Tilt) -> None:
 
     assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-2000:]
     assert "orders came out as expected" in finished.stdout
+    assert all(f"{app_id} │" in finished.stdout for app_id in APPS)
     assert "SUCCESS" in finished.stdout
 
 
@@ -41,7 +42,7 @@ def test_ci_is_red_when_a_service_is_broken(tilt: Tilt, project: Project) -> Non
 
 
 def test_a_day_with_tilt(tilt: Tilt, project: Project) -> None:
-    """One stack with everything for all: buttons, an edit, a break and its repair, and a Tilt that is killed."""
+    """One stack for all: buttons, an edit, a break and its repair, and a Tilt that is killed."""
     project.has_one_test_a_tier()
     with tilt.up() as process:
         orders_by_button(tilt)

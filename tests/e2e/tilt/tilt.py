@@ -49,19 +49,19 @@ class Tilt:
         )
 
     def ci(self) -> subprocess.CompletedProcess[str]:
-        """`tilt ci` on the core; when it returns, its stack has ended."""
+        """`tilt ci` on all of the shop; when it returns, its stack has ended."""
         port = ("--port", str(self.port), "--timeout", f"{CI_WITHIN_SECONDS}s")
-        finished = self.run("ci", *port, "--", "--only", "core", timeout_seconds=CI_WITHIN_SECONDS + 30)
+        finished = self.run("ci", *port, timeout_seconds=CI_WITHIN_SECONDS + 30)
         self.wait_until_ended()
         return finished
 
     @contextmanager
     def up(self) -> Iterator[subprocess.Popen[bytes]]:
-        """`tilt up` alone, everything ready; ended in the end, unless the test did."""
+        """`tilt up` on the core, everything ready; ended in the end, unless the test did."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [self.program, "up", "--stream", "--port", str(self.port)],
+                [self.program, "up", "--stream", "--port", str(self.port), "--", "--only", "core"],
                 cwd=self.project.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
