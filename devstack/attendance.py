@@ -21,7 +21,7 @@ from devstack.process import ManagedProcess
 if TYPE_CHECKING:
     from devstack.supervisor import Supervisor
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 # A change of the code makes the next attendant come at once, and the end of the whole stack is told to the supervisor
 # as well, which stops everything in order: neither may be taken for one who has left for good.
 LEFT_AFTER_SECONDS = 1.0
