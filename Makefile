@@ -98,6 +98,11 @@ bench-events: setup
 bench-choosing: setup
 	$(BIN)/python -m bench.choosing
 
+# What tasks cost that wait for an app that is away, with the bulkhead and without one (about five minutes): docs/tasks.md
+.PHONY: bench-waiting
+bench-waiting: setup
+	$(BIN)/python -m bench.waiting_tasks
+
 # The manifests of deploy/ on a real control plane with Dapr's real injector and KWOK's nodes (docs/kubernetes.md). Not part of
 # `make test`: the programs are built once, a quarter of an hour and more on 2 cores. The demo comes first, and makes room.
 CLUSTER_CHECKS := $(addprefix tests/cluster/,demo_checks.py checks.py rollout_checks.py eviction_checks.py gpu_checks.py)

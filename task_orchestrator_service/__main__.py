@@ -65,7 +65,7 @@ async def _surface(
 ) -> AsyncIterator[list[web.RouteDef]]:
     tasks = TaskStore(engine)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
-    starter = Starter(tasks, workflows)
+    starter = Starter(tasks, workflows, settings.task_concurrency)
     desk = TaskDesk(
         engine,
         tasks,

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.messages.task import AcceptedTask, TaskStatus
 from shared.messages.timeline import Timeline
-from shared.workflows.rows import START_LEASE
 from task_orchestrator_service.tables import TASKS
 
 
@@ -32,11 +31,10 @@ class NewTask:
     request_hash: str = ""
 
 
-async def insert_task(tx: AsyncConnection, new: NewTask, *, starts_now: bool = False) -> bool:
+async def insert_task(tx: AsyncConnection, new: NewTask) -> bool:
     """Store the task in the caller's transaction; False if there is one of this key or this id already.
 
-    Once it is committed the task can't be lost: a sweep starts its workflow. `starts_now`: the caller starts it itself
-    after the commit, so that the sweep waits for a moment.
+    Once it is committed the task can't be lost: a sweep starts its workflow.
     """
     accepted = new.task.model_dump(mode="json", exclude={"run_id"})
     statement = (
@@ -51,7 +49,7 @@ async def insert_task(tx: AsyncConnection, new: NewTask, *, starts_now: bool = F
             status=TaskStatus.ACCEPTED,
             accepted=accepted,
             timeline=Timeline(version=0).model_dump(mode="json"),
-            start_due_at=func.now() + START_LEASE if starts_now else func.now(),
+            start_due_at=func.now(),
         )
         .on_conflict_do_nothing()
         .returning(TASKS.c.task_id)

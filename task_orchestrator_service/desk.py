@@ -50,13 +50,13 @@ class TaskDesk:
         task = _task_of(body, self._patience_seconds)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)
         async with self._engine.begin() as tx:
-            stored = await insert_task(tx, new, starts_now=True)
+            stored = await insert_task(tx, new)
         if not stored:
             winner = await self._tasks.by_key(Origin.HTTP, idempotency_key)
             if winner is None:
                 raise AssertionError("a task's row is never deleted")
             return _repeat(winner, hash_now)
-        self._starter.start(body.workflow, task)
+        self._starter.wake()
         return task.task_id
 
 

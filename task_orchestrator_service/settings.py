@@ -18,14 +18,16 @@ class TaskSettings(ConsumerSettings):
 
     `task_packers`, `task_inspectors`: names with commas between them. `task_inspection_score`: from this fraud score on
     an order is inspected before it is packed. `task_patience_seconds`: how long a task tries each call of an activity
-    of another app. `task_lost_seconds`: a task has failed whose workflow the engine has not known for so long.
-    `task_silent_seconds`: a task is begun anew whose workflow has taken no event for so long.
+    of another app. `task_concurrency`: so many tasks of each workflow run at a time. `task_lost_seconds`: a task has
+    failed whose workflow the engine has not known for so long. `task_silent_seconds`: a task is begun anew whose
+    workflow has taken no event for so long.
     """
 
     task_packers: Names = ("packer-1", "packer-2", "packer-3")
     task_inspectors: Names = ("inspector-1",)
     task_inspection_score: float = Field(default=0.5, ge=0, le=1)
     task_patience_seconds: float = Field(default=TASK_SECONDS, gt=0)
+    task_concurrency: int = Field(default=16, ge=1)
     task_lost_seconds: float = Field(default=60.0, gt=0)
     task_silent_seconds: float = Field(default=120.0, gt=0)
     shop_workflow_retention_seconds: float = Field(default=3600.0, gt=0)

@@ -3,46 +3,58 @@
 A task is accepted by the commit of its row, so what follows may crash at any point: a sweep starts (again) what no run
 of the workflow has claimed. While a first run lives, the engine answers that it exists; if it has ended, the task is
 claimed, and the second run ends without a trace.
+
+Only so many tasks of each workflow run at a time; the others wait as rows (a bulkhead). A call that waits for an app
+that is away isn't free: the engine tries to hand it over every few seconds, and takes a turn of the workflow for it.
 """
 
+import asyncio
 import contextlib
+from typing import Final
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.messages.task import AcceptedTask
-from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
+from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.engine import EngineAwayError, WorkflowStarter
 from task_orchestrator_service.runs import instance_id
 from task_orchestrator_service.store import TaskStore
+
+WORKFLOWS: Final = (TASK_PROCESSING, TASK_WITH_AUDIT)
 
 log = structlog.get_logger()
 
 
 class Starter:
-    """Starts workflows in the background of the HTTP loop."""
+    """Starts workflows in the background of the HTTP loop, up to `concurrency` tasks of each at a time."""
 
-    def __init__(self, tasks: TaskStore, engine: WorkflowStarter) -> None:
+    def __init__(self, tasks: TaskStore, engine: WorkflowStarter, concurrency: int) -> None:
         self._tasks = tasks
         self._engine = engine
+        self._concurrency = concurrency
         self._calls = BackgroundCalls()
+        self._sooner = asyncio.Event()
 
-    def start(self, workflow: str, task: AcceptedTask, restarts: int = 0) -> None:
-        """Start the workflow of a task that was just accepted, or is to be begun anew."""
-        self._calls.spawn(self._start(workflow, task, restarts))
+    def wake(self) -> None:
+        """A task was accepted: don't let it wait for the next sweep."""
+        self._sooner.set()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        await sweep_until_cancelled(self._sweep, SWEEP_SECONDS)
+        await sweep_until_cancelled(self._sweep, SWEEP_SECONDS, self._sooner)
 
     async def close(self) -> None:
         """Drop what is under way; the next process's sweep takes it up."""
         await self._calls.close()
 
     async def _sweep(self) -> None:
-        for row in await self._tasks.lease_unstarted(SWEEP_LIMIT):
-            self.start(row.workflow, AcceptedTask.model_validate({**row.accepted, "run_id": ""}), row.restarts)
+        for workflow in WORKFLOWS:
+            for row in await self._tasks.lease_startable(workflow, self._concurrency):
+                task = AcceptedTask.model_validate({**row.accepted, "run_id": ""})
+                self._calls.spawn(self._start(workflow, task, row.restarts))
 
     async def _start(self, workflow: str, task: AcceptedTask, restarts: int) -> None:
         run = task.model_copy(update={"run_id": uuid4().hex})

@@ -1,6 +1,7 @@
 """Calls to the workflow engine in the background of a service: bounded, and made up for by a sweep."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -40,11 +41,17 @@ class BackgroundCalls:
             await call
 
 
-async def sweep_until_cancelled(sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Sweep again and again; a database that is away ends nothing."""
+async def sweep_until_cancelled(
+    sweep: Callable[[], Awaitable[None]], seconds: float, sooner: asyncio.Event | None = None
+) -> None:
+    """Sweep again and again, at once when `sooner` is set; a database that is away ends nothing."""
+    sooner = sooner or asyncio.Event()
     while True:
         try:
             await sweep()
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("sweep failed, trying again", error=str(error))
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await sooner.wait()
+        sooner.clear()

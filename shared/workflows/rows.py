@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Row,
     Table,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.messages.timeline import Timeline
 
@@ -64,17 +65,20 @@ class WorkflowRows:
 
     async def lease_unstarted(self, limit: int) -> Sequence[Row[Any]]:
         """Rows that no run of their workflow has claimed in time; each goes to one process at a time."""
+        async with self._engine.begin() as tx:
+            return await self._lease(tx, limit)
+
+    async def _lease(self, tx: AsyncConnection, limit: int, *which: ColumnElement[bool]) -> Sequence[Row[Any]]:
         row = self._table.c
         due = (
             select(self._id)
-            .where(row.status == ACCEPTED, row.start_due_at <= func.now())
+            .where(row.status == ACCEPTED, row.start_due_at <= func.now(), *which)
             .order_by(row.start_due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         leased = update(self._table).where(self._id.in_(due)).values(start_due_at=func.now() + START_LEASE)
-        async with self._engine.begin() as tx:
-            return (await tx.execute(leased.returning(*row))).all()
+        return (await tx.execute(leased.returning(*row))).all()
 
     async def start_failed(self, row_id: str, error: str) -> None:
         """Keep why the engine didn't take the row's workflow."""

@@ -10,7 +10,6 @@ from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.events.inbox import Outcome
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.desk import TaskDesk
-from task_orchestrator_service.starter import Starter
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping, until
 
@@ -25,11 +24,10 @@ BODY: dict[str, Any] = {
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[Client]:
-    starter = Starter(world.tasks, world.engine)
-    desk = TaskDesk(world.database, world.tasks, starter, patience_seconds=30, allows_faults=False)
-    async with client_of(task_routes(world.tasks, desk)) as client:
-        yield client
-    await starter.close()
+    async with sweeping(world) as starter:
+        desk = TaskDesk(world.database, world.tasks, starter, patience_seconds=30, allows_faults=False)
+        async with client_of(task_routes(world.tasks, desk)) as client:
+            yield client
 
 
 async def post(client: Client, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
@@ -50,6 +48,11 @@ async def test_a_posted_task_is_stored_started_and_found(client: Client, world: 
     async with client.get(f"/tasks/{task_id}") as response:
         shown = await response.json()
     assert (shown["status"], shown["workflow"], shown["steps"]) == ("accepted", TASK_PROCESSING, [])
+
+    async def started() -> bool:
+        return bool(world.engine.started)
+
+    await until(started)
     assert {(TASK_PROCESSING, task_id)} == {(workflow, instance) for workflow, instance, _ in world.engine.started}
 
 
@@ -130,7 +133,35 @@ async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) ->
     assert (TASK_PROCESSING, "task-ord-1", True) == (workflow, task_id, bool(run_id))
     assert await world.tasks.claim(task_id, run_id)
     await world.sql("UPDATE tasks SET start_due_at = now()")
-    assert [] == list(await world.tasks.lease_unstarted(10))
+    assert [] == list(await world.tasks.lease_startable(TASK_PROCESSING, 10))
+
+
+async def test_only_so_many_tasks_run_at_a_time(world: World) -> None:
+    """The longest waiting first, whatever counts at the same time; an end makes room for the next one."""
+    for number in range(5):
+        await world.accept(f"task-{number}")
+
+    leased = await asyncio.gather(*(world.tasks.lease_startable(TASK_PROCESSING, 2) for _ in range(4)))
+
+    started = [row.task_id for rows in leased for row in rows]
+    assert ["task-0", "task-1"] == sorted(started)
+    assert await world.tasks.claim("task-0", "run-1")
+    assert await world.tasks.claim("task-1", "run-1")
+    await world.sql("UPDATE tasks SET start_due_at = now()")
+    assert [] == list(await world.tasks.lease_startable(TASK_PROCESSING, 2))
+    await world.sql("UPDATE tasks SET status = 'completed', ended_at = now() WHERE task_id = 'task-0'")
+    (next_one,) = await world.tasks.lease_startable(TASK_PROCESSING, 2)
+    assert next_one.task_id in {"task-2", "task-3", "task-4"}
+
+
+async def test_tasks_that_wait_hold_up_no_other_workflow(world: World) -> None:
+    """Each workflow has room of its own: the audit-service is away, say."""
+    await world.accept("task-1")
+    await world.accept("task-2")
+    await world.sql("UPDATE tasks SET workflow = 'task_with_audit' WHERE task_id = 'task-1'")
+    assert ["task-1"] == [row.task_id for row in await world.tasks.lease_startable(TASK_WITH_AUDIT, 1)]
+
+    assert ["task-2"] == [row.task_id for row in await world.tasks.lease_startable(TASK_PROCESSING, 1)]
 
 
 async def test_the_other_workflow_is_started_under_its_name(client: Client, world: World) -> None:

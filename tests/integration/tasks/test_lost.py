@@ -154,6 +154,7 @@ async def test_a_task_that_waits_for_its_first_run_is_not_lost(world: World, wat
 
     row = await world.row()
     assert (row.status, row.seen_lost_at) == ("accepted", None)
+    assert [] == await world.tasks.open(0, 10)
 
 
 async def test_a_task_that_is_lost_time_and_again_fails_in_the_end(world: World, watch: LostTasks) -> None:

@@ -93,11 +93,11 @@ class World:
         self.engine = FakeEngine()
         self.inbox = Inbox(engine, ordered=False)
 
-    async def accept(self, task_id: str = "task-1", *, starts_now: bool = False, **changes: Any) -> bool:  # noqa: ANN401
+    async def accept(self, task_id: str = "task-1", **changes: Any) -> bool:  # noqa: ANN401
         task = a_task(task_id, **changes)
         new = NewTask(task, TASK_PROCESSING, Origin.HTTP, task_id)
         async with self.database.begin() as tx:
-            return await insert_task(tx, new, starts_now=starts_now)
+            return await insert_task(tx, new)
 
     async def claimed(self, task_id: str = "task-1", run_id: str = "run-1", **changes: Any) -> str:  # noqa: ANN401
         await self.accept(task_id, **changes)
@@ -132,11 +132,11 @@ class World:
 
 
 @asynccontextmanager
-async def sweeping(world: World) -> AsyncIterator[None]:
-    starter = Starter(world.tasks, world.engine)
+async def sweeping(world: World, concurrency: int = 32) -> AsyncIterator[Starter]:
+    starter = Starter(world.tasks, world.engine, concurrency)
     sweep = asyncio.create_task(starter.run())
     try:
-        yield
+        yield starter
     finally:
         sweep.cancel()
         with suppress(asyncio.CancelledError):
