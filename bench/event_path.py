@@ -11,29 +11,23 @@ ends when the outboxes are empty. Processor time is that of the leg's own stack 
 
 import argparse
 import asyncio
-import json
-import os
 import resource
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
+from bench.bed import Bed, bed
 from cli.load_report import cpu_spent
 from cli.output import say
-from devstack.build import ensure_broker, ensure_runtime
-from devstack.client import StackClient
 from devstack.layout import AUDITOR, database_layout
 from devstack.passwords import load_passwords
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings, load_settings
+from devstack.settings import StackSettings
 from event_relay.outboxes import SCHEMA_OF
 
 BASELINE, CORE, EVENTS = "no outboxes", "core", "core + events"
@@ -69,34 +63,6 @@ class Figures:
     @property
     def cpu_ms_per_order(self) -> float:
         return self.cpu_seconds * 1000 / self.orders
-
-
-@dataclass(frozen=True)
-class Bed:
-    """A running stack."""
-
-    settings: StackSettings
-
-    @property
-    def stack(self) -> StackClient:
-        return StackClient(self.settings.home)
-
-    def run(self, *arguments: str) -> str:
-        """`shop` on it."""
-        return subprocess.run(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "cli", *arguments],
-            cwd=PROJECT_ROOT,
-            env={**os.environ, **self.settings.environment()},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-
-    def load(self, orders: int, clients: int, seed: int) -> dict[str, Any]:
-        """Place the orders and wait for their ends."""
-        knobs = ("--orders", str(orders), "--clients", str(clients), "--seed", str(seed), "--json")
-        summary: dict[str, Any] = json.loads(self.run("load", *knobs))
-        return summary
 
 
 def turn(bed: Bed, leg: str, orders: int, clients: int, seed: int) -> Figures:
@@ -147,26 +113,18 @@ async def _drop_events(settings: StackSettings) -> None:
 @contextmanager
 def bed_for(leg: str) -> Iterator[Bed]:
     """A fresh stack for this leg."""
-    home = PROJECT_ROOT / ".shop" / "bench" / leg.replace(" ", "")
-    shutil.rmtree(home, ignore_errors=True)
-    own, base = load_settings(), free_block(PORT_BLOCK_SIZE + 1)
-    binaries = {"dapr_bin_dir": ensure_runtime(own, say).folder, "nats_server": ensure_broker(own, say)}
-    bed = Bed(load_settings(home=home, api_port=base, base_port=base + 1, nats_url=None, **binaries))
-    bed.run("up", "--detach", *(word for group in GROUPS_OF[leg] for word in ("--only", group)))
-    try:
+    with bed(leg.replace(" ", ""), *GROUPS_OF[leg]) as fresh:
         if leg == BASELINE:
-            asyncio.run(_drop_events(bed.settings))
-        yield bed
-    finally:
-        bed.run("down")
+            asyncio.run(_drop_events(fresh.settings))
+        yield fresh
 
 
 def repetition(options: argparse.Namespace) -> dict[str, Figures]:
     """The figures of each leg, on stacks of their own."""
     with ExitStack() as stacks:
         beds = {leg: stacks.enter_context(bed_for(leg)) for leg in GROUPS_OF}
-        for leg, bed in beds.items():
-            turn(bed, leg, WARM_UP_ORDERS, options.clients, seed=0)
+        for leg, fresh in beds.items():
+            turn(fresh, leg, WARM_UP_ORDERS, options.clients, seed=0)
         sums = dict.fromkeys(beds, Figures(0, 0.0, 0.0))
         for number in range(options.turns):
             for leg in beds if number % 2 == 0 else reversed(beds):

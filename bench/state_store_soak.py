@@ -8,9 +8,6 @@ with the middle one, and what is left once all is purged.
 import argparse
 import asyncio
 import json
-import os
-import shutil
-import subprocess
 import sys
 import time
 import uuid
@@ -20,15 +17,14 @@ from typing import Final
 
 import asyncpg
 
+from bench.bed import bed
 from cli.load_run import LoadRun
 from cli.mix import Mix, assortment, plan_orders
 from cli.output import say
 from cli.shop_client import ShopClient
-from devstack.build import ensure_runtime
 from devstack.layout import DAPR, DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings, load_settings
+from devstack.settings import StackSettings
 
 SAMPLE_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 180.0
@@ -114,21 +110,11 @@ def main() -> None:
     parser.add_argument("--retention-seconds", type=float, default=20.0)
     parser.add_argument("--json", type=Path, help="write the samples there")
     options = parser.parse_args()
-    home = PROJECT_ROOT / ".shop" / "bench" / "soak"
-    shutil.rmtree(home, ignore_errors=True)
-    base = free_block(PORT_BLOCK_SIZE + 1)
-    settings = load_settings(
-        home=home, api_port=base, base_port=base + 1, dapr_bin_dir=ensure_runtime(load_settings(), say).folder
-    )
-    environment = {**settings.environment(), "SHOP_WORKFLOW_RETENTION_SECONDS": str(options.retention_seconds)}
-    _shop(environment, "up", "--detach", "--only", "core")
-    try:
-        soak = Soak(settings)
+    with bed("soak", "core", SHOP_WORKFLOW_RETENTION_SECONDS=str(options.retention_seconds)) as fresh:
+        soak = Soak(fresh.settings)
         say(f"{options.orders} orders, {options.clients} clients, retention {options.retention_seconds:g} s")
         ended = asyncio.run(soak.run(options.orders, options.clients))
-        holds = ShopClient(settings.api_url).conservation()["holds"]
-    finally:
-        _shop(environment, "down")
+        holds = ShopClient(fresh.settings.api_url).conservation()["holds"]
     if options.json:
         options.json.write_text(json.dumps([asdict(sample) for sample in soak.samples]))
     sys.exit(0 if _verdict(soak.samples, ended, options.orders, holds=holds) else 1)
@@ -161,12 +147,6 @@ def _size_of(folder: Path) -> int:
         except FileNotFoundError:
             continue  # it is etcd's own to come and go
     return sum(sizes)
-
-
-def _shop(environment: dict[str, str], *arguments: str) -> None:
-    subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "cli", *arguments], cwd=PROJECT_ROOT, env={**os.environ, **environment}, check=True
-    )
 
 
 if __name__ == "__main__":

@@ -7,23 +7,15 @@ without one. Each stack is one of its own.
 """
 
 import argparse
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from devstack.build import ensure_broker, ensure_runtime
+from bench.bed import bed
 from devstack.client import StackClient
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, load_settings
 from task_orchestrator_service.settings import TaskSettings
 
 AWAY: Final = "notification-service"
@@ -44,11 +36,11 @@ def main() -> None:
         ("as it is", TaskSettings.model_fields["task_concurrency"].default),
         ("without", NO_BULKHEAD),
     ):
-        with _stack(concurrency) as (environment, stack):
-            quiet = _shares(stack, options.seconds)
-            stack.hold(AWAY)
-            _shop(environment, "load", "--orders", str(options.orders), "--clients", "16")
-            waiting = _shares(stack, options.seconds)
+        with bed("waiting", TASK_CONCURRENCY=str(concurrency)) as fresh:
+            quiet = _shares(fresh.stack, options.seconds)
+            fresh.stack.hold(AWAY)
+            fresh.load(options.orders, clients=16, seed=1)
+            waiting = _shares(fresh.stack, options.seconds)
         dearest = sorted(waiting.items(), key=lambda item: -item[1])[:3]
         table.add_row(name, f"{sum(quiet.values()):.0f} %", f"{sum(waiting.values()):.0f} %", _told(dearest))
     Console().print(table)
@@ -56,35 +48,6 @@ def main() -> None:
 
 def _told(dearest: Sequence[tuple[str, float]]) -> str:
     return ", ".join(f"{name} {share:.0f} %" for name, share in dearest)
-
-
-@contextmanager
-def _stack(concurrency: int) -> Iterator[tuple[dict[str, str], StackClient]]:
-    own, base = load_settings(), free_block(PORT_BLOCK_SIZE + 1)
-    with tempfile.TemporaryDirectory(prefix="saga-shop-bench-") as home:
-        # Where root must become another user to run Postgres, that user has to reach the data.
-        Path(home).chmod(0o755)
-        environment = {
-            **os.environ,
-            "SHOP_HOME": home,
-            "SHOP_API_PORT": str(base),
-            "SHOP_BASE_PORT": str(base + 1),
-            "DAPR_BIN_DIR": str(ensure_runtime(own, print).folder),
-            "NATS_SERVER": str(ensure_broker(own, print)),
-            "TASK_CONCURRENCY": str(concurrency),
-        }
-        try:
-            _shop(environment, "up", "--detach")
-            yield environment, StackClient(Path(home))
-        finally:
-            _shop(environment, "down")
-
-
-def _shop(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "-m", "cli", *arguments]
-    subprocess.run(  # noqa: S603 - ourselves
-        command, cwd=PROJECT_ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
-    )
 
 
 def _shares(stack: StackClient, seconds: float) -> dict[str, float]:

@@ -23,7 +23,7 @@ from task_orchestrator_service.activities import serve_task_activities
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.desk import TaskDesk
 from task_orchestrator_service.lost import LostTasks, Patience
-from task_orchestrator_service.order_tasks import order_tasks
+from task_orchestrator_service.order_tasks import ORDER_TASKS
 from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
@@ -65,14 +65,8 @@ async def _surface(
 ) -> AsyncIterator[list[web.RouteDef]]:
     tasks = TaskStore(engine)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
-    starter = Starter(tasks, workflows, settings.task_concurrency)
-    desk = TaskDesk(
-        engine,
-        tasks,
-        starter,
-        patience_seconds=settings.task_patience_seconds,
-        allows_faults=settings.shop_mode.allows_faults,
-    )
+    starter = Starter(tasks, workflows, settings.task_concurrency, settings.task_patience_seconds)
+    desk = TaskDesk(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
     keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
     patience = Patience(settings.task_lost_seconds, settings.task_silent_seconds)
     loops = (
@@ -81,8 +75,7 @@ async def _surface(
         LostTasks(tasks, workflows, patience).run(),
         Retention(TaskPurges(engine), workflows, keep).run(),
     )
-    handlers = order_tasks(settings.task_patience_seconds)
-    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, handlers, ordered=False)
+    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, ordered=False)
     async with consumer as event_routes, running(*loops):
         yield [*task_routes(tasks, desk), *event_routes]
     await starter.close()

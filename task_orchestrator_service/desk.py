@@ -27,13 +27,10 @@ RECORDS: Final = frozenset({CLOSE_TASK.activity})
 class TaskDesk:
     """Takes tasks."""
 
-    def __init__(
-        self, engine: AsyncEngine, tasks: TaskStore, starter: Starter, *, patience_seconds: float, allows_faults: bool
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
         self._engine = engine
         self._tasks = tasks
         self._starter = starter
-        self._patience_seconds = patience_seconds
         self._allows_faults = allows_faults
 
     async def accept(self, idempotency_key: str, body: TaskBody) -> str:
@@ -47,7 +44,7 @@ class TaskDesk:
         earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
-        task = _task_of(body, self._patience_seconds)
+        task = _task_of(body)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)
         async with self._engine.begin() as tx:
             stored = await insert_task(tx, new)
@@ -60,7 +57,7 @@ class TaskDesk:
         return task.task_id
 
 
-def _task_of(body: TaskBody, patience_seconds: float) -> AcceptedTask:
+def _task_of(body: TaskBody) -> AcceptedTask:
     task = AcceptedTask(
         task_id=f"task-{uuid4().hex}",
         run_id="",
@@ -72,7 +69,6 @@ def _task_of(body: TaskBody, patience_seconds: float) -> AcceptedTask:
         country=body.country,
         order_id=body.order_id,
         faults=body.faults,
-        patience_seconds=patience_seconds,
     )
     try:
         check(task)

@@ -1,5 +1,7 @@
 """Each completed order becomes a task to pick and pack it, in the transaction of the event's inbox row: exactly one."""
 
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts import TASK_PROCESSING
@@ -15,23 +17,21 @@ def task_id_of(order_id: str) -> str:
     return f"task-{order_id}"
 
 
-def order_tasks(patience_seconds: float) -> dict[EventType, Handler]:
-    """The handlers of the events that ask for tasks."""
+async def _pick_and_pack(tx: AsyncConnection, event: Received) -> None:
+    order = event.read(OrderEvent)
+    task = AcceptedTask(
+        task_id=task_id_of(order.order_id),
+        run_id="",
+        email=order.customer.email,
+        user_id=order.customer.user_id,
+        lines=order.lines,
+        total_cents=order.total_cents,
+        currency=order.currency,
+        country=order.country,
+        order_id=order.order_id,
+    )
+    await insert_task(tx, NewTask(task, TASK_PROCESSING, Origin.ORDER_COMPLETED, order.order_id))
 
-    async def pick_and_pack(tx: AsyncConnection, event: Received) -> None:
-        order = event.read(OrderEvent)
-        task = AcceptedTask(
-            task_id=task_id_of(order.order_id),
-            run_id="",
-            email=order.customer.email,
-            user_id=order.customer.user_id,
-            lines=order.lines,
-            total_cents=order.total_cents,
-            currency=order.currency,
-            country=order.country,
-            order_id=order.order_id,
-            patience_seconds=patience_seconds,
-        )
-        await insert_task(tx, NewTask(task, TASK_PROCESSING, Origin.ORDER_COMPLETED, order.order_id))
 
-    return {EventType.ORDER_COMPLETED: pick_and_pack}
+ORDER_TASKS: Final[dict[EventType, Handler]] = {EventType.ORDER_COMPLETED: _pick_and_pack}
+"""The handlers of the events that ask for tasks."""

@@ -10,31 +10,32 @@ that is away isn't free: the engine tries to hand it over every few seconds, and
 
 import asyncio
 import contextlib
-from typing import Final
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.contracts import TASK_ORCHESTRATOR_SERVICE, WORKFLOWS
 from shared.messages.task import AcceptedTask
 from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.engine import EngineAwayError, WorkflowStarter
 from task_orchestrator_service.runs import instance_id
 from task_orchestrator_service.store import TaskStore
 
-WORKFLOWS: Final = (TASK_PROCESSING, TASK_WITH_AUDIT)
-
 log = structlog.get_logger()
 
 
 class Starter:
-    """Starts workflows in the background of the HTTP loop, up to `concurrency` tasks of each at a time."""
+    """Starts workflows in the background of the HTTP loop, up to `concurrency` tasks of each at a time.
 
-    def __init__(self, tasks: TaskStore, engine: WorkflowStarter, concurrency: int) -> None:
+    Each run is told how long it tries a call: `patience_seconds`.
+    """
+
+    def __init__(self, tasks: TaskStore, engine: WorkflowStarter, concurrency: int, patience_seconds: float) -> None:
         self._tasks = tasks
         self._engine = engine
         self._concurrency = concurrency
+        self._patience_seconds = patience_seconds
         self._calls = BackgroundCalls()
         self._sooner = asyncio.Event()
 
@@ -51,13 +52,13 @@ class Starter:
         await self._calls.close()
 
     async def _sweep(self) -> None:
-        for workflow in WORKFLOWS:
+        for workflow in WORKFLOWS[TASK_ORCHESTRATOR_SERVICE]:
             for row in await self._tasks.lease_startable(workflow, self._concurrency):
                 task = AcceptedTask.model_validate({**row.accepted, "run_id": ""})
                 self._calls.spawn(self._start(workflow, task, row.restarts))
 
     async def _start(self, workflow: str, task: AcceptedTask, restarts: int) -> None:
-        run = task.model_copy(update={"run_id": uuid4().hex})
+        run = task.model_copy(update={"run_id": uuid4().hex, "patience_seconds": self._patience_seconds})
         try:
             await self._engine.schedule(workflow, instance_id(task.task_id, restarts), run)
         except EngineAwayError as error:

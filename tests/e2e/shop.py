@@ -117,7 +117,7 @@ class Shop:
 
 
 def an_order(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSON body
-    """A body for `POST /orders`; `changes` are `sku`, `quantity`, `token` and `country`."""
+    """A body for `POST /orders`; `changes` are `sku`, `quantity`, `token`, `country` and `deadline_seconds`."""
     body: dict[str, Any] = {
         "customer": {"email": "ada@example.org", "user_id": "ada"},
         "lines": [{"sku": changes.get("sku", "DSK-CALENDAR"), "quantity": changes.get("quantity", 1)}],
@@ -132,6 +132,8 @@ def an_order(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa
     }
     if faults:
         body["faults"] = list(faults)
+    if "deadline_seconds" in changes:
+        body["deadline_seconds"] = changes["deadline_seconds"]
     return body
 
 

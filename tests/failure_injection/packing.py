@@ -76,13 +76,13 @@ def packing_mails(stack: StackClient) -> list[str]:
 
 async def _packing(settings: StackSettings) -> Packing:
     [(dead,)] = await query(settings, DEAD)
-    unknown = {row["saga_id"] for row in await query(settings, UNKNOWN)}
+    senders_died = {row["saga_id"] for row in await query(settings, UNKNOWN)}
     tasks = await query(settings, TASKS)
-    excused = {row["task_id"] for row in tasks if row["status"] == "failed" and row["task_id"] in unknown}
+    unknown = {row["task_id"] for row in tasks if row["status"] == "failed" and row["task_id"] in senders_died}
     return Packing(
         completed_orders=[row["order_id"] for row in await query(settings, COMPLETED)],
-        tasks=[(row["order_id"], row["status"], None if row["task_id"] in excused else row["reason"]) for row in tasks],
-        unknown=len(excused),
+        tasks=[(row["order_id"], row["status"], None if row["task_id"] in unknown else row["reason"]) for row in tasks],
+        unknown=len(unknown),
         dead_events=int(dead),
         restarts=sum(row["restarts"] for row in tasks),
     )

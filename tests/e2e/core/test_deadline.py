@@ -4,21 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.e2e.shop import DO, UNDO, Shop, an_order, eventually, fault, held, outcomes
-
-
-def order_due_in(shop: Shop, seconds: int, *faults: dict[str, object]) -> str:
-    answer = shop.post_order({**an_order(*faults), "deadline_seconds": seconds})
-    assert answer.status == 202, answer
-    order_id: str = answer.body["order_id"]
-    shop.placed.append(order_id)
-    return order_id
+from tests.e2e.shop import DO, UNDO, Shop, eventually, fault, held, outcomes
 
 
 @pytest.mark.parametrize("step", DO)
 def test_a_step_that_takes_too_long_is_undone_at_the_orders_deadline(shop: Shop, step: str) -> None:
     """Long before its own deadline of 30 s; when its answer comes, it is undone already."""
-    order_id = order_due_in(shop, 3, fault(step, "hang", seconds=6))
+    order_id = shop.order(fault(step, "hang", seconds=6), deadline_seconds=3)
 
     order = shop.end_of(order_id)
 
@@ -31,7 +23,7 @@ def test_a_step_that_takes_too_long_is_undone_at_the_orders_deadline(shop: Shop,
 def test_an_order_whose_engine_comes_back_too_late_is_not_begun(shop: Shop) -> None:
     """It was accepted, its time passed, and then the engine was there again: nothing was done, nothing is owed."""
     with held(shop.stack, "order-service-daprd"):
-        order_id = order_due_in(shop, 1)
+        order_id = shop.order(deadline_seconds=1)
         due = shop.show(order_id)["deadline_at"]
         eventually(lambda: datetime.now(UTC) > datetime.fromisoformat(due) or None, "its time is over")
 
@@ -44,7 +36,7 @@ def test_an_order_whose_engine_comes_back_too_late_is_not_begun(shop: Shop) -> N
 
 def test_a_pivot_that_comes_too_late_is_refused(shop: Shop) -> None:
     """All steps are done, but the order's time is over: everything is undone, newest first."""
-    order_id = order_due_in(shop, 4, fault("complete_order", "delay", seconds=6))
+    order_id = shop.order(fault("complete_order", "delay", seconds=6), deadline_seconds=4)
 
     order = shop.end_of(order_id)
 
@@ -55,4 +47,4 @@ def test_a_pivot_that_comes_too_late_is_refused(shop: Shop) -> None:
 
 def test_an_order_in_time_completes(shop: Shop) -> None:
     """A deadline alone changes nothing."""
-    assert shop.end_of(order_due_in(shop, 60))["status"] == "completed"
+    assert shop.end_of(shop.order(deadline_seconds=60))["status"] == "completed"

@@ -7,7 +7,7 @@ import pytest
 from shared.workflows.engine import EngineAwayError
 from tests.e2e.losing_turns import losing, lost_turn_of
 from tests.e2e.reconciler.conftest import HURRY, Backstage
-from tests.e2e.reconciler.test_recovery import order_due_in, report
+from tests.e2e.reconciler.test_recovery import report
 from tests.e2e.replacing import instead_of
 from tests.e2e.shop import Shop, eventually
 
@@ -23,7 +23,7 @@ def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backs
     with instead_of(shop.stack, backstage.settings, "order-service", losing("order_service"), HURRY):
         eventually(shop.answers, "the other order-service answers")
         with ThreadPoolExecutor(8) as clients:
-            placed = [clients.submit(order_due_in, shop, DEADLINE_SECONDS) for _ in range(ORDERS)]
+            placed = [clients.submit(shop.order, deadline_seconds=DEADLINE_SECONDS) for _ in range(ORDERS)]
         order_ids = [order.result() for order in placed]
 
         ends = {order_id: shop.end_of(order_id, RECOVERED_SECONDS) for order_id in order_ids}

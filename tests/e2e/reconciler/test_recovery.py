@@ -10,7 +10,7 @@ from devstack.layout import AUDITOR
 from shared.contracts import ORDER_RECOVERY_WORKFLOW
 from shared.messages.order import PlacedOrder, RecoverOrder
 from tests.e2e.reconciler.conftest import Backstage
-from tests.e2e.shop import DO, UNDO, Shop, an_order, eventually, fault, held, outcomes
+from tests.e2e.shop import DO, UNDO, Shop, eventually, fault, held, outcomes
 
 
 def report(shop: Shop) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def test_orders_whose_timers_were_lost_with_the_scheduler_end(shop: Shop, backst
 
     They are poked, which can't bring back a timer, then terminated and recovered.
     """
-    order_ids = [order_due_in(shop, 14, fault("process_payment", "fail", times=5)) for _ in range(6)]
+    order_ids = [shop.order(fault("process_payment", "fail", times=5), deadline_seconds=14) for _ in range(6)]
     for order_id in order_ids:
         eventually(lambda order_id=order_id: attempts(shop, order_id) >= 3 or None, f"{order_id} waits")  # type: ignore[misc] # bound now
     with held(shop.stack, "scheduler"):
@@ -162,11 +162,3 @@ def attempts(shop: Shop, order_id: str) -> int:
     """How often the order's last step was tried."""
     steps = shop.show(order_id)["steps"]
     return int(steps[-1]["attempts"]) if steps else 0
-
-
-def order_due_in(shop: Shop, seconds: int, *faults: dict[str, object]) -> str:
-    answer = shop.post_order({**an_order(*faults), "deadline_seconds": seconds})
-    assert answer.status == 202, answer
-    order_id: str = answer.body["order_id"]
-    shop.placed.append(order_id)
-    return order_id

@@ -4,9 +4,8 @@ import pytest
 
 from devstack.settings import StackSettings
 from tests.e2e.losing_turns import losing, lost_turn_of
-from tests.e2e.replacing import instead_of
-from tests.e2e.shop import eventually
-from tests.e2e.tasks.desk import ORCHESTRATOR, Desk, someone
+from tests.e2e.tasks.desk import Desk, someone
+from tests.e2e.tasks.orchestrator import other_orchestrator
 
 TASKS = 12
 HURRY = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
@@ -16,8 +15,7 @@ HURRY = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
 def test_tasks_whose_turns_were_lost_are_begun_anew(desk: Desk, settings_and_desk: tuple[StackSettings, Desk]) -> None:
     """They complete, and each customer is told once, whatever the lost run had done already."""
     settings, _ = settings_and_desk
-    with instead_of(desk.stack, settings, ORCHESTRATOR, losing("task_orchestrator_service"), HURRY):
-        eventually(desk.answers, "the other task-orchestrator-service answers")
+    with other_orchestrator(desk, settings, HURRY, losing("task_orchestrator_service")):
         customers = {}
         for _ in range(TASKS):
             customer = someone()

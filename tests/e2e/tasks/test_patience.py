@@ -1,16 +1,14 @@
 """Apps stay away for longer than an order would wait: a task waits, up to its patience, and isn't taken for lost."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from devstack.settings import StackSettings
-from tests.e2e.replacing import instead_of
 from tests.e2e.shop import eventually, held
-from tests.e2e.tasks.desk import ML_INFERENCE, NOTIFICATION, ORCHESTRATOR, Desk, someone
+from tests.e2e.tasks.desk import ML_INFERENCE, NOTIFICATION, Desk, someone
+from tests.e2e.tasks.orchestrator import other_orchestrator
 
-SERVICE = (sys.executable, "-m", "task_orchestrator_service")
 LONG_OUTAGE = timedelta(seconds=45)
 """Longer than the 30 s of an order's steps, and many times what `LOOKS_OFTEN` calls silent."""
 LOOKS_OFTEN = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
@@ -20,8 +18,7 @@ IMPATIENT = {"TASK_PATIENCE_SECONDS": "10"}
 def test_a_long_outage_is_waited_out(desk: Desk, settings_and_desk: tuple[StackSettings, Desk]) -> None:
     """By the same workflow: it still takes events, so that the task isn't begun anew."""
     ada = someone()
-    with instead_of(desk.stack, settings_and_desk[0], ORCHESTRATOR, SERVICE, LOOKS_OFTEN):
-        eventually(desk.answers, "the other task-orchestrator-service answers")
+    with other_orchestrator(desk, settings_and_desk[0], LOOKS_OFTEN):
         with held(desk.stack, NOTIFICATION):
             task_id = desk.submit(**ada)
             over = datetime.now(UTC) + LONG_OUTAGE
@@ -38,10 +35,8 @@ def test_an_app_that_stays_away_fails_the_task(
 ) -> None:
     """When its time is up, with a sentence that names it; what it does later is no second e-mail."""
     ada = someone()
-    with instead_of(desk.stack, settings_and_desk[0], ORCHESTRATOR, SERVICE, IMPATIENT):
-        eventually(desk.answers, "the other task-orchestrator-service answers")
-        with held(desk.stack, app_id):
-            task = desk.end_of(desk.submit(**ada))
+    with other_orchestrator(desk, settings_and_desk[0], IMPATIENT), held(desk.stack, app_id):
+        task = desk.end_of(desk.submit(**ada))
 
     assert "failed" == task["status"]
     assert task["reason"].startswith(activity)

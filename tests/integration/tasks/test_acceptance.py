@@ -25,7 +25,7 @@ BODY: dict[str, Any] = {
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[Client]:
     async with sweeping(world) as starter:
-        desk = TaskDesk(world.database, world.tasks, starter, patience_seconds=30, allows_faults=False)
+        desk = TaskDesk(world.database, world.tasks, starter, allows_faults=False)
         async with client_of(task_routes(world.tasks, desk)) as client:
             yield client
 

@@ -51,8 +51,8 @@ def test_names_are_written_with_commas(environment: pytest.MonkeyPatch) -> None:
 
 async def test_every_route_is_documented_and_nothing_else(world: World) -> None:
     """Clients are generated from the document."""
-    starter = Starter(world.tasks, world.engine, concurrency=32)
-    desk = TaskDesk(world.database, world.tasks, starter, patience_seconds=30, allows_faults=False)
+    starter = Starter(world.tasks, world.engine, concurrency=32, patience_seconds=30)
+    desk = TaskDesk(world.database, world.tasks, starter, allows_faults=False)
     routes = {(route.method, route.path) for route in task_routes(world.tasks, desk)}
     paths = openapi_document()["paths"]
 

@@ -21,7 +21,7 @@ from shared.messages.timeline import Timeline
 from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from shared.workflows.probe import NUDGE_EVENT
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
-from task_orchestrator_service.order_tasks import order_tasks
+from task_orchestrator_service.order_tasks import ORDER_TASKS
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.team import Team
@@ -119,7 +119,7 @@ class World:
 
     async def deliver(self, event: CloudEvent) -> Verdict:
         received = read_event(open_envelope(event.model_dump_json().encode()))
-        handler = order_tasks(patience_seconds=30)[EventType(received.kind)]
+        handler = ORDER_TASKS[EventType(received.kind)]
         return await self.inbox.take(received, handler)
 
     async def sql(self, statement: str) -> None:
@@ -132,8 +132,8 @@ class World:
 
 
 @asynccontextmanager
-async def sweeping(world: World, concurrency: int = 32) -> AsyncIterator[Starter]:
-    starter = Starter(world.tasks, world.engine, concurrency)
+async def sweeping(world: World) -> AsyncIterator[Starter]:
+    starter = Starter(world.tasks, world.engine, concurrency=32, patience_seconds=30)
     sweep = asyncio.create_task(starter.run())
     try:
         yield starter
