@@ -15,15 +15,9 @@ from tests.integration.devstack.harness import eventually
 
 PREPARE = "prepare"
 CHECKS = {"chaos", "unit", "integration", "e2e"}
-# A context that Tilt takes for a cluster on this machine; nothing speaks to it.
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: kind-test, cluster: {server: "http://127.0.0.1:1"}}]
-users: [{name: test, user: {}}]
-contexts: [{name: kind-test, context: {cluster: kind-test, user: test}}]
-current-context: kind-test
-"""
+# Tilt takes the first for a cluster on this machine, the second for one that it must not touch. Neither is spoken to.
+LOCAL_CLUSTER = "kind-test"
+PRODUCTION_CLUSTER = "gke_acme_production"
 
 
 def test_every_process_has_a_resource_that_waits_for_what_it_needs(tilt: Tilt) -> None:
@@ -47,11 +41,9 @@ def test_a_group_stands_alone(tilt: Tilt) -> None:
 
 def test_the_same_file_serves_a_cluster(tilt: Tilt, project: Project) -> None:
     """Every app, after the Job that prepares database and broker."""
-    kubeconfig = project.folder / "kubeconfig"
-    kubeconfig.write_text(KUBECONFIG)
     kustomize = Path(ensure_kustomize(load_settings(), print)[0]).parent
     variables = {
-        "KUBECONFIG": str(kubeconfig),
+        "KUBECONFIG": kubeconfig_of(LOCAL_CLUSTER, project),
         "DATABASE_URL": "postgresql://admin:secret@postgres.example:5432/shop",
         "PATH": f"{kustomize}{os.pathsep}{os.environ['PATH']}",
     }
@@ -61,6 +53,31 @@ def test_the_same_file_serves_a_cluster(tilt: Tilt, project: Project) -> None:
     assert {PREPARE, BROKER, MAILBOX, GATEWAY, *APPS} == set(resources) - {"runtime", "uncategorized", *CHECKS}
     assert all({PREPARE} == resources[app_id] for app_id in APPS)
     assert {BROKER} == resources[PREPARE]
+
+
+def test_a_kubectl_context_of_a_production_cluster_is_no_hindrance_on_this_machine(
+    tilt: Tilt, project: Project
+) -> None:
+    """Nothing goes to the cluster then: neither starting nor ending needs another context."""
+    kubeconfig = kubeconfig_of(PRODUCTION_CLUSTER, project)
+
+    assert set(CORE_APPS) <= set(resources_of(tilt, KUBECONFIG=kubeconfig))
+
+    ending = tilt.run("down", variables={"KUBECONFIG": kubeconfig})
+    assert ending.returncode == 0, ending.stdout + ending.stderr
+
+
+def test_a_production_cluster_is_refused(tilt: Tilt, project: Project) -> None:
+    """Before anything is built or applied."""
+    variables = {
+        "KUBECONFIG": kubeconfig_of(PRODUCTION_CLUSTER, project),
+        "DATABASE_URL": "postgresql://postgres.example/shop",
+    }
+
+    answer = tilt.run("alpha", "tiltfile-result", "--", "--kubernetes", variables=variables)
+
+    assert answer.returncode != 0
+    assert f"{PRODUCTION_CLUSTER} might be a production kube context" in answer.stdout + answer.stderr
 
 
 def test_down_ends_what_runs(tilt: Tilt, project: Project) -> None:
@@ -85,3 +102,17 @@ def resources_of(tilt: Tilt, *options: str, **variables: str) -> dict[str, set[s
     assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
     manifests = json.loads(answer.stdout)["Manifests"]
     return {row["Name"]: set(row["ResourceDependencies"] or ()) for row in manifests}
+
+
+def kubeconfig_of(cluster: str, project: Project) -> str:
+    """The path of a kubectl configuration whose context is this cluster."""
+    path = project.folder / "kubeconfig"
+    path.write_text(f"""\
+apiVersion: v1
+kind: Config
+clusters: [{{name: {cluster}, cluster: {{server: "http://127.0.0.1:1"}}}}]
+users: [{{name: test, user: {{}}}}]
+contexts: [{{name: {cluster}, context: {{cluster: {cluster}, user: test}}}}]
+current-context: {cluster}
+""")
+    return str(path)
