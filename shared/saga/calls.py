@@ -31,7 +31,6 @@ class Attempted:
     outcome: StepOutcome
     response: dict[str, Any] | None = None
     error: str = ""
-    may_have_happened: bool = True
     cancelled: bool = False
 
 
@@ -46,7 +45,6 @@ class _Progress:
     deadline: datetime | None
     place: int | None
     attempt: int = 0
-    had_outage: bool = False
 
 
 class Caller:
@@ -104,7 +102,6 @@ class Caller:
             attempted = self._classify(call, task) if answered else self._no_answer(call)
             if attempted is not None:
                 return self._end(call, attempted)
-            call.had_outage = True
             pause = self._pause_seconds(call)
             if pause is None:
                 error = self._last_error(call)
@@ -173,14 +170,10 @@ class Caller:
             raise exception
         details = exception.details
         if details.error_type == REFUSAL:
-            return Attempted(StepOutcome.REFUSED, error=details.message, may_have_happened=False)
+            return Attempted(StepOutcome.REFUSED, error=details.message)
         sentence = hopeless(details.error_type, call.contract.app_id, call.contract.activity)
         if sentence is not None and call.kind is not None:
-            return Attempted(
-                StepOutcome.FAILED,
-                error=f"{sentence} ({details.message})",
-                may_have_happened=call.had_outage,
-            )
+            return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
         self._note_outage(call, f"{details.error_type}: {details.message}")
         return None
 

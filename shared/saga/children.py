@@ -50,10 +50,10 @@ def _classify(child: AnyChild, task: Task) -> Attempted:
         raise exception
     details = exception.details
     if details.error_type == REFUSAL:
-        return Attempted(StepOutcome.REFUSED, error=details.message, may_have_happened=False)
+        return Attempted(StepOutcome.REFUSED, error=details.message)
     sentence = hopeless(details.error_type, child.app_id, child.workflow, kind="Child workflow")
     if sentence is not None:
-        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})", may_have_happened=False)
+        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
     return Attempted(StepOutcome.UNKNOWN, error=f"{details.error_type}: {details.message}")
 
 

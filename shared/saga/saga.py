@@ -120,7 +120,9 @@ class Saga:
         )
         if attempted.outcome is StepOutcome.DONE:
             return do.response.model_validate(attempted.response)
-        if owed is not None and not attempted.may_have_happened:
+        # Only a refusal comes from the participant's fence, and answers for all executions. Any other error may be that
+        # of a second one: the engine repeats an attempt whose result it has lost, maybe at another version of the app.
+        if owed is not None and attempted.outcome is StepOutcome.REFUSED:
             self._owed.remove(owed)
         if attempted.cancelled:
             raise SagaCancelled

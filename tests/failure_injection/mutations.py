@@ -83,7 +83,7 @@ MUTATIONS: Final = (
         attempted = yield from self._caller.call(
             do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
         )
-        if owed is not None and (attempted.outcome is StepOutcome.DONE or not attempted.may_have_happened):
+        if owed is not None and attempted.outcome in (StepOutcome.DONE, StepOutcome.REFUSED):
             self._owed.append(owed)
 """,
         cells=("process_payment-do-lose_reply_always", "reserve_stock-do-lose_reply_always"),

@@ -16,6 +16,8 @@ from tests.e2e.shop import Shop, eventually, fault, held, outcomes
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
 
+WITHOUT_BOOKING = (sys.executable, "-m", "tests.failure_injection.shipping_without_booking")
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[tuple[Shop, Evidence]]:
@@ -66,10 +68,9 @@ def test_service_without_its_backend_is_retried_with_backoff(shop: Shop) -> None
 
 
 def test_activity_not_found_fails_at_once_and_says_what_to_do(stack: tuple[Shop, Evidence], shop: Shop) -> None:
-    """Another version of the app lacks the activity: one attempt, a sentence with app, activity and advice, an undo."""
+    """Another version of the app lacks the activity: one attempt, a sentence with app, activity and advice."""
     _, evidence = stack
-    without_booking = (sys.executable, "-m", "tests.failure_injection.shipping_without_booking")
-    with instead_of(shop.stack, evidence.settings, "shipping-service", without_booking):
+    with instead_of(shop.stack, evidence.settings, "shipping-service", WITHOUT_BOOKING):
         shop.stack.wait_ready("shipping-service-daprd")
         order_id = shop.order()
         order = shop.end_of(order_id)
@@ -79,12 +80,27 @@ def test_activity_not_found_fails_at_once_and_says_what_to_do(stack: tuple[Shop,
         ("reserve_stock", "done"),
         ("process_payment", "done"),
         ("book_shipment", "failed"),
+        ("cancel_shipment", "done"),
         ("refund_payment", "done"),
         ("release_stock", "done"),
     ] == outcomes(order)
     assert order["steps"][2]["attempts"] == 1
     for part in ("'book_shipment'", "'shipping-service'", "ActivityNotRegisteredError", "deploy a version of"):
         assert part in order["reason"]
+
+
+def test_what_an_earlier_version_did_is_undone(stack: tuple[Shop, Evidence], shop: Shop) -> None:
+    """The app dies with a parcel booked and not reported, and the attempt is repeated at one without the activity."""
+    _, evidence = stack
+    order_id = shop.order(fault("book_shipment", "hang", seconds=20))
+    eventually(lambda: True if evidence.effects(order_id, "book_shipment") else None, "the parcel is booked")
+    with instead_of(shop.stack, evidence.settings, "shipping-service", WITHOUT_BOOKING):
+        order = shop.end_of(order_id)
+
+    assert order["status"] == "compensated"
+    assert ("book_shipment", "failed") in outcomes(order)
+    assert "ActivityNotRegisteredError" in order["reason"]
+    assert ("cancel_shipment", "done") in outcomes(order)
 
 
 def test_activity_timeout_of_one_attempt_is_retried(shop: Shop) -> None:

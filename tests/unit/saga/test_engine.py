@@ -107,7 +107,7 @@ def test_no_undo_starts_while_a_sibling_is_retried() -> None:
         pytest.param([REFUSED], [NEVER], ["refund_payment"], id="refused and unknown"),
         pytest.param([NEVER], [REFUSED], ["release_stock"], id="unknown and refused"),
         pytest.param([NEVER], [NEVER], ["refund_payment", "release_stock"], id="both unknown"),
-        pytest.param([UNREGISTERED], [NEVER], ["refund_payment"], id="unregistered and unknown"),
+        pytest.param([UNREGISTERED], [REFUSED], ["release_stock"], id="unregistered and refused"),
     ],
 )
 def test_both_siblings_fail(reserve: list[Answer], pay: list[Answer], undone: list[str]) -> None:

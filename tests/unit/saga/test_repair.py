@@ -61,9 +61,10 @@ def applied(played: Play, record: str = "close_order") -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("undo", "step"), STUCK)
 @pytest.mark.parametrize("answer", [REFUSED, UNREGISTERED, DENIED, REJECTED], ids=lambda answer: answer.error_type)
-def test_a_stuck_undo_stops_no_other_and_a_retry_ends_it(answer: Answer, undo: str, step: str) -> None:
+@pytest.mark.parametrize("unsure", [NEVER, UNREGISTERED], ids=["unknown", "unregistered"])
+def test_a_stuck_undo_stops_no_other_and_a_retry_ends_it(unsure: Answer, answer: Answer, undo: str, step: str) -> None:
     """An undo that is refused parks the order after all others were undone; a person's retry closes it."""
-    played = play({"book_shipment": [NEVER], undo: [answer]}, repaired("retry", step))
+    played = play({"book_shipment": [unsure], undo: [answer]}, repaired("retry", step))
 
     assert played.calls == [*UNDONE_BUT_STUCK, undo, "close_order"]
     assert played.status == "compensated"
