@@ -13,7 +13,7 @@ from payment_service.gateway import (
     PaymentGateway,
     Reversal,
 )
-from payment_service.store import Captured, PaymentStore
+from payment_service.store import TAKEN_BACK, Captured, PaymentStore
 from shared.errors import Refused
 from shared.fence import StepKey
 from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
@@ -37,6 +37,8 @@ class Payments:
         begun = await self._store.begin(key, payment)
         if begun.answer is not None:
             return begun.answer
+        if begun.is_disowned:
+            return await self._disown(key)
         try:
             charge = None if begun.is_first else await self._gateway.look_up(str(key))
             # The gateway may know of none only because the earlier request is still on its way. With the same key
@@ -86,7 +88,7 @@ class Payments:
         if answer is not None:
             return answer
         await self.give_back(key)
-        raise Refused("the payment was taken back at the gateway: order again")
+        raise Refused(TAKEN_BACK)
 
 
 def _standing(charge: Charge) -> Captured:

@@ -47,15 +47,22 @@ _MOVE: Final = text("""
 """)
 
 
+TAKEN_BACK: Final = "the payment was taken back at the gateway: order again"
+
+
 class MoneyKeptError(GatewayOutageError):
     """The gateway still holds money that it was told to give back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A do that may ask the gateway, or the `answer` of one that did; `is_first` if no attempt came before."""
+    """A do that may ask the gateway, or the `answer` of one that did.
+
+    `is_first` if no attempt came before; `is_disowned` if one has found that the charge is to be given back.
+    """
 
     is_first: bool
+    is_disowned: bool = False
     answer: PaymentProcessed | None = None
 
 
@@ -114,6 +121,8 @@ class PaymentStore:
             row = await repeated(tx, key)
         if row.state == StepState.PENDING:
             return Begun(is_first=False)
+        if row.state == StepState.UNDOING and row.refusal is not None:
+            return Begun(is_first=False, is_disowned=True)
         return Begun(is_first=False, answer=first_answer(row, PaymentProcessed))
 
     async def capture(self, key: StepKey, captured: Captured) -> PaymentProcessed:
@@ -154,13 +163,17 @@ class PaymentStore:
         raise Refused(reason)
 
     async def disown(self, key: StepKey) -> PaymentProcessed | None:
-        """Turn a do that the gateway contradicts into its undo; the first answer, if a duplicate got it done."""
+        """Turn a do that the gateway contradicts into its undo; the first answer, if a duplicate got it done.
+
+        The row keeps the refusal: nobody but the attempts at the do may ever go on with this undo, for the saga undoes
+        no refused step.
+        """
         async with self._engine.begin() as tx:
             row = await lock(tx, key)
             if row.state == StepState.DONE:
                 return first_answer(row, PaymentProcessed)
             if row.state != StepState.UNDONE:
-                await settle(tx, key, StepState.UNDOING)
+                await settle(tx, key, StepState.UNDOING, refusal=row.refusal or TAKEN_BACK)
         return None
 
     async def begin_undo(self, key: StepKey) -> Undoing:

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from payment_service.gateway import Charge, GatewayOutageError
+from payment_service.gateway import Charge, GatewayOutageError, Reversal
 from shared.errors import Refused
 from shared.messages.payment import PaymentRefunded, ProcessPayment
 from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment
-from tests.integration.payment.hooked import Hold, Hooked
+from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError
 
 pytestmark = pytest.mark.integration
 
@@ -23,6 +23,14 @@ class Contradicting(Hooked):
     async def charge(self, key: str, reference: str, payment: ProcessPayment) -> Charge:
         del key, reference, payment
         raise Refused("no")
+
+
+class DiesInVoid(Hooked):
+    """The process is dead before the gateway hears that the key is to be closed."""
+
+    async def void(self, key: str) -> Reversal:
+        del key
+        raise ProcessDiedError
 
 
 class KeepsMoney(Hooked):
@@ -44,6 +52,28 @@ async def test_a_key_voided_by_hand_refuses_the_payment(bench: Bench) -> None:
 
     assert "undone" == await bench.state(key)
     assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+
+
+@pytest.mark.parametrize("amount_cents", [1000, None], ids=["a part", "all"])
+async def test_giving_back_that_was_cut_short_goes_on_before_the_payment_is_refused(
+    bench: Bench, client_of_bench: GatewayClient, amount_cents: int | None
+) -> None:
+    """The saga undoes no refused step: as long as the gateway may keep money, the do is no refusal but an outage."""
+    key = a_key()
+    with pytest.raises(GatewayOutageError):
+        await bench.payments().process(key, a_payment(4200, token="tok_lost"))
+    charge = await bench.gateway.look_up(str(key))
+    assert charge is not None
+    await client_of_bench.refund("by-hand", charge_id=charge.charge_id, amount_cents=amount_cents)
+    with pytest.raises(ProcessDiedError):
+        await bench.payments(DiesInVoid(bench.gateway)).process(key, a_payment(4200, token="tok_lost"))
+
+    with pytest.raises(Refused, match="taken back at the gateway"):
+        await bench.payments().process(key, a_payment(4200, token="tok_lost"))
+
+    assert (4200, 4200) == await bench.captured_and_refunded(key)
+    assert "undone" == await bench.state(key)
+    await bench.assert_books_agree()
 
 
 @pytest.mark.parametrize("amount_cents", [1000, None])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from payment_service.gateway import ChargeSealedError, GatewayOutageError
+from payment_service.gateway import ChargeSealedError, ChargeStatus, GatewayOutageError
 from shared.errors import Refused
 from shared.fence import StepKey
 from shared.messages.payment import PaymentProcessed, PaymentRefunded
@@ -84,6 +84,7 @@ class Cast:
     undos: int
     settlements: int
     voids_by_hand: int
+    refunds_by_hand: int
 
 
 CASTS = st.builds(
@@ -93,6 +94,7 @@ CASTS = st.builds(
     undos=st.integers(0, 2),
     settlements=st.integers(0, 2),
     voids_by_hand=st.integers(0, 1),
+    refunds_by_hand=st.integers(0, 1),
 )
 
 
@@ -122,11 +124,22 @@ class Stage:
             except ChargeSealedError as sealed:
                 return sealed  # it was settled before: the gateway turns this person away
 
+        async def refund_by_hand(gate: Hook) -> object:
+            del gate
+            charge = await bench.gateway.look_up(str(key))
+            if charge is None or charge.status is ChargeStatus.DECLINED:
+                return None
+            try:
+                return await bench.gateway.refund(f"{key}:by-hand", charge.charge_id)
+            except ChargeSealedError as sealed:
+                return sealed
+
         return [
             *(Actor(f"do {number}", do) for number in range(cast.dos)),
             *(Actor(f"undo {number}", undo) for number in range(cast.undos)),
             *(Actor(f"settlement {number}", settle) for number in range(cast.settlements)),
             *(Actor("void by hand", void_by_hand) for _ in range(cast.voids_by_hand)),
+            *(Actor("refund by hand", refund_by_hand) for _ in range(cast.refunds_by_hand)),
         ]
 
 
@@ -189,7 +202,7 @@ async def _check(bench: Bench, cast: Cast, key: StepKey, outcomes: list[object])
         captured_cents, refunded_cents = await bench.captured_and_refunded(key)
         assert captured_cents - refunded_cents == sum(one.by_hand.amount for one in refunds if one.by_hand)
         assert cast.settlements or captured_cents == refunded_cents
-    elif not cast.voids_by_hand:
+    elif not cast.voids_by_hand and not cast.refunds_by_hand:
         await _check_done(bench, cast, key, answers)
     else:
         await bench.payments().give_back(key)
