@@ -160,10 +160,11 @@ class OrderStore(WorkflowRows):
             )
         )
         async with self._engine.begin() as tx:
-            # A repeat brings the same timeline, and tells nothing; each further parking is told.
+            # A repeat brings the same timeline, and a late one an older: neither is news.
             last = select(func.coalesce(ORDERS.c.parked_version, NEVER)).where(*is_open).with_for_update()
-            is_news = (await tx.execute(last)).scalar_one_or_none() not in {None, version}
-            await tx.execute(and_tell(statement.values(**ONE_EVENT_MORE)) if is_news else statement)
+            parked_version = (await tx.execute(last)).scalar_one_or_none()
+            if parked_version is not None and parked_version < version:
+                await tx.execute(and_tell(statement.values(**ONE_EVENT_MORE)))
             await record_applied(tx, stuck.repairs)
         return await self._recorded(order_id, OrderStatus.NEEDS_ATTENTION, run_id)
 

@@ -31,9 +31,9 @@ def values(order_id: str) -> dict[str, Any]:
     }
 
 
-def stuck(version: int, run_id: str = "run-1") -> ParkOrder:
+def stuck(version: int, run_id: str = "run-1", reason: str = "the refund fails") -> ParkOrder:
     timeline = Timeline(version=version)
-    return ParkOrder(timeline=timeline, reason="the refund fails", money_at_risk_cents=100, stuck=(), run_id=run_id)
+    return ParkOrder(timeline=timeline, reason=reason, money_at_risk_cents=100, stuck=(), run_id=run_id)
 
 
 async def test_an_order_is_told_as_it_is_at_each_change(desk: Desk) -> None:
@@ -95,6 +95,20 @@ async def test_each_parking_is_told_and_no_repeat_of_it(desk: Desk) -> None:
     attention = "order.needs_attention"
     ends = [(attention, 2), (attention, 3), (attention, 4), ("order.compensated", 5)]
     assert await told(desk.engine, order_id) == [ACCEPTED, *ends]
+
+
+async def test_a_late_repeat_of_an_earlier_parking_changes_nothing(desk: Desk) -> None:
+    """The engine repeats an activity whenever it likes, also after the next one: what waits since then stays shown."""
+    order_id = await desk.in_progress()
+    await desk.orders.park(order_id, stuck(3, reason="the refund fails"))
+    await desk.orders.park(order_id, stuck(5, reason="the parcel is on its way"))
+
+    await desk.orders.park(order_id, stuck(3, reason="the refund fails"))
+
+    row = await desk.orders.by_id(order_id)
+    assert row is not None
+    assert (row.reason, row.parked_version) == ("the parcel is on its way", 5)
+    assert await told(desk.engine, order_id) == [ACCEPTED, ("order.needs_attention", 2), ("order.needs_attention", 3)]
 
 
 async def test_parkings_side_by_side_are_one(desk: Desk) -> None:
