@@ -75,14 +75,15 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
         ProblemError: 404 if there is no such order.
     """
     order_id = order_id_of(request)
-    row = await orders.by_id(order_id)
-    if row is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
     sent = _last_event_id(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    await response.prepare(request)
     with contextlib.suppress(ConnectionResetError):
+        # Watched before it is read: a change after the reading is told, also one that others were told of already.
         async with events.watch(order_id) as changed:
+            row = await orders.by_id(order_id)
+            if row is None:
+                raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+            await response.prepare(request)
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision
