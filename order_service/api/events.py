@@ -22,9 +22,11 @@ from order_service.api.views import order_view
 from order_service.store import OrderStore
 from shared.host.problems import ProblemError
 from shared.messages.order import OrderStatus
+from shared.whole_number import whole_number
 
 TICK_SECONDS: Final = 0.2
 PING_SECONDS: Final = 15.0
+LAST_REVISION: Final = 2**63 - 1
 
 log = structlog.get_logger()
 
@@ -110,5 +112,4 @@ async def _change_or_ping(changed: asyncio.Event, response: web.StreamResponse) 
 
 
 def _last_event_id(request: web.Request) -> int:
-    value = request.headers.get("Last-Event-ID", "")
-    return int(value) if value.isascii() and value.isdigit() else 0
+    return whole_number(request.headers.get("Last-Event-ID", ""), 0, LAST_REVISION) or 0
