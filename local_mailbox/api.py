@@ -1,7 +1,6 @@
 """The mailbox's HTTP surface: the webhook that takes pushes, and what arrived, for programs and for people."""
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from local_mailbox.habits import habit_of
 from local_mailbox.page import page
 from local_mailbox.store import Kind, MailboxStore
 from shared.host.problems import ProblemError
+from shared.json_text import parse_json
 from shared.webhooks import Secret, SignatureError, verify
 from shared.whole_number import whole_number
 
@@ -90,7 +90,7 @@ def _verified(request: web.Request, raw: bytes, secrets: Sequence[Secret]) -> st
 
 def _read(raw: bytes) -> PushData:
     try:
-        return PushEvent.model_validate(json.loads(raw)).data
+        return PushEvent.model_validate(parse_json(raw)).data
     except (ValueError, ValidationError) as error:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The body must be a push event.") from error
 
