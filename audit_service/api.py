@@ -8,6 +8,7 @@ from aiohttp import web
 from audit_service.chain import Head, Record
 from audit_service.records import PAGE, AuditTrail
 from shared.host.problems import ProblemError
+from shared.whole_number import whole_number
 
 HIGHEST = 2**63 - 1
 
@@ -76,12 +77,13 @@ def _shown(record: Record) -> dict[str, Any]:
 
 def _number(request: web.Request, name: str, *, default: int, highest: int, lowest: int = 0) -> int:
     given = request.query.get(name, str(default))
-    if not (given.isascii() and given.isdigit() and lowest <= int(given[:20]) <= highest):
+    number = whole_number(given, lowest, highest)
+    if number is None:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"{name}={given[:40]!a}: it must be a whole number from {lowest} to {highest}.",
         )
-    return int(given)
+    return number
 
 
 def _anchor(request: web.Request) -> Head | None:

@@ -1,12 +1,17 @@
 """`shop conservation`."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from cli.output import say
 from cli.shop_client import ShopClient, shop_url
+
+NEXT_STEPS: Final = (
+    "what to do: `shop show ORDER` tells what became of an order, `shop reconcile` finds what no order or no workflow "
+    "stands for, and docs/failures.md says how each failure should have ended"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +32,8 @@ def conservation(*, as_json: Annotated[bool, typer.Option("--json", help="For pr
             say(by_hand(closing))
         for line in verdict(report):
             say(line)
+        if not report["holds"]:
+            say(NEXT_STEPS)
     if not report["holds"]:
         raise typer.Exit(1)
 

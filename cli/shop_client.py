@@ -91,7 +91,7 @@ class ViolationDoc(TypedDict):
 
 def shop_url() -> str:
     """Where the shop answers: `SHOP_API_URL`, else where the local stack runs, else its API port."""
-    url = os.environ.get("SHOP_API_URL", "").rstrip("/")
+    url = _url_of_environment()
     if not url:
         settings = load_settings()
         try:
@@ -209,9 +209,11 @@ class ShopClient:
 
 def away(url: str, error: BaseException) -> str:
     """The sentence for a shop that doesn't answer."""
-    if isinstance(error, ConnectionRefusedError):
-        return f"the shop doesn't answer at {url}; start it with `shop up`"
-    return f"the shop doesn't answer at {url} ({error or type(error).__name__}); `shop status` shows what runs"
+    is_refused = isinstance(error, ConnectionRefusedError)
+    sentence = f"the shop doesn't answer at {url}" + ("" if is_refused else f" ({str(error) or type(error).__name__})")
+    if url == _url_of_environment():
+        return f"{sentence}; check SHOP_API_URL, which names that address"
+    return f"{sentence}; " + ("start it with `shop up`" if is_refused else "`shop status` shows what runs")
 
 
 def read_answer(status: int, raw: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -229,6 +231,10 @@ def read_answer(status: int, raw: bytes) -> Any:  # noqa: ANN401 - JSON
     problem = answer if isinstance(answer, dict) else {}
     sentence = problem.get("detail") or problem.get("title") or f"the shop answered {status}"
     raise ShopRefusedError(status, str(sentence), problem)
+
+
+def _url_of_environment() -> str:
+    return os.environ.get("SHOP_API_URL", "").rstrip("/")
 
 
 def _query(values: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from cli.output import say
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import AlreadyRunningError, NotRunningError, StartFailedError
-from devstack.groups import NEED_BROKER
+from devstack.groups import NEED_BROKER, check_groups
 from devstack.leftovers import end_leftovers
 from devstack.logs import open_log
 from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
@@ -51,6 +51,8 @@ def up(
     without_apps: WithoutAppsOption = False,
 ) -> None:
     """Start the whole stack; stays in the foreground until Ctrl-C."""
+    # Before anything is built for them, which can take ten minutes.
+    check_groups(only or ())
     settings = load_settings(mode=Mode.DEMO) if demo else load_settings()
     running = _running_state(settings)
     if running is not None:

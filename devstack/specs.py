@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from devstack.errors import UnknownProcessError
-from devstack.groups import GROUPS
+from devstack.groups import GROUPS, check_groups
 from devstack.hosts import MAIN, ONE_HOST, Host, Network
 from devstack.ports import PortClaim
 from devstack.suggest import unknown_name
@@ -147,8 +147,6 @@ class Topology:
 
     def only(self, groups: Sequence[str]) -> "Topology":
         """The part of the stack that belongs to any of these groups."""
-        for group in groups:
-            if group not in GROUPS:
-                raise UnknownProcessError(unknown_name(group, GROUPS, "group of processes"))
+        check_groups(groups)
         kept = tuple(spec for spec in self.processes if not spec.groups.isdisjoint(groups))
         return Topology(kept, self.control_port, self.network)

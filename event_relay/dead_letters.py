@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.events.consumer import Answer
 from shared.events.dead_letters import DeadLetter
 from shared.events.received import REPLAY_FOR, REPLAY_OF
+from shared.json_text import parse_json
 
 METADATA: Final = MetaData()
 DEAD_LETTERS: Final = Table(
@@ -51,7 +52,7 @@ class DeadLetters:
     async def take(self, body: bytes) -> Answer:
         """Keep a letter that was delivered; never raises. A letter that comes again is the same row."""
         try:
-            letter = DeadLetter.model_validate(json.loads(body)["data"])
+            letter = DeadLetter.model_validate(parse_json(body)["data"])
         except (ValidationError, ValueError, KeyError, TypeError) as error:
             # Whoever wrote it isn't a consumer of ours. There is no further place that it could go to.
             log.exception("not a dead letter", error=str(error), body=body[:1000].decode("utf-8", errors="replace"))

@@ -13,6 +13,7 @@ from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
 from shared.host.problems import ProblemError
+from shared.whole_number import whole_number
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -73,11 +74,10 @@ def _number(query: Mapping[str, str], name: str, default: int, *, lowest: int, h
     written = query.get(name)
     if written is None:
         return default
-    if written.isascii() and written.isdigit() and len(written) <= len(str(highest)):
-        number = int(written)
-        if lowest <= number <= highest:
-            return number
-    raise _unprocessable(f"{name} must be a whole number from {lowest} to {highest}")
+    number = whole_number(written, lowest, highest)
+    if number is None:
+        raise _unprocessable(f"{name} must be a whole number from {lowest} to {highest}")
+    return number
 
 
 def _unprocessable(sentence: str) -> ProblemError:

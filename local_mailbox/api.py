@@ -1,7 +1,6 @@
 """The mailbox's HTTP surface: the webhook that takes pushes, and what arrived, for programs and for people."""
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -14,7 +13,9 @@ from local_mailbox.habits import habit_of
 from local_mailbox.page import page
 from local_mailbox.store import Kind, MailboxStore
 from shared.host.problems import ProblemError
+from shared.json_text import parse_json
 from shared.webhooks import Secret, SignatureError, verify
+from shared.whole_number import whole_number
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000
@@ -89,17 +90,16 @@ def _verified(request: web.Request, raw: bytes, secrets: Sequence[Secret]) -> st
 
 def _read(raw: bytes) -> PushData:
     try:
-        return PushEvent.model_validate(json.loads(raw)).data
+        return PushEvent.model_validate(parse_json(raw)).data
     except (ValueError, ValidationError) as error:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The body must be a push event.") from error
 
 
 async def _found(store: MailboxStore, kind: Kind, request: web.Request, who: str) -> list[dict[str, Any]]:
     query = request.query
-    limit, name = query.get("limit", str(DEFAULT_LIMIT)), query.get(who)
-    is_number = limit.isascii() and limit.isdigit() and len(limit) <= len(str(MAX_LIMIT))
-    if set(query) - {who, "limit"} or not is_number or not 1 <= int(limit) <= MAX_LIMIT:
+    limit, name = whole_number(query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT), query.get(who)
+    if set(query) - {who, "limit"} or limit is None:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
     if name is not None and (not name.isprintable() or len(name) > MAX_NAME_LENGTH):
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
-    return await asyncio.to_thread(store.find, kind, name, int(limit))
+    return await asyncio.to_thread(store.find, kind, name, limit)

@@ -67,11 +67,11 @@ class Acceptance:
         Raises:
             ProblemError: a sentence for the client; nothing was stored.
         """
-        check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
         hash_now = request_hash(body)
         earlier = await self._orders.by_key(idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
+        check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
         order, lines = await self._price(body)
         if self._terms.fraud is not None:
             order = await self._checked(order, body, self._terms.fraud)

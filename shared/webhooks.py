@@ -14,6 +14,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, SecretStr
 
+from shared.whole_number import whole_number
+
 ID_HEADER: Final = "webhook-id"
 TIMESTAMP_HEADER: Final = "webhook-timestamp"
 SIGNATURE_HEADER: Final = "webhook-signature"
@@ -91,10 +93,11 @@ def verify(secrets: Sequence[Secret], headers: Mapping[str, str], body: bytes, *
     webhook_id, timestamp = headers.get(ID_HEADER, ""), headers.get(TIMESTAMP_HEADER, "")
     if not webhook_id or not timestamp or not headers.get(SIGNATURE_HEADER):
         raise SignatureError(f"the headers {ID_HEADER}, {TIMESTAMP_HEADER} and {SIGNATURE_HEADER} are needed")
-    if not (timestamp.isascii() and timestamp.isdigit()) or abs(now - int(timestamp[:20])) > TOLERANCE_SECONDS:
+    seconds = whole_number(timestamp, max(0, now - TOLERANCE_SECONDS), now + TOLERANCE_SECONDS)
+    if seconds is None:
         raise SignatureError(f"{TIMESTAMP_HEADER} must be seconds since 1970, at most {TOLERANCE_SECONDS} s from now")
     offered = [word.encode() for word in headers[SIGNATURE_HEADER].split(" ")]
-    expected = [secret.sign(webhook_id, int(timestamp), body).encode() for secret in secrets]
+    expected = [secret.sign(webhook_id, seconds, body).encode() for secret in secrets]
     if not any(hmac.compare_digest(one, other) for one in offered for other in expected):
         raise SignatureError(f"no signature in {SIGNATURE_HEADER} fits: do both sides have the same secret?")
     return webhook_id

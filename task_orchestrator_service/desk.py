@@ -39,11 +39,11 @@ class TaskDesk:
         Raises:
             ProblemError: a sentence for the client; nothing was stored.
         """
-        check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
         hash_now = request_hash(body)
         earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
+        check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
         task = _task_of(body)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)
         async with self._engine.begin() as tx:

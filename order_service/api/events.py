@@ -22,9 +22,11 @@ from order_service.api.views import order_view
 from order_service.store import OrderStore
 from shared.host.problems import ProblemError
 from shared.messages.order import OrderStatus
+from shared.whole_number import whole_number
 
 TICK_SECONDS: Final = 0.2
 PING_SECONDS: Final = 15.0
+LAST_REVISION: Final = 2**63 - 1
 
 log = structlog.get_logger()
 
@@ -75,14 +77,15 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
         ProblemError: 404 if there is no such order.
     """
     order_id = order_id_of(request)
-    row = await orders.by_id(order_id)
-    if row is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
     sent = _last_event_id(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    await response.prepare(request)
     with contextlib.suppress(ConnectionResetError):
+        # Watched before it is read: a change after the reading is told, also one that others were told of already.
         async with events.watch(order_id) as changed:
+            row = await orders.by_id(order_id)
+            if row is None:
+                raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+            await response.prepare(request)
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision
@@ -109,5 +112,4 @@ async def _change_or_ping(changed: asyncio.Event, response: web.StreamResponse) 
 
 
 def _last_event_id(request: web.Request) -> int:
-    value = request.headers.get("Last-Event-ID", "")
-    return int(value) if value.isascii() and value.isdigit() else 0
+    return whole_number(request.headers.get("Last-Event-ID", ""), 0, LAST_REVISION) or 0

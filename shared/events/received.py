@@ -1,7 +1,6 @@
 """An event as its consumer gets it: read and checked, or found unreadable."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from shared.errors import Refused
 from shared.events.event import CloudEvent
+from shared.json_text import parse_json
 from shared.messages.base import Message
 
 DataT = TypeVar("DataT", bound=Message)
@@ -68,7 +68,7 @@ def open_envelope(body: bytes) -> Envelope:
     """Never fails: a body that is no event gets an id made from its content, the same at each delivery."""
     text = body.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     try:
-        event = json.loads(body)
+        event = parse_json(body)
     except ValueError:
         event = None
     if not isinstance(event, dict):

@@ -11,6 +11,7 @@ from shared.events.consumer import Answer
 from shared.events.event import PUBSUB, EventType
 from shared.events.heartbeats import HEARTBEAT_TYPE, Heartbeats
 from shared.events.watch import SubscriptionWatch
+from shared.json_text import parse_json
 
 EVENTS_PATH: Final = "/dapr/events"
 HEARTBEAT_PATH: Final = "/dapr/heartbeats"
@@ -90,7 +91,7 @@ def subscription_routes(
 def _number(body: bytes) -> int:
     """The number of a heartbeat; 0, which proves nothing, for what is none."""
     try:
-        number = json.loads(body)["data"]["number"]
+        number = parse_json(body)["data"]["number"]
     except (ValueError, KeyError, TypeError):
         return 0
     return number if isinstance(number, int) else 0

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from shared.host.problems import ProblemError
+from shared.whole_number import whole_number
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -43,7 +44,8 @@ def read_limit(value: str | None) -> int:
     """
     if value is None:
         return DEFAULT_LIMIT
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:6]) <= MAX_LIMIT:
+    limit = whole_number(value, 1, MAX_LIMIT)
+    if limit is None:
         detail = f"limit: give a whole number from 1 to {MAX_LIMIT}, not {value[:20]!r}."
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return int(value)
+    return limit

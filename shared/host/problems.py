@@ -1,6 +1,5 @@
 """RFC 9457 problem documents: every error of every HTTP surface."""
 
-import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from shared.database import is_unreachable
+from shared.json_text import parse_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -63,11 +63,12 @@ async def read_json(request: web.Request, model: type[BaseModel]) -> Any:  # noq
     """The request's body as a validated model.
 
     Raises:
-        ProblemError: 400 for what isn't JSON, 422 with a sentence per field for what doesn't fit the model.
+        ProblemError: 400 for what isn't JSON or nested too deeply, 422 with a sentence per field for what
+            doesn't fit the model.
     """
     raw = await request.read()
     try:
-        body = json.loads(raw)
+        body = parse_json(raw)
     except ValueError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body must be JSON: {error}.") from error
     try:

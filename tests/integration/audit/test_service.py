@@ -120,7 +120,19 @@ async def test_records_are_read_page_by_page_and_by_task(trail: Trail) -> None:
     assert await ask(trail, "/records/task-2") == (200, of_one["items"][0])
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=" + "9" * 19, "limit=0", "limit=501", "limit=²"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=-1",
+        "after=x",
+        "after=" + "9" * 19,
+        "limit=0",
+        "limit=501",
+        "limit=²",
+        f"limit={1:020}00",
+        f"limit={1:05000}",
+    ],
+)
 async def test_a_page_that_cannot_be_is_refused(trail: Trail, query: str) -> None:
     status, problem = await ask(trail, f"/records?{query}")
 

@@ -102,6 +102,13 @@ async def test_a_letter_that_comes_again_is_one_letter(letters: DeadLetters, cli
     } == shown
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"[" * 60_000])
+async def test_what_is_no_letter_is_let_go(letters: DeadLetters, client: Client, body: bytes) -> None:
+    """There is no further place for it, and it would come for ever."""
+    assert Answer.SUCCESS is await letters.take(body)
+    assert [] == await listed(client)
+
+
 async def test_each_consumers_and_each_deaths_letter_is_kept(letters: DeadLetters, client: Client) -> None:
     for body in (a_letter(), a_letter(consumer="audit-service"), a_letter(deaths=1)):
         await letters.take(body)

@@ -1,11 +1,14 @@
 """The mailbox as a process: it keeps what it got, is bounded, and shows it without trusting it."""
 
 import signal
+import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 
-from tests.integration.notification.world import Desk, MailboxProcess, a_mailer, running_mailbox
+from shared.webhooks import read_secrets, signed_headers
+from tests.integration.notification.world import SECRET, Desk, MailboxProcess, a_mailer, running_mailbox
 
 
 async def test_what_arrived_survives_a_kill(desk: Desk, mailbox: MailboxProcess) -> None:
@@ -56,6 +59,18 @@ async def test_an_unsigned_webhook_is_turned_away(mailbox: MailboxProcess) -> No
     assert response.status == 401
     assert "webhook-signature" in problem["detail"]
     assert (await mailbox.get("/pushes"))[1]["items"] == []
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b"[" * 60_000])
+async def test_a_signed_push_that_is_none_is_refused(mailbox: MailboxProcess, body: bytes) -> None:
+    headers = signed_headers(read_secrets(SECRET), "push-1", int(time.time()), body)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{mailbox.url}/push", data=body, headers=headers) as response,
+    ):
+        problem = await response.json(content_type=None)
+
+    assert (422, "The body must be a push event.") == (response.status, problem["detail"])
 
 
 async def test_a_senseless_question_gets_a_sentence(mailbox: MailboxProcess) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,14 +21,22 @@ BODY: dict[str, Any] = {
     "currency": "EUR",
     "country": "DE",
 }
+FAULTS = [{"activity": "send_email", "mode": "fail"}]
+
+
+@asynccontextmanager
+async def serving(world: World, *, allows_faults: bool) -> AsyncIterator[Client]:
+    """A client of the service in demo or in production mode."""
+    async with sweeping(world) as starter:
+        desk = TaskDesk(world.database, world.tasks, starter, allows_faults=allows_faults)
+        async with client_of(task_routes(world.tasks, desk)) as client:
+            yield client
 
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[Client]:
-    async with sweeping(world) as starter:
-        desk = TaskDesk(world.database, world.tasks, starter, allows_faults=False)
-        async with client_of(task_routes(world.tasks, desk)) as client:
-            yield client
+    async with serving(world, allows_faults=False) as client:
+        yield client
 
 
 async def post(client: Client, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401
@@ -73,9 +82,20 @@ async def test_pages_go_on_where_they_ended(client: Client) -> None:
 
 async def test_no_fault_plan_in_production(client: Client) -> None:
     """403, and nothing stored."""
-    status, problem = await post(client, faults=[{"activity": "send_email", "mode": "fail"}])
+    status, problem = await post(client, faults=FAULTS)
 
     assert (status, "production mode" in problem["detail"]) == (403, True)
+
+
+async def test_a_repeat_with_a_fault_plan_gets_its_task_also_in_production(world: World) -> None:
+    """The same answer for good: also after the service was started again in another mode."""
+    answers = []
+    for allows_faults in (True, False):
+        async with serving(world, allows_faults=allows_faults) as client:
+            answers.append(await post(client, faults=FAULTS))
+
+    assert 202 == answers[0][0]
+    assert answers[0] == answers[1]
 
 
 async def test_an_order_told_twice_is_one_task(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shop_client import ShopRefusedError, read_answer, shop_url
+from cli.shop_client import ShopRefusedError, away, read_answer, shop_url
 from devstack.errors import SettingsError
 
 pytestmark = pytest.mark.unit
@@ -37,9 +37,8 @@ def test_a_wrong_address_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_shop_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence with what to do, exit code 1, no stack trace."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    monkeypatch.setenv("SHOP_API_URL", f"http://127.0.0.1:{port}")
+    url = nobodys_url()
+    monkeypatch.setenv("SHOP_API_URL", url)
 
     for command in (
         ["order"],
@@ -53,4 +52,32 @@ def test_a_shop_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         result = CliRunner().invoke(app, command)
 
         assert result.exit_code == 1
-        assert result.stderr == f"shop: the shop doesn't answer at http://127.0.0.1:{port}; start it with `shop up`\n"
+        assert result.stderr == f"shop: {away(url, ConnectionRefusedError())}\n"
+        assert "SHOP_API_URL" in result.stderr
+
+
+def nobodys_url() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "sentence"),
+    [
+        (None, ConnectionRefusedError(), "; start it with `shop up`"),
+        (None, TimeoutError("timed out"), " (timed out); `shop status` shows what runs"),
+        ("http://shop/", ConnectionRefusedError(), "; check SHOP_API_URL, which names that address"),
+        ("http://shop", TimeoutError(), " (TimeoutError); check SHOP_API_URL, which names that address"),
+        ("http://elsewhere", ConnectionRefusedError(), "; start it with `shop up`"),
+    ],
+    ids=["here", "here and slow", "named", "named and slow", "another address"],
+)
+def test_the_advice_fits_the_address(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, error: OSError, sentence: str
+) -> None:
+    """What runs on this machine is no matter where another shop was named."""
+    monkeypatch.delenv("SHOP_API_URL", raising=False)
+    if named is not None:
+        monkeypatch.setenv("SHOP_API_URL", named)
+
+    assert f"the shop doesn't answer at http://shop{sentence}" == away("http://shop", error)

@@ -1,11 +1,36 @@
 """What an app tells its sidecar about its subscription."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
 import pytest
 
+from shared.events.consumer import Answer
 from shared.events.event import EventType
-from shared.events.subscription import SOURCES, match_of, subscription
+from shared.events.heartbeats import Heartbeats
+from shared.events.subscription import HEARTBEAT_PATH, SOURCES, match_of, subscription, subscription_routes
+from shared.events.watch import SubscriptionWatch
+from tests.integration.api import client_of
 
 pytestmark = pytest.mark.unit
+
+
+class Heart:
+    """Stands in for the heartbeats and the watch over them."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    async def came(self, number: int) -> None:
+        self.numbers.append(number)
+
+    @contextmanager
+    def delivery(self) -> Iterator[None]:
+        yield
+
+    async def take(self, _: bytes) -> Answer:
+        return Answer.SUCCESS
 
 
 def test_an_unordered_consumer_gets_its_types_only() -> None:
@@ -24,6 +49,18 @@ def test_an_ordered_consumer_gets_every_type_of_its_sources() -> None:
 
 def test_every_type_has_a_source() -> None:
     assert SOURCES.keys() == {kind.partition(".")[0] for kind in EventType}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[" * 60_000])
+async def test_a_heartbeat_that_is_none_proves_nothing(body: bytes) -> None:
+    """It is answered all the same, so that it doesn't come for ever."""
+    heart = Heart()
+    routes = subscription_routes({}, heart.take, cast(SubscriptionWatch, heart), cast(Heartbeats, heart))
+
+    async with client_of(routes) as client, client.post(HEARTBEAT_PATH, data=body) as response:
+        assert {"status": "SUCCESS"} == await response.json()
+
+    assert [0] == heart.numbers
 
 
 def test_there_is_neither_a_default_route_nor_a_dead_letter_topic() -> None:

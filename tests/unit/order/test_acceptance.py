@@ -27,9 +27,14 @@ class Shop:
     """Acceptance with all its fakes."""
 
     def __init__(
-        self, *, allows_faults: bool = True, inventory_away: bool = False, fraud: FraudTerms | None = None
+        self,
+        *,
+        allows_faults: bool = True,
+        inventory_away: bool = False,
+        fraud: FraudTerms | None = None,
+        orders: FakeOrders | None = None,
     ) -> None:
-        self.orders = FakeOrders()
+        self.orders = orders or FakeOrders()
         self.catalogue = FakeCatalogue(away=inventory_away)
         self.starter = FakeStarter()
         self._acceptance = Acceptance(
@@ -163,6 +168,15 @@ async def test_production_takes_no_fault_plan() -> None:
 
     assert problem.status == HTTPStatus.FORBIDDEN
     assert "shop up --demo" in problem.detail
+
+
+async def test_a_repeat_with_a_fault_plan_gets_its_order_also_in_production() -> None:
+    """The same answer for good: also after the shop was started again in another mode."""
+    demo = Shop()
+    first = await demo.accept(a_body(faults=[FAULT]))
+    production = Shop(allows_faults=False, orders=demo.orders)
+
+    assert await production.accept(a_body(faults=[FAULT])) == first
 
 
 async def test_production_takes_an_empty_fault_plan() -> None:

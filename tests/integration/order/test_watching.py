@@ -1,0 +1,88 @@
+"""Whoever watches an order is told of its end, whenever he came."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from aiohttp import web
+from sqlalchemy import Row
+
+from order_service.api.events import OrderEvents, stream_order
+from order_service.store import OrderStore
+from tests.integration.api import Client, client_of
+from tests.integration.order.world import Desk
+
+DEADLINE_SECONDS = 10
+
+
+class SlowReader(OrderStore):
+    """A store whose next reading of an order is held, once it is told to: the row it gives is an old one then."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.engine)
+        self.holds_next = False
+        self.has_read = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def by_id(self, order_id: str) -> Row[Any] | None:
+        held, self.holds_next = self.holds_next, False
+        row = await super().by_id(order_id)
+        if held:
+            self.has_read.set()
+            await self.goes_on.wait()
+        return row
+
+
+def routes(orders: OrderStore, events: OrderEvents) -> list[web.RouteDef]:
+    async def watch(request: web.Request) -> web.StreamResponse:
+        return await stream_order(request, orders, events)
+
+    return [web.get("/orders/{order_id}/events", watch)]
+
+
+async def told(client: Client, order_id: str, **headers: str) -> str:
+    """All that a watcher is told until the order has ended."""
+    async with client.get(f"/orders/{order_id}/events", headers=headers) as response:
+        assert HTTPStatus.OK == response.status
+        return await response.text()
+
+
+async def test_a_watcher_that_comes_while_the_order_ends_is_told_of_it(desk: Desk) -> None:
+    """Also if another one was told between its reading of the row and its first event."""
+    order_id = await desk.in_progress()
+    orders = SlowReader(desk)
+    events = OrderEvents(orders)
+
+    ticking = asyncio.create_task(events.run())
+    async with (
+        asyncio.timeout(DEADLINE_SECONDS),
+        client_of(routes(orders, events)) as client,
+        # Slow to leave, so that nothing is told twice.
+        events.watch(order_id) as other,
+    ):
+        await other.wait()
+        other.clear()
+        orders.holds_next = True
+        late = asyncio.create_task(told(client, order_id))
+        await orders.has_read.wait()
+        await desk.complete(order_id)
+        await other.wait()
+        orders.goes_on.set()
+        story = await late
+    ticking.cancel()
+
+    assert '"status": "completed"' in story
+    assert "event: end" in story
+
+
+@pytest.mark.parametrize("event_id", ["", "x", "-1", "²", "0" * 5000, "9" * 5000])
+async def test_a_last_event_id_that_was_never_given_is_as_good_as_none(desk: Desk, event_id: str) -> None:
+    """However long: the order is told as it is."""
+    order_id = await desk.in_progress()
+    await desk.complete(order_id)
+
+    async with client_of(routes(desk.orders, OrderEvents(desk.orders))) as client:
+        story = await told(client, order_id, **{"Last-Event-ID": event_id})
+
+    assert '"status": "completed"' in story
