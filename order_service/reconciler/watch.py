@@ -17,14 +17,16 @@ BATCH: Final = 200
 
 RECOVERY: Final = "-recovery-"
 
+# A row that is being written is left to the next sweep: who waited for it while holding others could be waited for.
 _DUE: Final = text("""
-    UPDATE orders SET checked_at = now()
-    WHERE order_id IN (
+    WITH due AS (
         SELECT order_id FROM orders
         WHERE ended_at IS NULL AND accepted_at <= now() - make_interval(secs => :grace_seconds)
         ORDER BY checked_at NULLS FIRST LIMIT :limit
+        FOR UPDATE SKIP LOCKED
     )
-    RETURNING order_id, instance_id, run_id, status,
+    UPDATE orders SET checked_at = now() FROM due WHERE orders.order_id = due.order_id
+    RETURNING orders.order_id, instance_id, run_id, status,
         greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :margin_seconds
             + :undos * coalesce((placed ->> 'undo_patience_seconds')::float, :default_patience_seconds)
         ) < now() AS overdue,
