@@ -24,7 +24,7 @@ from order_service.reconciler.book import Book
 from order_service.reconciler.findings import AUDITED, OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.strays import Strays
-from order_service.reconciler.watch import Watch, WatchedOrder
+from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.messages.order import RecoverOrder
 from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
 from shared.workflows.probe import Probe
@@ -61,7 +61,8 @@ class Pace:
     `grace_seconds`: an order that was accepted later is none of its business yet. `confirm_seconds`: how long the
     engine must have said that a workflow is gone, or a stuck one have ignored its nudge; also how long after its
     deadline an order is asked whether it takes events. `margin_seconds`: how long after its deadline and the patience
-    of its undos an order counts as stuck.
+    of its undos an order counts as stuck. `decision_seconds`: how long a person's decision may take before its order is
+    asked whether it takes events.
     """
 
     sweep_seconds: float
@@ -69,6 +70,7 @@ class Pace:
     grace_seconds: float
     confirm_seconds: float
     margin_seconds: float
+    decision_seconds: float
 
 
 class Reconciler:
@@ -91,6 +93,7 @@ class Reconciler:
         self._probe = Probe(engine)
         self._health = health
         self._pace = pace
+        self._patience = Patience(pace.confirm_seconds, pace.margin_seconds, pace.decision_seconds)
         self._audited_at = 0.0
 
     async def run(self) -> None:
@@ -142,7 +145,7 @@ class Reconciler:
         found: list[Finding] = []
         skipped: list[str] = []
         late: list[tuple[WatchedOrder, InstanceStatus]] = []
-        due = await self._watch.due(self._pace.grace_seconds, self._pace.confirm_seconds, self._pace.margin_seconds)
+        due = await self._watch.due(self._pace.grace_seconds, self._patience)
         for order in due:
             try:
                 finding, status = await self._look(order)

@@ -4,8 +4,10 @@ import asyncio
 
 from sqlalchemy import text
 
-from order_service.reconciler.watch import Watch
+from order_service.reconciler.watch import Patience, Watch
 from tests.integration.reconciler.world import World
+
+AT_ONCE = Patience(late_seconds=0, margin_seconds=0, decision_seconds=0)
 
 
 async def test_an_order_that_is_being_written_is_left_to_the_next_sweep(world: World) -> None:
@@ -16,8 +18,8 @@ async def test_an_order_that_is_being_written_is_left_to_the_next_sweep(world: W
     async with world.database.begin() as writer:
         await writer.execute(text("SELECT FROM orders WHERE order_id = :id FOR UPDATE"), {"id": busy})
         async with asyncio.timeout(10):
-            meanwhile = await watch.due(0, 0, 0)
-    afterwards = await watch.due(0, 0, 0)
+            meanwhile = await watch.due(0, AT_ONCE)
+    afterwards = await watch.due(0, AT_ONCE)
 
     assert [free] == [order.order_id for order in meanwhile]
     assert {busy, free} == {order.order_id for order in afterwards}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,15 +13,17 @@ from order_service.reconciler.reconciler import Pace, Reconciler
 from order_service.reconciler.strays import Strays
 from order_service.store import OrderStore
 from shared.messages.base import Message
-from shared.messages.order import PlacedOrder, RecoverOrder
+from shared.messages.order import ParkOrder, PlacedOrder, RecoverOrder
 from shared.messages.timeline import Timeline
 from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from tests.engine.orders import an_order
 
 RUNNING: Final = Instance(InstanceStatus.RUNNING)
-AT_ONCE: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0)
-QUICK: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=60, margin_seconds=60)
-PATIENT: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=3600, margin_seconds=60)
+AT_ONCE: Final = Pace(
+    sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0, decision_seconds=180
+)
+QUICK: Final = replace(AT_ONCE, confirm_seconds=60, margin_seconds=60)
+PATIENT: Final = replace(AT_ONCE, confirm_seconds=3600, margin_seconds=60)
 
 
 @dataclass
@@ -141,6 +143,24 @@ class World:
         if instance is not None:
             self.workflows.instances[order_id] = instance
         return order_id
+
+    async def parked(self, instance: Instance | None = RUNNING, **options: float) -> str:
+        """An order in progress that waits for a person."""
+        order_id = await self.in_progress(instance, **options)
+        park = ParkOrder(timeline=Timeline(version=9), reason="stuck", money_at_risk_cents=100, run_id="run-1")
+        await self.orders.park(order_id, park)
+        return order_id
+
+    async def decided(self, order_id: str, *, seconds_ago: float, applied: bool = False) -> None:
+        """A person's decision about the order's payment."""
+        moment = f"now() - make_interval(secs => {seconds_ago})"
+        end = "'applied', 'undone', 'done', now()" if applied else "'sent', NULL, NULL, NULL"
+        await self.sql(
+            "INSERT INTO order_service.repairs (repair_id, order_id, idempotency_key, request_hash, step, decision,"
+            " decided_by, note, due_at, requested_at, status, outcome, detail, applied_at)"
+            f" VALUES ('{uuid4().hex}', '{order_id}', '{uuid4().hex}', 'hash', 'process_payment', 'retry',"
+            f" 'ann', '', now(), {moment}, {end})"
+        )
 
     async def complete(self, order_id: str) -> None:
         await self.orders.complete(order_id, Timeline(version=9), "TRACK-1", "run-1")
