@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
@@ -101,14 +102,18 @@ class World:
     def __post_init__(self) -> None:
         self.orders = OrderStore(self.database)
 
-    def reconciler(self, pace: Pace = AT_ONCE) -> Reconciler:
+    def reconciler(self, pace: Pace = AT_ONCE, strays: Strays | None = None) -> Reconciler:
         """A replica's reconciler."""
 
         async def health() -> str | None:
             return self.unhealthy
 
         return Reconciler(
-            database=self.database, strays=Strays(self.auditing), engine=self.workflows, health=health, pace=pace
+            database=self.database,
+            strays=strays or Strays(self.auditing),
+            engine=self.workflows,
+            health=health,
+            pace=pace,
         )
 
     async def accepted(self, *, deadline_seconds: float = 300, patience_seconds: float = 60) -> str:
@@ -179,10 +184,27 @@ class World:
 
     async def sql(self, *statements: str) -> None:
         """As the superuser."""
-        connection = await asyncpg.connect(self.admin_url)
-        try:
+        async with self._superuser() as connection:
             for statement in statements:
                 await connection.execute(statement)
+
+    async def sql_value(self, query: str) -> object:
+        """One value, as the superuser sees it."""
+        async with self._superuser() as connection:
+            return await connection.fetchval(query)
+
+    @asynccontextmanager
+    async def holding(self, lock: str) -> AsyncIterator[None]:
+        """Hold what this statement of the superuser locks."""
+        async with self._superuser() as connection, connection.transaction():
+            await connection.execute(lock)
+            yield
+
+    @asynccontextmanager
+    async def _superuser(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            yield connection
         finally:
             await connection.close()
 
