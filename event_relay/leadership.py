@@ -11,13 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 LOCK_KEY: Final = 7_264_519_101
 """Any fixed number that nobody else locks in this database."""
 
-# A session whose relay vanished with its machine would hold the lock for the kernel's two hours.
-_NOTICE_DEATH: Final = (
-    "SET tcp_keepalives_idle = 3",
-    "SET tcp_keepalives_interval = 2",
-    "SET tcp_keepalives_count = 3",
-)
-
 
 @contextlib.asynccontextmanager
 async def leading(engine: AsyncEngine, *, retry_seconds: float) -> AsyncIterator[AsyncConnection]:
@@ -27,8 +20,6 @@ async def leading(engine: AsyncEngine, *, retry_seconds: float) -> AsyncIterator
     """
     async with engine.connect() as pooled:
         connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
-        for statement in _NOTICE_DEATH:
-            await connection.execute(text(statement))
         await _win(connection, retry_seconds)
         try:
             yield connection

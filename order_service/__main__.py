@@ -132,6 +132,7 @@ def _pace(settings: OrderSettings) -> Pace:
         grace_seconds=settings.shop_reconcile_grace_seconds,
         confirm_seconds=settings.shop_reconcile_confirm_seconds,
         margin_seconds=settings.shop_stuck_margin_seconds,
+        decision_seconds=settings.shop_reconcile_decision_seconds,
     )
 
 

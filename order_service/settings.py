@@ -18,7 +18,8 @@ class OrderSettings(ServiceSettings):
     The reconciler looks every `shop_reconcile_seconds` for orders without a living workflow, and every
     `shop_reconcile_audit_seconds` for effects without an order. Orders younger than `shop_reconcile_grace_seconds` are
     let alone; a workflow must be gone for `shop_reconcile_confirm_seconds` before its order is recovered; an order is
-    stuck `shop_stuck_margin_seconds` after its deadline and the patience of all its undos.
+    stuck `shop_stuck_margin_seconds` after its deadline and the patience of all its undos. If a person's decision isn't
+    carried out after `shop_reconcile_decision_seconds`, the order's workflow is asked whether it still takes events.
 
     With `shop_fraud_check` on, every order is scored by the ml-inference-service, and from `shop_fraud_threshold` on a
     person has `shop_approval_seconds` to approve it; `shop_fraud_when_away` says what becomes of it without a score.
@@ -34,6 +35,7 @@ class OrderSettings(ServiceSettings):
     shop_reconcile_audit_seconds: float = Field(default=60.0, gt=0)
     shop_reconcile_grace_seconds: float = Field(default=60.0, ge=0)
     shop_reconcile_confirm_seconds: float = Field(default=45.0, ge=0)
+    shop_reconcile_decision_seconds: float = Field(default=180.0, gt=0)
     shop_stuck_margin_seconds: float = Field(default=300.0, gt=0)
     shop_fraud_check: Switch = Switch.OFF
     shop_fraud_threshold: float = Field(default=0.5, ge=0, le=1)

@@ -42,6 +42,10 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldo
                 "application_name": application_name,
                 # A process that is stopped in mid-transaction must not hold its locks for ever.
                 "idle_in_transaction_session_timeout": "30s",
+                # A session whose host has vanished would hold its locks for the kernel's two hours: 9 s are enough.
+                "tcp_keepalives_idle": "3",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
             },
         },
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, UniqueConstraint
 from sqlalchemy import func as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -25,5 +25,6 @@ SHIPMENTS: Final = Table(
     Column("booked_at", DateTime(timezone=True), nullable=False, server_default=sql.now()),
     Column("cancelled_at", DateTime(timezone=True)),
     UniqueConstraint("saga_id", "step", name="a_step_books_once"),
+    Index("shipments_by_age", "booked_at", "shipment_id"),
 )
 """`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.hand_closings`)."""

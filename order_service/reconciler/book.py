@@ -1,10 +1,11 @@
 """The book of findings: what is open, since when, and what was done about it. It outlives the process that wrote it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, case, func, select, text, tuple_, update
+import structlog
+from sqlalchemy import Row, case, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +16,8 @@ SHOWN: Final = 200
 KEPT: Final = text("interval '30 days'")
 """How long a finding is kept after it was resolved."""
 
+log = structlog.get_logger()
+
 
 class Book:
     """Writes findings down, and reads them. Belongs to the event loop of its engine."""
@@ -24,8 +27,18 @@ class Book:
 
     async def note(self, finding: Finding) -> float:
         """Write a finding down (again); for how many seconds it has been seen without a break, 0 if it is new."""
+        (seconds,) = await self.note_all([finding])
+        return seconds
+
+    async def note_all(self, findings: Sequence[Finding]) -> list[float]:
+        """As `note`, for findings of different subjects."""
+        if not findings:
+            return []
         resolved = FINDINGS.c.resolved_at.is_not(None)
-        new = insert(FINDINGS).values(kind=finding.kind, subject=finding.subject, seen=finding.seen)
+        new = insert(FINDINGS).values(
+            [{"kind": one.kind, "subject": one.subject, "seen": one.seen} for one in findings]
+        )
+        seconds = func.extract("epoch", FINDINGS.c.last_seen_at - FINDINGS.c.first_seen_at).label("seconds")
         statement = new.on_conflict_do_update(
             index_elements=["kind", "subject"],
             set_={
@@ -35,9 +48,14 @@ class Book:
                 "last_seen_at": func.now(),
                 "resolved_at": None,
             },
-        ).returning(func.extract("epoch", FINDINGS.c.last_seen_at - FINDINGS.c.first_seen_at))
+        ).returning(FINDINGS.c.kind, FINDINGS.c.subject, seconds)
         async with self._engine.begin() as tx:
-            return float((await tx.execute(statement)).scalar_one())
+            rows = await tx.execute(statement)
+            since = {(row.kind, row.subject): float(row.seconds) for row in rows}
+        for one in findings:
+            if since[one.kind, one.subject] == 0:
+                log.warning("found", kind=one.kind, order_id=one.subject, seen=one.seen)
+        return [since[one.kind, one.subject] for one in findings]
 
     async def acted(self, finding: Finding, action: str) -> None:
         """Write down what was done about it."""
@@ -71,6 +89,24 @@ class Book:
             await tx.execute(FINDINGS.delete().where(FINDINGS.c.resolved_at < func.now() - KEPT))
             await tx.execute(update(RECONCILER).values(swept_at=func.now(), skipped=skipped))
 
+    async def begin_audit(self, every_seconds: float) -> bool:
+        """Whether an audit is due; the next one is after this time, whatever becomes of this one."""
+        begun = RECONCILER.c.audit_begun_at
+        due = or_(begun.is_(None), begun <= func.now() - func.make_interval(0, 0, 0, 0, 0, 0, every_seconds))
+        async with self._engine.begin() as tx:
+            return (await tx.execute(update(RECONCILER).where(due).values(audit_begun_at=func.now()))).rowcount > 0
+
+    async def end_audit(self, skipped: str | None) -> None:
+        """Write down that an audit has ended, and what it could not look at."""
+        async with self._engine.begin() as tx:
+            await tx.execute(update(RECONCILER).values(audited_at=func.now(), audit_skipped=skipped))
+
+    async def open_subjects(self, kind: FindingKind) -> Sequence[str]:
+        """The subjects of the kind's open findings."""
+        statement = select(FINDINGS.c.subject).where(FINDINGS.c.kind == kind, FINDINGS.c.resolved_at.is_(None))
+        async with self._engine.connect() as connection:
+            return (await connection.execute(statement)).scalars().all()
+
     async def open_by_kind(self) -> dict[str, int]:
         """How many findings of each kind are open."""
         statement = select(FINDINGS.c.kind, func.count()).where(FINDINGS.c.resolved_at.is_(None))
@@ -78,11 +114,12 @@ class Book:
             rows = await connection.execute(statement.group_by(FINDINGS.c.kind))
             return {kind: count for kind, count in rows}  # noqa: C416 - rows are no tuples
 
-    async def report(self, late_after_seconds: float) -> dict[str, Any]:
-        """All findings, open ones and the last that were resolved; `reconciled` if none is open and a sweep was made.
+    async def report(self, late_sweep_seconds: float, late_audit_seconds: float) -> dict[str, Any]:
+        """All findings, open ones and the last that were resolved; `reconciled` if none is open and all was looked at.
 
         Args:
-            late_after_seconds: a last sweep that ended longer ago says nothing about now.
+            late_sweep_seconds: a last sweep that ended longer ago says nothing about now.
+            late_audit_seconds: nor does a last audit.
         """
         known = select(FINDINGS)
         async with self._engine.connect() as connection:
@@ -95,16 +132,28 @@ class Book:
                 known.where(FINDINGS.c.resolved_at.is_not(None)).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
             )
             resolved = [_shown(row) for row in closed]
-        skipped = state.skipped
-        if state.swept_at is None or (datetime.now(UTC) - state.swept_at).total_seconds() > late_after_seconds:
-            skipped = "The reconciler has made no sweep for a while: see the log of order-service."
+        skipped = _skipped(state, late_sweep_seconds, late_audit_seconds)
         return {
             "reconciled": not findings and skipped is None,
             "swept_at": _iso(state.swept_at),
+            "audited_at": _iso(state.audited_at),
             "skipped": skipped,
             "findings": findings,
             "resolved": resolved,
         }
+
+
+def _skipped(state: Row[Any], late_sweep_seconds: float, late_audit_seconds: float) -> str | None:
+    if _is_late(state.swept_at, late_sweep_seconds):
+        return "The reconciler has made no sweep for a while: see the log of order-service."
+    audit: str | None = state.audit_skipped
+    if _is_late(state.audited_at, late_audit_seconds):
+        audit = "The reconciler has made no audit for a while: see the log of order-service."
+    return " ".join(one for one in (state.skipped, audit) if one is not None) or None
+
+
+def _is_late(moment: datetime | None, seconds: float) -> bool:
+    return moment is None or (datetime.now(UTC) - moment).total_seconds() > seconds
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:

@@ -77,7 +77,8 @@ MEANINGS: Final[dict[FindingKind, Meaning]] = {
         "Suspended: resume it, or terminate it, and it is recovered. Stalled: deploy the version that it began with.",
     ),
     FindingKind.ORDER_STUCK: Meaning(
-        "The order's time is over, but its workflow takes no events, or does nothing when its undo's patience is over.",
+        "The order's time is over, or a person has decided, but its workflow takes no events; or the patience of its "
+        "undos is over, and it does nothing.",
         "Nothing: the workflow is poked, and if that doesn't help, a recovery undoes the order.",
     ),
 }

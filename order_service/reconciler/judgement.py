@@ -2,6 +2,7 @@
 
 from order_service.reconciler.findings import Finding, FindingKind
 from order_service.reconciler.watch import WatchedOrder
+from shared.messages.order import OrderStatus
 from shared.workflows.engine import Instance, InstanceStatus, UnreadableError
 
 
@@ -18,9 +19,11 @@ def judge(order: WatchedOrder, instance: Instance | None) -> Finding | None:
 
 
 def judge_late(order: WatchedOrder, status: InstanceStatus, *, takes_event: bool) -> Finding | None:
-    """What it means for an order whose time is over that its living workflow takes an event, or doesn't."""
+    """What it means for a late order that its living workflow takes an event, or doesn't."""
     if not takes_event:
-        seen = f"the workflow {order.instance_id} takes no event, and the order's time is over"
+        parked = order.status is OrderStatus.NEEDS_ATTENTION
+        late = "a person's decision waits for it" if parked else "the order's time is over"
+        seen = f"the workflow {order.instance_id} takes no event, and {late}"
     elif order.overdue:
         seen = f"the workflow {order.instance_id} is {status} long after the order's time was over"
     else:

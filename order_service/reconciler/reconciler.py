@@ -6,7 +6,6 @@ whose tombstones turn its late arrivals away.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,11 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.engine import WorkflowAdmin
+from order_service.reconciler.audit import Audit
 from order_service.reconciler.book import Book
-from order_service.reconciler.findings import AUDITED, OF_WORKFLOWS, Finding, FindingKind
+from order_service.reconciler.cursors import Cursors
+from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.strays import Strays
-from order_service.reconciler.watch import Watch, WatchedOrder
+from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.messages.order import RecoverOrder
 from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
 from shared.workflows.probe import Probe
@@ -38,9 +39,9 @@ LEAST_LEASE_SECONDS: Final = 5.0
 ENOUGH_FAILURES: Final = 3
 """So many unanswered questions end a sweep: the engine is away. Fewer may be about single workflows."""
 
-LATE_SWEEPS: Final = 4
+LATE_TIMES: Final = 4
 LATE_SECONDS: Final = 60.0
-"""A last sweep that is older than both together says nothing about now."""
+"""A last sweep (or audit) that is older than this and so many of its intervals says nothing about now."""
 
 _LOCK: Final = 7_264_519_004
 """Any fixed number: the key of the advisory lock that lets one replica sweep."""
@@ -61,7 +62,8 @@ class Pace:
     `grace_seconds`: an order that was accepted later is none of its business yet. `confirm_seconds`: how long the
     engine must have said that a workflow is gone, or a stuck one have ignored its nudge; also how long after its
     deadline an order is asked whether it takes events. `margin_seconds`: how long after its deadline and the patience
-    of its undos an order counts as stuck.
+    of its undos an order counts as stuck. `decision_seconds`: how long a person's decision may take before its order is
+    asked whether it takes events.
     """
 
     sweep_seconds: float
@@ -69,6 +71,7 @@ class Pace:
     grace_seconds: float
     confirm_seconds: float
     margin_seconds: float
+    decision_seconds: float
 
 
 class Reconciler:
@@ -86,12 +89,12 @@ class Reconciler:
         self._database = database
         self._book = Book(database)
         self._watch = Watch(database)
-        self._strays = strays
+        self._audit = Audit(strays, self._book, Cursors(database))
         self._engine = engine
         self._probe = Probe(engine)
         self._health = health
         self._pace = pace
-        self._audited_at = 0.0
+        self._patience = Patience(pace.confirm_seconds, pace.margin_seconds, pace.decision_seconds)
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -109,30 +112,23 @@ class Reconciler:
 
     async def report(self) -> dict[str, Any]:
         """What is open and what was resolved (see `Book.report`)."""
-        return await self._book.report(LATE_SECONDS + LATE_SWEEPS * self._pace.sweep_seconds)
+        return await self._book.report(_late(self._pace.sweep_seconds), _late(self._pace.audit_seconds))
 
     async def sweep(self) -> None:
-        """Look at everything once, and act."""
-        if time.monotonic() - self._audited_at >= self._pace.audit_seconds or not self._audited_at:
-            await self._audit()
-            self._audited_at = time.monotonic()
+        """Look at everything once, and act; at the tables last, since orders can't wait for an audit that is slow."""
         await self._look_for_unstarted()
         skipped = await self._health()
         if skipped is None:
             skipped = await self._look_for_workflows()
         await self._book.close_sweep(skipped)
-
-    async def _audit(self) -> None:
-        strays = await self._strays.find()
-        for finding in strays:
-            await self._note(finding)
-        await self._book.resolve(AUDITED, strays)
+        if await self._book.begin_audit(self._pace.audit_seconds):
+            await self._book.end_audit(await self._audit.make())
 
     async def _look_for_unstarted(self) -> None:
         rows = await self._watch.unstarted(self._pace.grace_seconds)
         found = [Finding(FindingKind.ORDER_NOT_STARTED, row.order_id, row.seen) for row in rows]
         for finding in found:
-            await self._note(finding)
+            await self._book.note(finding)
             await self._book.acted(finding, "Its start is tried again every ten seconds.")
         await self._book.resolve([FindingKind.ORDER_NOT_STARTED], found)
 
@@ -142,7 +138,7 @@ class Reconciler:
         found: list[Finding] = []
         skipped: list[str] = []
         late: list[tuple[WatchedOrder, InstanceStatus]] = []
-        due = await self._watch.due(self._pace.grace_seconds, self._pace.confirm_seconds, self._pace.margin_seconds)
+        due = await self._watch.due(self._pace.grace_seconds, self._patience)
         for order in due:
             try:
                 finding, status = await self._look(order)
@@ -188,7 +184,7 @@ class Reconciler:
 
     async def _act(self, order: WatchedOrder, finding: Finding, *, can_end: bool) -> None:
         """Note it, and once it is confirmed recover the order, after its workflow if that `can_end`."""
-        seconds = await self._note(finding)
+        seconds = await self._book.note(finding)
         if finding.kind is FindingKind.WORKFLOW_PAUSED:
             return
         if seconds < self._pace.confirm_seconds:
@@ -217,11 +213,9 @@ class Reconciler:
         RECOVERIES.inc()
         await self._book.acted(finding, f"The recovery {instance_id} was started; it undoes the order.")
 
-    async def _note(self, finding: Finding) -> float:
-        seconds = await self._book.note(finding)
-        if seconds == 0:
-            log.warning("found", kind=finding.kind, order_id=finding.subject, seen=finding.seen)
-        return seconds
+
+def _late(every_seconds: float) -> float:
+    return LATE_SECONDS + LATE_TIMES * every_seconds
 
 
 def _skipped(order: WatchedOrder, why: object) -> str:

@@ -17,19 +17,26 @@ BATCH: Final = 200
 
 RECOVERY: Final = "-recovery-"
 
+# A row that is being written is left to the next sweep: who waited for it while holding others could be waited for.
 _DUE: Final = text("""
-    UPDATE orders SET checked_at = now()
-    WHERE order_id IN (
+    WITH due AS (
         SELECT order_id FROM orders
         WHERE ended_at IS NULL AND accepted_at <= now() - make_interval(secs => :grace_seconds)
         ORDER BY checked_at NULLS FIRST LIMIT :limit
+        FOR UPDATE SKIP LOCKED
     )
-    RETURNING order_id, instance_id, run_id, status,
-        greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :margin_seconds
-            + :undos * coalesce((placed ->> 'undo_patience_seconds')::float, :default_patience_seconds)
-        ) < now() AS overdue,
-        greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :late_seconds) < now()
-            AS late
+    UPDATE orders SET checked_at = now() FROM due WHERE orders.order_id = due.order_id
+    RETURNING orders.order_id, instance_id, run_id, status,
+        status <> 'needs_attention'
+            AND greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :margin_seconds
+                + :undos * coalesce((placed ->> 'undo_patience_seconds')::float, :default_patience_seconds)
+            ) < now() AS overdue,
+        CASE WHEN status = 'needs_attention' THEN EXISTS (
+            SELECT FROM repairs WHERE repairs.order_id = orders.order_id AND applied_at IS NULL
+                AND greatest(requested_at, taken_over_at) + make_interval(secs => :decision_seconds) < now()
+        ) ELSE
+            greatest(coalesce(deadline_at, accepted_at), taken_over_at) + make_interval(secs => :late_seconds) < now()
+        END AS late
 """)
 
 _UNSTARTED: Final = text("""
@@ -41,8 +48,23 @@ _UNSTARTED: Final = text("""
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an order may take: after its deadline until it is late, after its undos' patience until it is overdue.
+
+    `decision_seconds`: how long a person's decision may take, until an order that waits for a person is late.
+    """
+
+    late_seconds: float
+    margin_seconds: float
+    decision_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedOrder:
-    """An open order; `late` after its deadline, `overdue` if the patience of all its undos is over as well."""
+    """An open order; `late` after its deadline, `overdue` if the patience of all its undos is over as well.
+
+    One that waits for a person is late if it doesn't carry out what a person has decided, and never overdue.
+    """
 
     order_id: str
     instance_id: str
@@ -63,17 +85,17 @@ class Watch:
         async with self._engine.connect() as connection:
             return (await connection.execute(_UNSTARTED, {"grace_seconds": grace_seconds, "limit": BATCH})).all()
 
-    async def due(self, grace_seconds: float, late_seconds: float, margin_seconds: float) -> list[WatchedOrder]:
+    async def due(self, grace_seconds: float, patience: Patience) -> list[WatchedOrder]:
         """The next open orders to look at; none that was accepted less than `grace_seconds` ago.
 
-        An order is late `late_seconds` after its deadline. Each undo of an order has a patience of its own, one after
-        the other, so that an order is overdue only after all of them, and `margin_seconds` more. One that waits for a
-        person is neither.
+        Each undo of an order has a patience of its own, one after the other, so that an order is overdue only after
+        all of them.
         """
         values = {
             "grace_seconds": grace_seconds,
-            "late_seconds": late_seconds,
-            "margin_seconds": margin_seconds,
+            "late_seconds": patience.late_seconds,
+            "margin_seconds": patience.margin_seconds,
+            "decision_seconds": patience.decision_seconds,
             "undos": len(UNDO_OF),
             "default_patience_seconds": UNDO_SECONDS,
             "limit": BATCH,
@@ -86,8 +108,8 @@ class Watch:
                     instance_id=row.instance_id or row.order_id,
                     run_id=row.run_id,
                     status=OrderStatus(row.status),
-                    late=bool(row.late) and row.status != OrderStatus.NEEDS_ATTENTION,
-                    overdue=bool(row.overdue) and row.status != OrderStatus.NEEDS_ATTENTION,
+                    late=bool(row.late),
+                    overdue=bool(row.overdue),
                 )
                 for row in rows
             ]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from order_service.reconciler.findings import MEANINGS, FindingKind
-from shared.messages.order import CloseOrder, OrderStatus, ParkOrder
+from shared.messages.order import CloseOrder, OrderStatus
 from shared.messages.timeline import Timeline
 from shared.workflows.engine import Instance, InstanceStatus
 from shared.workflows.probe import NUDGE_EVENT
@@ -239,11 +239,8 @@ async def test_an_order_whose_workflow_cannot_be_read_is_recovered(world: World)
 
 async def test_an_order_that_needs_attention_is_recovered_if_its_workflow_is_gone(world: World) -> None:
     """Nobody would hear the person's decision; but waiting for a person is not being stuck."""
-    waiting = await world.in_progress(deadline_seconds=-10_000)
-    lost = await world.in_progress(None, deadline_seconds=-10_000)
-    park = ParkOrder(timeline=Timeline(version=9), reason="stuck", money_at_risk_cents=100, run_id="run-1")
-    for order_id in (waiting, lost):
-        await world.orders.park(order_id, park)
+    await world.parked(deadline_seconds=-10_000)
+    lost = await world.parked(None, deadline_seconds=-10_000)
     reconciler = world.reconciler()
 
     await reconciler.sweep()

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,15 +14,17 @@ from order_service.reconciler.reconciler import Pace, Reconciler
 from order_service.reconciler.strays import Strays
 from order_service.store import OrderStore
 from shared.messages.base import Message
-from shared.messages.order import PlacedOrder, RecoverOrder
+from shared.messages.order import ParkOrder, PlacedOrder, RecoverOrder
 from shared.messages.timeline import Timeline
 from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from tests.engine.orders import an_order
 
 RUNNING: Final = Instance(InstanceStatus.RUNNING)
-AT_ONCE: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0)
-QUICK: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=60, margin_seconds=60)
-PATIENT: Final = Pace(sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=3600, margin_seconds=60)
+AT_ONCE: Final = Pace(
+    sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0, decision_seconds=180
+)
+QUICK: Final = replace(AT_ONCE, confirm_seconds=60, margin_seconds=60)
+PATIENT: Final = replace(AT_ONCE, confirm_seconds=3600, margin_seconds=60)
 
 
 @dataclass
@@ -99,14 +102,18 @@ class World:
     def __post_init__(self) -> None:
         self.orders = OrderStore(self.database)
 
-    def reconciler(self, pace: Pace = AT_ONCE) -> Reconciler:
+    def reconciler(self, pace: Pace = AT_ONCE, strays: Strays | None = None) -> Reconciler:
         """A replica's reconciler."""
 
         async def health() -> str | None:
             return self.unhealthy
 
         return Reconciler(
-            database=self.database, strays=Strays(self.auditing), engine=self.workflows, health=health, pace=pace
+            database=self.database,
+            strays=strays or Strays(self.auditing),
+            engine=self.workflows,
+            health=health,
+            pace=pace,
         )
 
     async def accepted(self, *, deadline_seconds: float = 300, patience_seconds: float = 60) -> str:
@@ -142,6 +149,24 @@ class World:
             self.workflows.instances[order_id] = instance
         return order_id
 
+    async def parked(self, instance: Instance | None = RUNNING, **options: float) -> str:
+        """An order in progress that waits for a person."""
+        order_id = await self.in_progress(instance, **options)
+        park = ParkOrder(timeline=Timeline(version=9), reason="stuck", money_at_risk_cents=100, run_id="run-1")
+        await self.orders.park(order_id, park)
+        return order_id
+
+    async def decided(self, order_id: str, *, seconds_ago: float, applied: bool = False) -> None:
+        """A person's decision about the order's payment."""
+        moment = f"now() - make_interval(secs => {seconds_ago})"
+        end = "'applied', 'undone', 'done', now()" if applied else "'sent', NULL, NULL, NULL"
+        await self.sql(
+            "INSERT INTO order_service.repairs (repair_id, order_id, idempotency_key, request_hash, step, decision,"
+            " decided_by, note, due_at, requested_at, status, outcome, detail, applied_at)"
+            f" VALUES ('{uuid4().hex}', '{order_id}', '{uuid4().hex}', 'hash', 'process_payment', 'retry',"
+            f" 'ann', '', now(), {moment}, {end})"
+        )
+
     async def complete(self, order_id: str) -> None:
         await self.orders.complete(order_id, Timeline(version=9), "TRACK-1", "run-1")
 
@@ -159,10 +184,27 @@ class World:
 
     async def sql(self, *statements: str) -> None:
         """As the superuser."""
-        connection = await asyncpg.connect(self.admin_url)
-        try:
+        async with self._superuser() as connection:
             for statement in statements:
                 await connection.execute(statement)
+
+    async def sql_value(self, query: str) -> object:
+        """One value, as the superuser sees it."""
+        async with self._superuser() as connection:
+            return await connection.fetchval(query)
+
+    @asynccontextmanager
+    async def holding(self, lock: str) -> AsyncIterator[None]:
+        """Hold what this statement of the superuser locks."""
+        async with self._superuser() as connection, connection.transaction():
+            await connection.execute(lock)
+            yield
+
+    @asynccontextmanager
+    async def _superuser(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            yield connection
         finally:
             await connection.close()
 
