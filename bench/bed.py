@@ -1,23 +1,20 @@
 """A fresh stack for a benchmark, on free ports, with its state below `.shop/bench`."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from cli.output import say
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
+from devstack.own_stack import own_environment, own_settings
 from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings, load_settings
-
-OF_THE_USER: Final = {"DATABASE_URL", "NATS_URL"}
-"""The bed has a database and a broker of its own."""
+from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings
 
 
 @dataclass(frozen=True)
@@ -34,11 +31,10 @@ class Bed:
 
     def run(self, *arguments: str) -> str:
         """`shop` on it."""
-        inherited = {name: value for name, value in os.environ.items() if name not in OF_THE_USER}
         return subprocess.run(  # noqa: S603 - ourselves
             [sys.executable, "-m", "cli", *arguments],
             cwd=PROJECT_ROOT,
-            env={**inherited, **self.settings.environment(), **self.variables},
+            env=own_environment({**self.settings.environment(), **self.variables}),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -56,9 +52,9 @@ def bed(name: str, *groups: str, **variables: str) -> Iterator[Bed]:
     """A fresh stack of these groups (all, if none is named), up and ready; it is down after the block."""
     home = PROJECT_ROOT / ".shop" / "bench" / name
     shutil.rmtree(home, ignore_errors=True)
-    own, base = load_settings(), free_block(PORT_BLOCK_SIZE + 1)
+    own, base = own_settings(), free_block(PORT_BLOCK_SIZE + 1)
     binaries = {"dapr_bin_dir": ensure_runtime(own, say).folder, "nats_server": ensure_broker(own, say)}
-    settings = load_settings(home=home, api_port=base, base_port=base + 1, database_url=None, nats_url=None, **binaries)
+    settings = own_settings(home=home, api_port=base, base_port=base + 1, **binaries)
     fresh = Bed(settings, variables)
     try:
         fresh.run("up", "--detach", *(word for group in groups for word in ("--only", group)))

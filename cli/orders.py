@@ -1,6 +1,7 @@
 """`shop order`, `shop show`, `shop cancel`, `shop orders`."""
 
 import json
+import math
 import time
 import uuid
 from typing import Annotated
@@ -13,7 +14,7 @@ from rich.table import Table
 from cli.fault_spec import FORM, parse_fault
 from cli.order_body import HOME, VISA, order_body, pair_lines
 from cli.output import say
-from cli.shop_client import ENDS, POLL_SECONDS, OrderDoc, ShopClient, shop_url
+from cli.shop_client import ENDS, POLL_SECONDS, OrderDoc, ShopClient, shop_url, wait_until
 from cli.timeline import coloured, milliseconds_between, money, timeline
 from devstack.errors import StackError
 
@@ -66,9 +67,8 @@ def show(
     if follow and not as_json:
         _follow(client, found)
         return
-    while follow and found["status"] not in ENDS:
-        time.sleep(POLL_SECONDS)
-        found = client.order(order_id)
+    if follow:
+        found = wait_until(lambda: client.order(order_id), lambda order: order["status"] in ENDS, math.inf, str)
     _print(found, as_json=as_json)
 
 

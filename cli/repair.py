@@ -1,7 +1,6 @@
 """`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
 
 import json
-import time
 import uuid
 from typing import Annotated, Final
 
@@ -13,7 +12,7 @@ from rich.table import Table
 from cli.output import FriendlyGroup, say
 from cli.person import age, login_name
 from cli.repair_client import RepairClient, RepairDoc
-from cli.shop_client import POLL_SECONDS, ShopAwayError, ShopRefusedError, shop_url
+from cli.shop_client import ShopAwayError, shop_url, wait_until
 from cli.timeline import coloured, money
 from devstack.errors import StackError
 
@@ -145,21 +144,20 @@ def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> 
     Raises:
         StackError: the time is over; the decision stands all the same.
     """
-    deadline = time.monotonic() + APPLIED_WITHIN_SECONDS
-    while True:
-        try:
-            (repair,) = [one for one in client.repairs(order_id) if one["repair_id"] == repair_id]
-            if repair["status"] == "applied":
-                return repair
-            now = repair["status"]
-        except (ShopAwayError, ShopRefusedError) as error:
-            now = str(error)
-        if time.monotonic() > deadline:
-            raise StackError(
-                f"decision {repair_id} is not applied after {APPLIED_WITHIN_SECONDS:.0f} s ({now}). It stands and will "
-                f"be: `shop repair show {order_id}` shows what comes of it; do nothing by hand before"
-            )
-        time.sleep(POLL_SECONDS)
+
+    def read() -> RepairDoc:
+        (repair,) = [one for one in client.repairs(order_id) if one["repair_id"] == repair_id]
+        return repair
+
+    return wait_until(
+        read,
+        lambda repair: repair["status"] == "applied",
+        APPLIED_WITHIN_SECONDS,
+        lambda now: (
+            f"decision {repair_id} is not applied after {APPLIED_WITHIN_SECONDS:.0f} s ({now}). It stands and will "
+            f"be: `shop repair show {order_id}` shows what comes of it; do nothing by hand before"
+        ),
+    )
 
 
 def _story(repair: RepairDoc) -> str:

@@ -4,9 +4,9 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final, NotRequired, TypedDict, cast
+from typing import Any, Final, TypedDict, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from devstack.client import StackClient
@@ -80,15 +80,6 @@ class ProductDoc(TypedDict):
     available: int
 
 
-class ViolationDoc(TypedDict):
-    """One broken promise of conservation."""
-
-    rule: str
-    subject: str
-    detail: str
-    promise: NotRequired[str]
-
-
 def shop_url() -> str:
     """Where the shop answers: `SHOP_API_URL`, else where the local stack runs, else its API port."""
     url = _url_of_environment()
@@ -103,6 +94,37 @@ def shop_url() -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise SettingsError(f"SHOP_API_URL={url}: it must look like http://127.0.0.1:8080")
     return url
+
+
+DocT = TypeVar("DocT", bound=Mapping[str, Any])
+
+
+def wait_until(
+    read: Callable[[], DocT],
+    is_over: Callable[[DocT], bool],
+    timeout_seconds: float,
+    too_late: Callable[[str], str],
+) -> DocT:
+    """What `read` gives once it is over; an outage of the shop in between is waited out.
+
+    Raises:
+        StackError: the time is over: the sentence that `too_late` makes of the status, or error, that was seen last.
+        ShopRefusedError: another answer wouldn't come.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            found = read()
+            if is_over(found):
+                return found
+            now = str(found["status"])
+        except (ShopAwayError, ShopRefusedError) as error:
+            if isinstance(error, ShopRefusedError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            now = str(error)
+        if time.monotonic() > deadline:
+            raise StackError(too_late(now))
+        time.sleep(POLL_SECONDS)
 
 
 class ShopClient:
@@ -169,20 +191,12 @@ class ShopClient:
         Raises:
             StackError: the time is over.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            try:
-                order = self.order(order_id)
-                if order["status"] in ENDS or order["approval"] == "waiting":
-                    return order
-                now = order["status"]
-            except (ShopAwayError, ShopRefusedError) as error:
-                if isinstance(error, ShopRefusedError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                now = str(error)
-            if time.monotonic() > deadline:
-                raise StackError(f"order {order_id} has not ended after {timeout_seconds:.0f} s ({now})")
-            time.sleep(POLL_SECONDS)
+        return wait_until(
+            lambda: self.order(order_id),
+            lambda order: order["status"] in ENDS or order["approval"] == "waiting",
+            timeout_seconds,
+            lambda now: f"order {order_id} has not ended after {timeout_seconds:.0f} s ({now})",
+        )
 
     def call(
         self, method: str, path: str, body: str | bytes | None = None, headers: dict[str, str] | None = None

@@ -1,7 +1,6 @@
 """`shop task submit|show|list`: pick-and-pack tasks."""
 
 import json
-import time
 import uuid
 from typing import Annotated, Final, TypedDict, cast
 from urllib.parse import quote
@@ -14,11 +13,11 @@ from rich.table import Table
 from cli.fault_spec import FORM, parse_fault
 from cli.order_body import HOME, OrderUsageError, pair_lines
 from cli.output import FriendlyGroup, say
-from cli.shop_client import POLL_SECONDS, ShopAwayError, ShopClient, StepDoc
+from cli.shop_client import ShopClient, StepDoc, wait_until
 from cli.timeline import coloured, milliseconds_between, steps_shown
 from devstack.addresses import TASK_ORCHESTRATOR
 from devstack.client import StackClient
-from devstack.errors import NotRunningError, StackError
+from devstack.errors import NotRunningError
 from devstack.settings import load_settings
 from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 
@@ -70,18 +69,12 @@ class TaskClient(ShopClient):
         Raises:
             StackError: the time is over.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            try:
-                task = self.task(task_id)
-                if task["status"] in ENDS:
-                    return task
-                now = task["status"]
-            except ShopAwayError as away:
-                now = str(away)
-            if time.monotonic() > deadline:
-                raise StackError(f"task {task_id} has not ended after {timeout_seconds:.0f} s ({now})")
-            time.sleep(POLL_SECONDS)
+        return wait_until(
+            lambda: self.task(task_id),
+            lambda task: task["status"] in ENDS,
+            timeout_seconds,
+            lambda now: f"task {task_id} has not ended after {timeout_seconds:.0f} s ({now})",
+        )
 
 
 def register(app: typer.Typer) -> None:

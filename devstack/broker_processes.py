@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from devstack.addresses import (
-    AUDIT,
     BROKER,
     BROKER_OFFSET,
     EVENT_RELAY,
@@ -24,7 +23,7 @@ from devstack.settings import StackSettings
 from devstack.specs import Finished, HttpReady, ProcessSpec
 
 # The apps whose sidecars load the pub/sub component. None of the core: a broker that is away must not touch the saga.
-EVENT_APPS = (NOTIFICATION, AUDIT, TASK_ORCHESTRATOR, EVENT_RELAY)
+EVENT_APPS = (NOTIFICATION, TASK_ORCHESTRATOR, EVENT_RELAY)
 
 CONFIGURATION = BROKER_FOLDER / "broker.conf"
 MONITORING_AFTER_CLIENTS = 1

@@ -1,6 +1,5 @@
 """A stack for one run of chaos: in a folder and on ports of its own, so that nobody's running stack is touched."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +11,9 @@ from devstack.build import ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import StartFailedError
 from devstack.namespaces import missing_for_namespaces
+from devstack.own_stack import own_environment, own_settings
 from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, Mode, NetworkKind, StackSettings, load_settings
+from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, Mode, NetworkKind, StackSettings
 
 START_WITHIN_SECONDS = 180.0
 
@@ -30,14 +30,13 @@ def network_for(home: Path, tell: Callable[[str], None]) -> NetworkKind:
 def settings_for(home: Path, network: NetworkKind, tell: Callable[[str], None]) -> StackSettings:
     """The settings of a stack on free ports in this folder."""
     base = free_block(PORT_BLOCK_SIZE + 1)
-    runtime = ensure_runtime(load_settings(database_url=None), tell)
-    return load_settings(
+    runtime = ensure_runtime(own_settings(), tell)
+    return own_settings(
         home=home,
         api_port=base,
         base_port=base + 1,
         mode=Mode.TEST,
         network=network,
-        database_url=None,
         dapr_bin_dir=runtime.folder,
     )
 
@@ -49,13 +48,12 @@ def own_stack(settings: StackSettings) -> Iterator[StackClient]:
     Raises:
         StartFailedError: with what it said.
     """
-    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     stack = StackClient(settings.home)
     try:
         started = subprocess.run(
             [sys.executable, "-m", "cli", "up", "--detach", "--only", "core"],
             cwd=PROJECT_ROOT,
-            env={**inherited, **settings.environment()},
+            env=own_environment(settings.environment()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

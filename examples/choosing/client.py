@@ -1,7 +1,6 @@
 """Runs the stage on ports of its own and asks the caller for jobs; for the bench and the test."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ from devstack.addresses import sidecar_of
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, StartFailedError
+from devstack.own_stack import own_environment, own_settings
 from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings, load_settings
+from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings
 from examples.choosing.jobs import CALLEE, CALLER, DONE, Book, Death, Job, Way
 from examples.choosing.stage import book_of, url_of
 
@@ -113,22 +113,20 @@ def running_stage(home: Path) -> Iterator[Stage]:
         StartFailedError: it isn't ready in time, or has ended; its logs are in `home`.
     """
     base = free_block(PORT_BLOCK_SIZE + 1)
-    settings = load_settings(
+    own = own_settings()
+    settings = own_settings(
         home=home,
         api_port=base,
         base_port=base + 1,
-        database_url=None,
-        dapr_bin_dir=ensure_runtime(load_settings(database_url=None), print).folder,
-        nats_server=ensure_broker(load_settings(database_url=None), print),
-        nats_url=None,
+        dapr_bin_dir=ensure_runtime(own, print).folder,
+        nats_server=ensure_broker(own, print),
     )
-    inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "NATS_URL"}}
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / "supervisor.log").open("w") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "examples.choosing.stage"],
             cwd=PROJECT_ROOT,
-            env={**inherited, **settings.environment()},
+            env=own_environment(settings.environment()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -1,7 +1,6 @@
 """A short run of chaos with a fixed seed: kills, pauses and partitions under load."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from devstack.build import ensure_runtime
+from devstack.own_stack import own_environment
 from devstack.settings import PROJECT_ROOT, load_settings
 
 # It cuts a host off, kills a sidecar and a service, and shuts Postgres down, in a little more than a minute.
@@ -33,11 +33,8 @@ def home() -> Iterator[Path]:
 @pytest.mark.timeout(1100)
 def test_a_short_run_loses_and_doubles_nothing(home: Path) -> None:
     """Every order ends, conservation holds, the shop recovers from each fault, and nothing of the run is left."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
-        "SHOP_HOME": str(home),
-        "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
-    }
+    runtime = ensure_runtime(load_settings(), print)
+    environment = own_environment({"SHOP_HOME": str(home), "DAPR_BIN_DIR": str(runtime.folder)})
     arguments = ("chaos", "--seed", str(SEED), "--minutes", str(MINUTES), "--json")
     run = subprocess.run(
         [sys.executable, "-m", "cli", *arguments],

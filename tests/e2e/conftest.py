@@ -13,8 +13,9 @@ import pytest
 
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
+from devstack.own_stack import own_environment, own_settings
 from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, load_settings
+from devstack.settings import PORT_BLOCK_SIZE
 from tests.e2e.shop import Shop
 
 PROJECT = Path(__file__).parents[2]
@@ -30,17 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack_environment(home: Path, **more: str) -> dict[str, str]:
     """The variables of a stack of the tests' own, which shares nothing with a running `make up` but the binaries."""
     base = free_block(PORT_BLOCK_SIZE + 1)
-    inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "NATS_URL"}}
-    return {
-        **inherited,
+    own = own_settings()
+    variables = {
         "SHOP_HOME": str(home),
         "SHOP_API_PORT": str(base),
         "SHOP_BASE_PORT": str(base + 1),
         "SHOP_MODE": "test",
-        "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
-        "NATS_SERVER": str(ensure_broker(load_settings(), print)),
-        **more,
+        "DAPR_BIN_DIR": str(ensure_runtime(own, print).folder),
+        "NATS_SERVER": str(ensure_broker(own, print)),
     }
+    return own_environment({**variables, **more})
 
 
 def shop_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -88,7 +88,7 @@ def test_the_broker_is_open_to_those_who_have_to_do_with_events(all_manifests: d
     admitted = {
         name for name in demo.manifests.pods if name != "broker" and demo.open_between(name, "broker", BROKER_PORT)
     }
-    assert {"notification-service", "audit-service", "task-orchestrator-service", "event-relay"} == admitted
+    assert {"notification-service", "task-orchestrator-service", "event-relay"} == admitted
 
 
 def test_nothing_is_open_that_no_policy_names(manifests: Manifests) -> None:

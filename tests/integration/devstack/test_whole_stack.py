@@ -1,7 +1,6 @@
 """The real stack, started as a person starts it: on the embedded server, on the user's own, and interrupted."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from devstack.build import ensure_runtime
 from devstack.client import StackClient
+from devstack.own_stack import own_environment
 from devstack.ports import free_block, is_free
 from devstack.settings import PORT_BLOCK_SIZE, load_settings
 from tests.integration.devstack.harness import PROJECT, eventually
@@ -29,14 +29,15 @@ class Shop:
         self.home = home
         self.base_port = free_block(PORT_BLOCK_SIZE + 1)
         self.client = StackClient(home)
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
-            "SHOP_HOME": str(home),
-            "SHOP_BASE_PORT": str(self.base_port + 1),
-            "SHOP_API_PORT": str(self.base_port),
-            "SHOP_MODE": "test",
-            "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
-        }
+        self.environment = own_environment(
+            {
+                "SHOP_HOME": str(home),
+                "SHOP_BASE_PORT": str(self.base_port + 1),
+                "SHOP_API_PORT": str(self.base_port),
+                "SHOP_MODE": "test",
+                "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
+            }
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a command."""

@@ -2,13 +2,14 @@
 
 import json
 import socket
+from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shop_client import ShopRefusedError, away, read_answer, shop_url
-from devstack.errors import SettingsError
+from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, wait_until
+from devstack.errors import SettingsError, StackError
 
 pytestmark = pytest.mark.unit
 
@@ -81,3 +82,35 @@ def test_the_advice_fits_the_address(
         monkeypatch.setenv("SHOP_API_URL", named)
 
     assert f"the shop doesn't answer at http://shop{sentence}" == away("http://shop", error)
+
+
+def answers(*given: str | StackError) -> Iterator[dict[str, str]]:
+    """What a shop says, one after the other: a status, or an error."""
+    for one in given:
+        if isinstance(one, StackError):
+            raise one
+        yield {"status": one}
+
+
+@pytest.mark.parametrize("outage", [ShopAwayError("gone"), ShopRefusedError(503, "starting")], ids=["away", "503"])
+def test_an_outage_is_waited_out(outage: StackError) -> None:
+    """The end of what one waits for is seen after it."""
+    turns = iter([answers("running"), answers(outage), answers("completed")])
+
+    found = wait_until(lambda: next(next(turns)), lambda one: one["status"] == "completed", 60, str)
+
+    assert found["status"] == "completed"
+
+
+def test_a_refusal_is_not_waited_out() -> None:
+    """There is no such thing, and there won't be."""
+    turns = answers(ShopRefusedError(404, "no such order"))
+
+    with pytest.raises(ShopRefusedError, match="no such order"):
+        wait_until(lambda: next(turns), bool, 60, str)
+
+
+def test_who_waits_too_long_is_told_what_was_seen_last() -> None:
+    """In a sentence of the caller's."""
+    with pytest.raises(StackError, match=r"^still running$"):
+        wait_until(lambda: {"status": "running"}, lambda _: False, 0, lambda now: f"still {now}")
