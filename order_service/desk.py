@@ -1,6 +1,5 @@
 """The repair desk: takes a person's decision about a compensation that gave up, once, and has it carried out."""
 
-import hashlib
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,7 @@ from order_service.repairs import RepairStore, due_of
 from order_service.starter import Starter
 from order_service.store import OrderStore
 from shared.contracts import ORDER_CONTRACTS
-from shared.host.key import check_same_request
+from shared.host.key import check_same_request, request_hash
 from shared.host.problems import ProblemError
 from shared.messages.repair import StuckStep
 
@@ -31,17 +30,17 @@ class RepairDesk:
         Raises:
             ProblemError: a sentence for the person; nothing was decided.
         """
-        request_hash = hashlib.sha256(f"{order_id} {body.model_dump_json()}".encode()).hexdigest()
+        hash_now = request_hash(body, about=order_id)
         earlier = await self._repairs.by_key(idempotency_key)
         if earlier is not None:
-            return _repeat(earlier, request_hash)
+            return _repeat(earlier, hash_now)
         order = await self._order(order_id)
         why_not = await self._repairs.request(
             {
                 "repair_id": f"rep-{uuid4().hex}",
                 "order_id": order_id,
                 "idempotency_key": idempotency_key,
-                "request_hash": request_hash,
+                "request_hash": hash_now,
                 "step": _step(order, body.step),
                 "decision": body.decision,
                 "decided_by": body.by,
@@ -53,7 +52,7 @@ class RepairDesk:
         stored = await self._repairs.by_key(idempotency_key)
         if stored is None:
             raise AssertionError("a decision's row is never deleted")
-        repair_id = _repeat(stored, request_hash)
+        repair_id = _repeat(stored, hash_now)
         self._starter.repair(due_of(stored, order.instance_id))
         return repair_id
 

@@ -100,7 +100,7 @@ class Reconciler:
         """Sweep until cancelled."""
         while True:
             try:
-                async with _alone(self._database) as mine:
+                async with alone(self._database) as mine:
                     if mine:
                         await self.sweep()
                 counts = await self._book.open_by_kind()
@@ -223,7 +223,7 @@ def _skipped(order: WatchedOrder, why: object) -> str:
 
 
 @asynccontextmanager
-async def _alone(database: AsyncEngine) -> AsyncIterator[bool]:
+async def alone(database: AsyncEngine) -> AsyncIterator[bool]:
     """Whether this process is the one that sweeps now; a lock of the session, which dies with it."""
     async with database.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")

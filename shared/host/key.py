@@ -30,11 +30,11 @@ def idempotency_key_of(request: web.Request, what: str) -> str:
     return key
 
 
-def request_hash(body: BaseModel) -> str:
-    """The same for the same body, for good."""
+def request_hash(body: BaseModel, *, about: str = "") -> str:
+    """The same for the same body, for good; `about` is what the path of the request names besides."""
     # A field that came later and isn't given must not change the hash of what was accepted before it.
     canonical = json.dumps(body.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(f"{about} {canonical}".lstrip().encode()).hexdigest()
 
 
 def check_same_request(earlier: Row[Any], hash_now: str, what: str) -> None:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from order_service.api.approvals import approval_routes
 from order_service.approval_desk import ApprovalDesk
 from order_service.approvals import ApprovalStore
-from order_service.attention import APPROVALS, OLDEST_APPROVAL, watch_attention
+from order_service.attention import watch_attention
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from shared.errors import Refused
@@ -415,21 +416,31 @@ async def test_the_orders_of_a_customers_last_day_are_counted(desk: Desk) -> Non
 async def test_the_metrics_tell_of_orders_that_wait(office: Office) -> None:
     """Number and age of the oldest, so that nobody has to look to be alarmed."""
     order_ids = [await office.held(), await office.held()]
+    since = text("UPDATE orders SET approval_since = now() - interval '1 hour' WHERE order_id = :id")
+    async with office.desk.engine.begin() as tx:
+        await tx.execute(since, {"id": order_ids[1]})
+
     await _watch_until(office, 2)
-    assert OLDEST_APPROVAL._value.get() >= 0  # noqa: SLF001 - there is no public reader
+    assert 3600 <= _metric("shop_orders_waiting_for_approval_oldest_seconds") < 3700
 
     for order_id in order_ids:
         await office.decide(order_id, APPROVE)
     await _watch_until(office, 0)
-    assert 0 == OLDEST_APPROVAL._value.get()  # noqa: SLF001
+    assert 0 == _metric("shop_orders_waiting_for_approval_oldest_seconds")
 
 
 async def _watch_until(office: Office, orders: int) -> None:
     watch = asyncio.create_task(watch_attention(RepairStore(office.desk.engine), office.approvals))
     async with asyncio.timeout(10):
-        while APPROVALS._value.get() != orders:  # noqa: ASYNC110, SLF001
+        while _metric("shop_orders_waiting_for_approval") != orders:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     watch.cancel()
+
+
+def _metric(name: str) -> float:
+    value = REGISTRY.get_sample_value(name)
+    assert value is not None
+    return value
 
 
 def _seconds_from_now(moment: datetime | None) -> float:

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from order_service.api.repairs import repair_routes
 from order_service.approvals import ApprovalStore
-from order_service.attention import OLDEST, ORDERS, watch_attention
+from order_service.attention import watch_attention
 from order_service.desk import RepairDesk
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
@@ -353,21 +354,31 @@ async def test_the_audit_trail_cannot_be_changed(office: Office, statement: str)
 async def test_the_metrics_tell_of_orders_that_wait(office: Office) -> None:
     """Number and age of the oldest, so that nobody has to look to be alarmed."""
     order_ids = [await office.parked(), await office.parked()]
+    since = text("UPDATE orders SET attention_since = now() - interval '1 hour' WHERE order_id = :id")
+    async with office.desk.engine.begin() as tx:
+        await tx.execute(since, {"id": order_ids[1]})
+
     await _watch_until(office, 2)
-    assert OLDEST._value.get() >= 0  # noqa: SLF001 - there is no public reader
+    assert 3600 <= _metric("shop_orders_needing_attention_oldest_seconds") < 3700
 
     for order_id in order_ids:
         await office.close(order_id)
     await _watch_until(office, 0)
-    assert 0 == OLDEST._value.get()  # noqa: SLF001
+    assert 0 == _metric("shop_orders_needing_attention_oldest_seconds")
 
 
 async def _watch_until(office: Office, orders: int) -> None:
     watch = asyncio.create_task(watch_attention(office.repairs, ApprovalStore(office.desk.engine)))
     async with asyncio.timeout(10):
-        while ORDERS._value.get() != orders:  # noqa: ASYNC110, SLF001
+        while _metric("shop_orders_needing_attention") != orders:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     watch.cancel()
+
+
+def _metric(name: str) -> float:
+    value = REGISTRY.get_sample_value(name)
+    assert value is not None
+    return value
 
 
 async def _raised(office: Office) -> list[RepairDecision]:

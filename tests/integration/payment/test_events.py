@@ -106,6 +106,8 @@ async def test_every_posting_has_its_event(bench: Bench) -> None:
 
     for key in keys:
         assert await told(bench.engine, key.saga_id) == await _posted(bench, key)
+    # Nobody undid these.
+    assert {(PROCESSED,)} == {tuple(await told(bench.engine, key.saga_id)) for key in keys[1::2]}
 
 
 async def _posted(bench: Bench, key: StepKey) -> list[tuple[str, int]]:
