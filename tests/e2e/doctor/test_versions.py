@@ -52,19 +52,19 @@ def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
 
 def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     """The running service migrated when it started, before they were restored."""
-    newest = _revision(clinic)
-    clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '0002'")
+    first, *others = _revisions(clinic)
+    clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{first}'")
     try:
         finding = clinic.finds(Kind.TABLES_BEHIND, SHIPPING)
     finally:
-        clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
+        clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{others[-1]}'")
 
-    assert finding.seen.endswith(f"pending: 0003, {newest}")
+    assert finding.seen.endswith(f"have revision {first}; pending: {', '.join(others)}")
 
 
 def test_tables_of_a_newer_version(clinic: Clinic) -> None:
     """The service was rolled back, its tables weren't."""
-    newest = _revision(clinic)
+    newest = _revisions(clinic)[-1]
     clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '9999'")
     try:
         finding = clinic.finds(Kind.TABLES_AHEAD, SHIPPING)
@@ -74,8 +74,9 @@ def test_tables_of_a_newer_version(clinic: Clinic) -> None:
     assert "9999" in finding.seen
 
 
-def _revision(clinic: Clinic) -> str:
+def _revisions(clinic: Clinic) -> tuple[str, ...]:
+    """All that the running shipping-service knows, oldest first."""
     (service,) = [about for app, about in clinic.examine().case.introduced if app.app_id == SHIPPING]
     assert service.revisions is not None
     assert service.revisions.applied == service.revisions.known[-1]
-    return service.revisions.known[-1]
+    return service.revisions.known
