@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.output import say
-from devstack.build import ensure_broker, ensure_runtime
+from devstack.build import ensure_broker
 from devstack.client import StackClient
-from devstack.own_stack import own_environment, own_settings
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings
+from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.settings import PROJECT_ROOT, StackSettings
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ def bed(name: str, *groups: str, **variables: str) -> Iterator[Bed]:
     """A fresh stack of these groups (all, if none is named), up and ready; it is down after the block."""
     home = PROJECT_ROOT / ".shop" / "bench" / name
     shutil.rmtree(home, ignore_errors=True)
-    own, base = own_settings(), free_block(PORT_BLOCK_SIZE + 1)
-    binaries = {"dapr_bin_dir": ensure_runtime(own, say).folder, "nats_server": ensure_broker(own, say)}
-    settings = own_settings(home=home, api_port=base, base_port=base + 1, **binaries)
+    settings = fresh_settings(home, say, nats_server=ensure_broker(own_settings(), say))
     fresh = Bed(settings, variables)
     try:
         fresh.run("up", "--detach", *(word for group in groups for word in ("--only", group)))

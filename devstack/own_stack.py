@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
-from devstack.settings import StackSettings, load_settings
+from devstack.build import ensure_runtime
+from devstack.ports import free_block
+from devstack.runtime import Report
+from devstack.settings import PORT_BLOCK_SIZE, StackSettings, load_settings
 
 _SERVERS: Final = ("database_url", "nats_url", "smtp_url", "push_webhook_url", "push_webhook_secret")
 
@@ -16,6 +20,17 @@ def own_settings(**overrides: Any) -> StackSettings:  # noqa: ANN401 - pydantic 
         SettingsError: they can't be used.
     """
     return load_settings(**{**dict.fromkeys(_SERVERS), **overrides})
+
+
+def fresh_settings(home: Path, tell: Report, **overrides: Any) -> StackSettings:  # noqa: ANN401 - as above
+    """As `own_settings`, for a stack in this folder, on free ports, with the caller's Dapr runtime.
+
+    Raises:
+        RuntimeMissingError: there is none, and it can't be built; `tell` hears of the progress.
+    """
+    base, runtime = free_block(PORT_BLOCK_SIZE + 1), ensure_runtime(own_settings(), tell)
+    ports = {"api_port": base, "base_port": base + 1}
+    return own_settings(home=home, dapr_bin_dir=runtime.folder, **ports, **overrides)
 
 
 def own_environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.build import ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import StartFailedError
 from devstack.namespaces import missing_for_namespaces
-from devstack.own_stack import own_environment, own_settings
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, Mode, NetworkKind, StackSettings
+from devstack.own_stack import fresh_settings, own_environment
+from devstack.settings import PROJECT_ROOT, Mode, NetworkKind, StackSettings
 
 START_WITHIN_SECONDS = 180.0
 
@@ -29,16 +27,7 @@ def network_for(home: Path, tell: Callable[[str], None]) -> NetworkKind:
 
 def settings_for(home: Path, network: NetworkKind, tell: Callable[[str], None]) -> StackSettings:
     """The settings of a stack on free ports in this folder."""
-    base = free_block(PORT_BLOCK_SIZE + 1)
-    runtime = ensure_runtime(own_settings(), tell)
-    return own_settings(
-        home=home,
-        api_port=base,
-        base_port=base + 1,
-        mode=Mode.TEST,
-        network=network,
-        dapr_bin_dir=runtime.folder,
-    )
+    return fresh_settings(home, tell, mode=Mode.TEST, network=network)
 
 
 @contextmanager

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from devstack.addresses import sidecar_of
-from devstack.build import ensure_broker, ensure_runtime
+from devstack.build import ensure_broker
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, StartFailedError
-from devstack.own_stack import own_environment, own_settings
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE, PROJECT_ROOT, StackSettings
+from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.settings import PROJECT_ROOT, StackSettings
 from examples.choosing.jobs import CALLEE, CALLER, DONE, Book, Death, Job, Way
 from examples.choosing.stage import book_of, url_of
 
@@ -112,15 +111,7 @@ def running_stage(home: Path) -> Iterator[Stage]:
     Raises:
         StartFailedError: it isn't ready in time, or has ended; its logs are in `home`.
     """
-    base = free_block(PORT_BLOCK_SIZE + 1)
-    own = own_settings()
-    settings = own_settings(
-        home=home,
-        api_port=base,
-        base_port=base + 1,
-        dapr_bin_dir=ensure_runtime(own, print).folder,
-        nats_server=ensure_broker(own, print),
-    )
+    settings = fresh_settings(home, print, nats_server=ensure_broker(own_settings(), print))
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / "supervisor.log").open("w") as log:
         supervisor = subprocess.Popen(

@@ -34,6 +34,20 @@ class Attempted:
     cancelled: bool = False
 
 
+def failed_attempt(task: Task, app_id: str, name: str, *, kind: str = "Activity") -> Attempted:
+    """What the error of a task says: refused, failed if it is hopeless, or unknown."""
+    exception = task.get_exception()
+    if not isinstance(exception, TaskFailedError):
+        raise exception
+    details = exception.details
+    if details.error_type == REFUSAL:
+        return Attempted(StepOutcome.REFUSED, error=details.message)
+    sentence = hopeless(details.error_type, app_id, name, kind=kind)
+    if sentence is not None:
+        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
+    return Attempted(StepOutcome.UNKNOWN, error=f"{details.error_type}: {details.message}")
+
+
 @dataclass(slots=True)
 class _Progress:
     """The state of one call between its attempts."""
@@ -165,16 +179,11 @@ class Caller:
         """How the call ended, or None if a retry may help."""
         if not task.is_failed:
             return self._read(call, task.get_result())
-        exception = task.get_exception()
-        if not isinstance(exception, TaskFailedError):
-            raise exception
-        details = exception.details
-        if details.error_type == REFUSAL:
-            return Attempted(StepOutcome.REFUSED, error=details.message)
-        sentence = hopeless(details.error_type, call.contract.app_id, call.contract.activity)
-        if sentence is not None and call.kind is not None:
-            return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
-        self._note_outage(call, f"{details.error_type}: {details.message}")
+        failed = failed_attempt(task, call.contract.app_id, call.contract.activity)
+        waits_it_out = call.kind is None and failed.outcome is StepOutcome.FAILED
+        if failed.outcome is not StepOutcome.UNKNOWN and not waits_it_out:
+            return failed
+        self._note_outage(call, failed.error)
         return None
 
     def _read(self, call: _Progress, result: object) -> Attempted | None:

@@ -6,15 +6,15 @@ It isn't tried again: the child itself is durable and retries what can be retrie
 from datetime import datetime, timedelta
 from typing import Any
 
-from dapr.ext.workflow import PropagationScope, TaskFailedError
+from dapr.ext.workflow import PropagationScope
 from pydantic import ValidationError
 
 from shared.contracts import ChildContract
 from shared.messages.base import Message
 from shared.messages.timeline import StepKind, StepOutcome
-from shared.saga.calls import Attempted
+from shared.saga.calls import Attempted, failed_attempt
 from shared.saga.engine import Branch, Task, WorkflowContext
-from shared.saga.failures import REFUSAL, hopeless, lateness
+from shared.saga.failures import lateness
 from shared.saga.journal import Journal
 
 AnyChild = ChildContract[Any, Any]
@@ -43,18 +43,9 @@ def call_child(
 
 
 def _classify(child: AnyChild, task: Task) -> Attempted:
-    if not task.is_failed:
-        return _read(child, task.get_result())
-    exception = task.get_exception()
-    if not isinstance(exception, TaskFailedError):
-        raise exception
-    details = exception.details
-    if details.error_type == REFUSAL:
-        return Attempted(StepOutcome.REFUSED, error=details.message)
-    sentence = hopeless(details.error_type, child.app_id, child.workflow, kind="Child workflow")
-    if sentence is not None:
-        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
-    return Attempted(StepOutcome.UNKNOWN, error=f"{details.error_type}: {details.message}")
+    if task.is_failed:
+        return failed_attempt(task, child.app_id, child.workflow, kind="Child workflow")
+    return _read(child, task.get_result())
 
 
 def _read(child: AnyChild, result: object) -> Attempted:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_broker, ensure_runtime
+from devstack.build import ensure_broker
 from devstack.client import StackClient
-from devstack.own_stack import own_environment, own_settings
-from devstack.ports import free_block
-from devstack.settings import PORT_BLOCK_SIZE
+from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.settings import Mode
 from tests.e2e.shop import Shop
 
 PROJECT = Path(__file__).parents[2]
@@ -30,17 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def stack_environment(home: Path, **more: str) -> dict[str, str]:
     """The variables of a stack of the tests' own, which shares nothing with a running `make up` but the binaries."""
-    base = free_block(PORT_BLOCK_SIZE + 1)
-    own = own_settings()
-    variables = {
-        "SHOP_HOME": str(home),
-        "SHOP_API_PORT": str(base),
-        "SHOP_BASE_PORT": str(base + 1),
-        "SHOP_MODE": "test",
-        "DAPR_BIN_DIR": str(ensure_runtime(own, print).folder),
-        "NATS_SERVER": str(ensure_broker(own, print)),
-    }
-    return own_environment({**variables, **more})
+    settings = fresh_settings(home, print, mode=Mode.TEST, nats_server=ensure_broker(own_settings(), print))
+    return own_environment({**settings.environment(), **more})
 
 
 def shop_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,11 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devstack.build import ensure_runtime
 from devstack.client import StackClient
-from devstack.own_stack import own_environment
-from devstack.ports import free_block, is_free
-from devstack.settings import PORT_BLOCK_SIZE, load_settings
+from devstack.own_stack import fresh_settings, own_environment
+from devstack.ports import is_free
+from devstack.settings import PORT_BLOCK_SIZE, Mode
 from tests.integration.devstack.harness import PROJECT, eventually
 
 pytestmark = pytest.mark.e2e
@@ -27,17 +26,10 @@ class Shop:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.base_port = free_block(PORT_BLOCK_SIZE + 1)
+        settings = fresh_settings(home, print, mode=Mode.TEST)
+        self.base_port = settings.api_port
         self.client = StackClient(home)
-        self.environment = own_environment(
-            {
-                "SHOP_HOME": str(home),
-                "SHOP_BASE_PORT": str(self.base_port + 1),
-                "SHOP_API_PORT": str(self.base_port),
-                "SHOP_MODE": "test",
-                "DAPR_BIN_DIR": str(ensure_runtime(load_settings(), print).folder),
-            }
-        )
+        self.environment = own_environment(settings.environment())
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin a command."""

@@ -7,21 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from order_service.api.approvals import approval_routes
 from order_service.approval_desk import ApprovalDesk
 from order_service.approvals import ApprovalStore
-from order_service.attention import watch_attention
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from shared.errors import Refused
 from shared.messages.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.messages.order import OrderStatus
 from tests.integration.api import Client, client_of
-from tests.integration.order.world import Desk
+from tests.integration.order.world import Desk, count_waiting, metric
 from tests.unit.order.fakes import FakeEngine
 
 TRIES = 100
@@ -420,27 +418,13 @@ async def test_the_metrics_tell_of_orders_that_wait(office: Office) -> None:
     async with office.desk.engine.begin() as tx:
         await tx.execute(since, {"id": order_ids[1]})
 
-    await _watch_until(office, 2)
-    assert 3600 <= _metric("shop_orders_waiting_for_approval_oldest_seconds") < 3700
+    await count_waiting(office.desk.engine, "shop_orders_waiting_for_approval", 2)
+    assert 3600 <= metric("shop_orders_waiting_for_approval_oldest_seconds") < 3700
 
     for order_id in order_ids:
         await office.decide(order_id, APPROVE)
-    await _watch_until(office, 0)
-    assert 0 == _metric("shop_orders_waiting_for_approval_oldest_seconds")
-
-
-async def _watch_until(office: Office, orders: int) -> None:
-    watch = asyncio.create_task(watch_attention(RepairStore(office.desk.engine), office.approvals))
-    async with asyncio.timeout(10):
-        while _metric("shop_orders_waiting_for_approval") != orders:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    watch.cancel()
-
-
-def _metric(name: str) -> float:
-    value = REGISTRY.get_sample_value(name)
-    assert value is not None
-    return value
+    await count_waiting(office.desk.engine, "shop_orders_waiting_for_approval", 0)
+    assert 0 == metric("shop_orders_waiting_for_approval_oldest_seconds")
 
 
 def _seconds_from_now(moment: datetime | None) -> float:

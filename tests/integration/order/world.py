@@ -1,11 +1,16 @@
 """Orders as the tests place them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.approvals import ApprovalStore
+from order_service.attention import watch_attention
+from order_service.repairs import RepairStore
 from order_service.store import OrderStore
 from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus
 from shared.messages.timeline import Timeline
@@ -67,3 +72,25 @@ class Desk:
         row = await self.orders.by_id(order_id)
         assert row is not None
         return str(row.status)
+
+
+async def count_waiting(engine: AsyncEngine, name: str, orders: int) -> None:
+    """Count who waits for a person until this metric says so many.
+
+    Raises:
+        TimeoutError: it never did.
+    """
+    counting = asyncio.create_task(watch_attention(RepairStore(engine), ApprovalStore(engine)))
+    try:
+        async with asyncio.timeout(10):
+            while metric(name) != orders:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    finally:
+        counting.cancel()
+
+
+def metric(name: str) -> float:
+    """What this process tells of it."""
+    value = REGISTRY.get_sample_value(name)
+    assert value is not None
+    return value
