@@ -51,6 +51,9 @@ class WorkflowContext(Protocol):
         propagation: Any = None,  # noqa: ANN401 - the SDK's scope
     ) -> Any: ...  # noqa: ANN401
 
+    def is_patched(self, patch_name: str) -> bool:
+        """False for a run that was past this point before the code that asks was deployed (`docs/upgrading.md`)."""
+
     def create_timer(self, fire_at: datetime | timedelta) -> Any: ...  # noqa: ANN401
 
     def wait_for_external_event(self, name: str, *, timeout: datetime | timedelta | None = None) -> Any: ...  # noqa: ANN401

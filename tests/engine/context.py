@@ -5,7 +5,7 @@ that come before anybody waits for them are kept, and a wait that timed out no l
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -51,12 +51,15 @@ class Context:
 
     instance_id: str = SAGA_ID
 
-    def __init__(self) -> None:
+    def __init__(self, patches: Iterable[str] = ()) -> None:
+        """A run whose history notes these patches."""
         self.current_utc_datetime = START
         self.is_replaying = False
         self.calls: list[Called] = []
         self.timers: list[float] = []
         self.asked: list[str] = []
+        self.patches: dict[str, bool] = dict.fromkeys(patches, True)
+        """What was answered about each patch: the first answer counts for the run."""
         self.tasks: dict[int, sdk.CompletableTask[Any]] = {}
         self.on_call: Callable[[int, Called], None] = lambda *_: None
         self.on_timer: Callable[[int, datetime], None] = lambda *_: None
@@ -85,6 +88,9 @@ class Context:
         self.calls.append(called)
         self.on_call(number, called)
         return task
+
+    def is_patched(self, patch_name: str) -> bool:
+        return self.patches.setdefault(patch_name, not self.is_replaying)
 
     def create_timer(self, fire_at: datetime | timedelta) -> Any:  # noqa: ANN401
         moment = self.current_utc_datetime + fire_at if isinstance(fire_at, timedelta) else fire_at

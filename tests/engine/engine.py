@@ -5,7 +5,7 @@ carry out fault plans behind a fence (`participants.py`).
 """
 
 import heapq
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -40,6 +40,8 @@ class Play:
     asked: list[str]
     history: list[Happened]
     shown: list[Timeline]
+    patches: frozenset[str]
+    """Those that its history notes."""
     waits_for_ever: bool = False
     """It had not ended when nothing more could happen: it waits for an event from outside."""
 
@@ -127,9 +129,9 @@ class Engine:
         return True
 
 
-def replay(make: Make, order: object, history: Sequence[Happened]) -> Play:
-    """Run the workflow anew against a recorded history, as the engine does on every turn."""
-    ctx, shown = Context(), list[Timeline]()
+def replay(make: Make, order: object, history: Sequence[Happened], patches: Iterable[str] = ()) -> Play:
+    """Run the workflow anew against a recorded history that notes these patches, as the engine does on every turn."""
+    ctx, shown = Context(patches), list[Timeline]()
     ctx.is_replaying = True
     events: Iterator[Happened] = iter(history)
 
@@ -172,5 +174,6 @@ def _play(
         asked=ctx.asked,
         history=history,
         shown=shown,
+        patches=frozenset(name for name, applies in ctx.patches.items() if applies),
         waits_for_ever=waits_for_ever,
     )

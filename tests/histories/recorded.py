@@ -7,7 +7,7 @@ new code asks for something else than the history says, the engine fails the wor
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,13 +68,8 @@ def replay(recording: Recording, workflow_name: str, workflow: Callable[..., Any
     Raises:
         HistoryMismatchError: it asks for other tasks, timers or events than the history says, or ends otherwise.
     """
-    runtime = WorkflowRuntime()
-    runtime.register_workflow(workflow, name=workflow_name)
-    # No public API replays a history.
-    registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined] # noqa: SLF001
-    executor = _OrchestrationExecutor(registry, logging.getLogger("replay"))
     *old, last = recording.events
-    executed = executor.execute(recording.instance_id, old, [last])
+    executed = _executor(workflow_name, workflow).execute(recording.instance_id, old, [last])
     results = [action.completeWorkflow for action in executed.actions if action.HasField("completeWorkflow")]
     for result in results:
         if result.HasField("failureDetails"):
@@ -84,6 +79,29 @@ def replay(recording: Recording, workflow_name: str, workflow: Callable[..., Any
         raise HistoryMismatchError(f"{recording.id}: it ended with {recording.result}, and now with {ended}")
     if len(executed.actions) != len(results):
         raise HistoryMismatchError(f"{recording.id}: it now asks for more than it did: {executed.actions}")
+
+
+def begin(recording: Recording, workflow_name: str, workflow: Callable[..., Any]) -> tuple[str, ...]:
+    """Let today's code take the first turn of a recorded workflow as if it began now; the patches that it notes."""
+    executed = _executor(workflow_name, workflow).execute(recording.instance_id, [], recording.events[:2])
+    return tuple(executed.patches or ())
+
+
+def noting(patches: Sequence[str], recording: Recording) -> Recording:
+    """The same history, with these patches noted in its first turn, where the engine keeps them."""
+    first, *others = recording.events
+    noted = pb.HistoryEvent()
+    noted.CopyFrom(first)  # type: ignore[no-untyped-call]
+    noted.workflowStarted.version.patches.extend(patches)
+    return replace(recording, events=(noted, *others))
+
+
+def _executor(workflow_name: str, workflow: Callable[..., Any]) -> _OrchestrationExecutor:
+    runtime = WorkflowRuntime()
+    runtime.register_workflow(workflow, name=workflow_name)
+    # No public API replays a history.
+    registry = runtime._WorkflowRuntime__worker._registry  # type: ignore[attr-defined] # noqa: SLF001
+    return _OrchestrationExecutor(registry, logging.getLogger("replay"))
 
 
 def _as_json(event: pb.HistoryEvent) -> dict[str, Any]:

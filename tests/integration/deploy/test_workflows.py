@@ -11,6 +11,7 @@ from cli.doctor.kubernetes import CLUSTER_APPS, Pod
 from devstack.dapr_processes import COMPONENTS
 from shared.contracts import (
     AUDIT_SERVICE,
+    CALLS,
     CHILD_CONTRACTS,
     CONTRACTS,
     ORDER_SERVICE,
@@ -109,7 +110,9 @@ def test_every_sidecar_takes_the_configuration(manifests: Manifests) -> None:
 def test_policies_admit_what_the_contracts_say_and_no_more(manifests: Manifests) -> None:
     """A new activity, or a new caller, is refused in the cluster until its policy says so."""
     policies = manifests.of_kind("WorkflowAccessPolicy")
+    called = {one.app_id for calls in CALLS.values() for one in calls} | {one.app_id for one in CHILD_CONTRACTS}
 
+    assert called == set(CALLERS)
     assert set(CALLERS) == set(policies)
     for app_id, policy in policies.items():
         assert [app_id] == policy["scopes"]

@@ -1,4 +1,4 @@
-"""docs/failures.md names a test for every failure, and each of them exists."""
+"""docs/failures.md names a test for every failure, and each test that a page names exists."""
 
 import ast
 import re
@@ -9,13 +9,17 @@ import pytest
 pytestmark = pytest.mark.unit
 
 PROJECT = Path(__file__).parents[3]
+PAGES = sorted((PROJECT / "docs").glob("*.md"))
 DOCUMENT = (PROJECT / "docs" / "failures.md").read_text()
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
-def test_every_named_test_exists() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_named_test_exists(page: Path) -> None:
     """A promise whose proof was renamed or removed is noticed."""
-    missing = {f"{file}::{name}" for file, name in NAMED.findall(DOCUMENT) if name not in names_in(PROJECT / file)}
+    missing = {
+        f"{file}::{name}" for file, name in NAMED.findall(page.read_text()) if name not in names_in(PROJECT / file)
+    }
 
     assert missing == set()
 

@@ -1,0 +1,79 @@
+"""docs/operations.md names every metric, and how many connections each process may take."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from devstack.addresses import APPS, GATEWAY, folder_of
+from devstack.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.unit
+
+PAGE: Final = (PROJECT_ROOT / "docs" / "operations.md").read_text()
+PROGRAMS: Final = (*(folder_of(app) for app in APPS), folder_of(GATEWAY))
+METRICS: Final = {"Counter", "Gauge", "Histogram", "Summary"}
+
+
+def test_every_metric_is_told() -> None:
+    """One that is added, renamed or removed has its row."""
+    told = set(re.findall(r"^\| `(shop_\w+)` \| ", PAGE, re.MULTILINE))
+
+    assert set(metrics()) == told
+
+
+def test_how_many_connections_a_process_takes() -> None:
+    """Each pool may open as many again as it keeps."""
+    rows = re.findall(r"^\| ([a-z-]+) \| (\d+) \| (\d*) \| *$|^\| ([a-z-]+) \| (\d+) \| \|$", PAGE, re.MULTILINE)
+    told = {folder_of(name or lone): int(own or alone) for name, own, _, lone, alone in rows}
+
+    assert {program: 2 * sum(pools(program)) for program in PROGRAMS} == told
+    assert f"One of each is {sum(told.values())} and {len(APPS) * sidecars_pool()}" in PAGE
+
+
+def test_every_sidecar_takes_what_is_told() -> None:
+    """The state store's own pool."""
+    assert {str(sidecars_pool())} == set(re.findall(r"^\| [a-z-]+ \| \d+ \| (\d+) \|$", PAGE, re.MULTILINE))
+
+
+def metrics() -> Iterator[str]:
+    """The metrics as Prometheus shows them."""
+    for file in PROJECT_ROOT.glob("*/**/*.py"):
+        if file.relative_to(PROJECT_ROOT).parts[0] not in {*PROGRAMS, "shared", "local_mailbox"}:
+            continue
+        for call in calls(file):
+            name = call.args[0] if call.args else None
+            if called(call) in METRICS and isinstance(name, ast.Constant):
+                yield str(name.value) + ("_total" if called(call) == "Counter" else "")
+
+
+def pools(program: str) -> Iterator[int]:
+    """What the pools keep that a program makes; those of a moment, as for migrations, don't count."""
+    file = PROJECT_ROOT / program / "__main__.py"
+    for call in calls(file):
+        if called(call) == "create_engine":
+            yield next((number(word.value, program) for word in call.keywords if word.arg == "pool_size"), 10)
+
+
+def number(value: ast.expr, program: str) -> int:
+    if isinstance(value, ast.Name):
+        return int(getattr(importlib.import_module(f"{program}.__main__"), value.id))
+    return int(ast.literal_eval(value))
+
+
+def sidecars_pool() -> int:
+    component = yaml.safe_load((PROJECT_ROOT / "components" / "statestore.yaml").read_text())
+    return int(next(one["value"] for one in component["spec"]["metadata"] if one["name"] == "maxConns"))
+
+
+def calls(file: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+
+
+def called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
