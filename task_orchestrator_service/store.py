@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,6 +17,12 @@ from task_orchestrator_service.tables import ASSIGNEES, PACKINGS, TASKS
 from task_orchestrator_service.team import Team
 
 _OPEN: Final = TASKS.c.ended_at.is_(None)
+_WAITS: Final = and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at <= func.now())
+# Of those that are open the rest, said so that an index finds it, however many wait.
+_RUNS: Final = or_(
+    TASKS.c.status == TaskStatus.IN_PROGRESS,
+    and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at > func.now()),
+)
 _STARTS: Final = "task_orchestrator_service.starts"
 
 
@@ -36,13 +42,12 @@ class TaskStore(WorkflowRows):
     async def lease_startable(self, workflow: str, concurrency: int) -> Sequence[Row[Any]]:
         """Tasks whose workflow is to be started now, so that no more than so many of this one run or are started."""
         row = TASKS.c
-        runs = or_(row.status == TaskStatus.IN_PROGRESS, row.start_due_at > func.now())
-        running = select(func.count()).where(row.workflow == workflow, _OPEN, runs)
+        running = select(func.count()).where(row.workflow == workflow, _OPEN, _RUNS)
         async with self._engine.begin() as tx:
             # Two processes that count at once would both fill what is free.
             await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(_STARTS))))
             free = concurrency - (await tx.execute(running)).scalar_one()
-            return await self._lease(tx, free, row.workflow == workflow) if free > 0 else []
+            return await self._lease(tx, free, row.workflow == workflow, _OPEN) if free > 0 else []
 
     async def claim(self, task_id: str, run_id: str) -> bool:
         """Make this run of the workflow the task's owner, unless another run is, or the task has ended."""
@@ -146,10 +151,9 @@ class TaskStore(WorkflowRows):
         """Tasks that were accepted so long ago, don't wait to be started, and haven't ended; the oldest first."""
         age = func.make_interval(0, 0, 0, 0, 0, 0, older_than_seconds)
         row = TASKS.c
-        waits = and_(row.status == TaskStatus.ACCEPTED, row.start_due_at <= func.now())
         statement = (
             select(row.task_id, row.workflow, row.status, row.run_id, row.restarts)
-            .where(_OPEN, row.accepted_at <= func.now() - age, not_(waits))
+            .where(_OPEN, row.accepted_at <= func.now() - age, _RUNS)
             .order_by(row.accepted_at)
             .limit(limit)
         )

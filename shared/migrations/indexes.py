@@ -7,16 +7,24 @@ import sqlalchemy as sa
 from alembic import op
 
 
-def create_index(name: str, table: str, columns: Sequence[str], where: str | None = None) -> None:
+def create_index(
+    name: str, table: str, columns: Sequence[str], where: str | None = None, *, include: Sequence[str] = ()
+) -> None:
     """Create an index while others go on writing; may be repeated, and ends the revision's transaction.
 
-    It waits for all transactions that are older than it, which holds up nobody.
+    It waits for all transactions that are older than it, which holds up nobody. `include`: columns that are only read.
     """
     with _beside_others():
         # What a try that was cut off has left is no index.
         op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
-        condition = None if where is None else sa.text(where)
-        op.create_index(name, table, [*columns], postgresql_concurrently=True, postgresql_where=condition)
+        op.create_index(
+            name,
+            table,
+            [*columns],
+            postgresql_concurrently=True,
+            postgresql_where=None if where is None else sa.text(where),
+            postgresql_include=[*include],
+        )
 
 
 def drop_index(name: str, table: str) -> None:
