@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -74,7 +75,7 @@ async def migrate(
     lock within `lock_timeout_seconds`, it is taken back and tried again.
 
     Raises:
-        DBAPIError | OSError: the database can't be reached within `patience_seconds`, or a revision fails, or got no
+        DBAPIError | OSError: the database is away or too busy for `patience_seconds`, or a revision fails, or got no
             lock in that time.
         NewerSchemaError: the schema is newer than this code.
     """
@@ -86,8 +87,8 @@ async def migrate(
                 await _migrate(connection, versions, patience_seconds)
         except (OSError, DBAPIError, PendingRollbackError) as error:
             # A connection that is lost while an index is built can't go back into a transaction either.
-            is_lost = isinstance(error, PendingRollbackError) or is_unreachable(error)
-            if not is_lost or _now() > deadline:
+            is_worth_it = isinstance(error, PendingRollbackError) or may_pass(error)
+            if not is_worth_it or _now() > deadline:
                 raise
             await asyncio.sleep(_RETRY_SECONDS)
         else:
@@ -160,6 +161,13 @@ def is_unreachable(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _sqlstate(error).startswith(_SQLSTATE_UNREACHABLE)
+
+
+def may_pass(error: BaseException) -> bool:
+    """The database is away or too busy, or others were faster: the moment's fault, not that of what was asked."""
+    if isinstance(error, PoolTimeoutError) or is_unreachable(error):
+        return True
+    return isinstance(error, DBAPIError) and _sqlstate(error).startswith(_SQLSTATE_BUSY)
 
 
 def _sqlstate(error: DBAPIError) -> str:
