@@ -1,6 +1,7 @@
 """The tasks' rows: every change of a task's status is one transaction here, and can be repeated."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, case, delete, func, or_, select, update
@@ -26,6 +27,15 @@ _RUNS: Final = or_(
 _STARTS: Final = "task_orchestrator_service.starts"
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The open tasks of one workflow; `oldest_seconds`: how long ago the oldest that waits was accepted."""
+
+    waiting: int = 0
+    running: int = 0
+    oldest_seconds: float = 0.0
+
+
 class TaskStore(WorkflowRows):
     """Reads and changes tasks. Belongs to the event loop of its engine."""
 
@@ -48,6 +58,24 @@ class TaskStore(WorkflowRows):
             await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(_STARTS))))
             free = concurrency - (await tx.execute(running)).scalar_one()
             return await self._lease(tx, free, row.workflow == workflow, _OPEN) if free > 0 else []
+
+    async def queues(self) -> dict[str, Queue]:
+        """What waits and what runs, of each workflow that has open tasks."""
+        row = TASKS.c
+        oldest = func.extract("epoch", func.now() - func.min(row.accepted_at).filter(_WAITS))
+        statement = (
+            select(
+                row.workflow,
+                func.count().filter(_WAITS).label("waiting"),
+                func.count().filter(_RUNS).label("running"),
+                func.coalesce(oldest, 0).label("oldest"),
+            )
+            .where(_OPEN)
+            .group_by(row.workflow)
+        )
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(statement)
+            return {one.workflow: Queue(one.waiting, one.running, float(one.oldest)) for one in rows}
 
     async def claim(self, task_id: str, run_id: str) -> bool:
         """Make this run of the workflow the task's owner, unless another run is, or the task has ended."""
