@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import text
 
 from audit_service.settings import SchemaSettings
-from shared.database import create_engine, migrate
+from shared.database import create_engine
+from shared.host.schema import prepare_schema
 from shared.host.settings import load
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -27,7 +28,7 @@ RIGHTS: Final = {
 
 async def prepare(owner_url: str, writer_role: str) -> None:
     """Migrate as the owner, and give the role that runs the service its rights, and no others."""
-    await migrate(owner_url, MIGRATIONS)
+    await prepare_schema(owner_url, MIGRATIONS)
     engine = create_engine(owner_url, application_name="audit schema", pool_size=1)
     role = '"' + writer_role.replace('"', '""') + '"'
     try:

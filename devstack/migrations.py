@@ -15,6 +15,7 @@ from devstack.layout import SCHEMA_OWNERS, DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import PROJECT_ROOT, load_settings
 from shared.database import migrate
+from shared.migrations.revisions import NewerSchemaError
 
 MIGRATED = tuple(owner for owner in SCHEMA_OWNERS if owner != folder_of(AUDIT))
 
@@ -30,7 +31,7 @@ def main() -> None:
     try:
         settings = load_settings()
         asyncio.run(migrate_all(database_layout(settings, load_passwords(settings.home))))
-    except StackError as error:
+    except (StackError, NewerSchemaError) as error:
         sys.exit(f"migrations: {error}")
     except (OSError, DBAPIError) as error:
         sys.exit(f"migrations: {error}; check DATABASE_URL, and that devstack.database has prepared the server")

@@ -20,7 +20,7 @@ from event_relay.publisher import BulkPublisher
 from event_relay.relay import Relay, RelayTimes
 from event_relay.settings import RelaySettings
 from event_relay.trouble import Trouble
-from shared.database import create_engine, migrate
+from shared.database import create_engine
 from shared.events.consuming import end_sidecar, subscribed
 from shared.events.dead_letters import DEAD_LETTER_TYPE, SidecarPublisher
 from shared.events.event import DEAD_LETTER_TOPIC
@@ -29,6 +29,7 @@ from shared.host import logs
 from shared.host.about import Introduction
 from shared.host.http import application
 from shared.host.readiness import database_reason
+from shared.host.schema import prepare_schema
 from shared.host.settings import load
 from shared.host.standalone import stop_signal
 
@@ -43,7 +44,7 @@ log = structlog.get_logger()
 async def serve(settings: RelaySettings) -> None:
     """Carry events until SIGTERM or SIGINT."""
     stop = stop_signal()
-    await migrate(settings.service_database_url, MIGRATIONS)
+    await prepare_schema(settings.service_database_url, MIGRATIONS)
     engine = create_engine(settings.service_database_url, application_name=NAME, pool_size=3)
     async with aiohttp.ClientSession() as session, _dead_letters(settings, engine, session) as routes:
         relay = _relay(settings, engine, session)

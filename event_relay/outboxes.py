@@ -41,10 +41,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits: the next events, how many there are in all, and for how long the oldest does."""
+    """What waits: the next events, whether they are all that do, and for how long the oldest does."""
 
     events: Sequence[Waiting]
-    total: int
+    is_whole: bool
     oldest_seconds: float
 
 
@@ -72,11 +72,15 @@ async def read(connection: AsyncConnection, batch: int) -> Backlog:
     full = [waiting for waiting in by_source.values() if len(waiting) == batch]
     oldest = max(((row.read_at - row.occurred_at).total_seconds() for row in rows), default=0.0)
     if not full:
-        return Backlog(events, len(events), oldest)
+        return Backlog(events, is_whole=True, oldest_seconds=oldest)
     # Of a full outbox more is to come, which may have caused what is seen of the others.
     horizon = min(max(one.occurred_at for one in waiting) for waiting in full)
-    total = (await connection.execute(_COUNT)).scalar_one()
-    return Backlog([one for one in events if one.occurred_at <= horizon], total, oldest)
+    return Backlog([one for one in events if one.occurred_at <= horizon], is_whole=False, oldest_seconds=oldest)
+
+
+async def count(connection: AsyncConnection) -> int:
+    """How many events wait; it reads them all."""
+    return int((await connection.execute(_COUNT)).scalar_one())
 
 
 async def delete(connection: AsyncConnection, events: Iterable[Waiting]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from event_relay.leadership import leading
-from event_relay.outboxes import Waiting, delete, read
+from event_relay.outboxes import Backlog, Waiting, count, delete, read
 from event_relay.publisher import BrokerAwayError
 from event_relay.queues import Queues
 
@@ -51,12 +51,13 @@ class NoticesTrouble(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RelayTimes:
-    """The pauses between looks at the outboxes, in seconds."""
+    """The pauses between looks at the outboxes, in seconds; `count`: between counts of what waits."""
 
     pause: float = 0.1
     idle: float = 0.5
     longest_backoff: float = 5.0
     standby: float = 1.0
+    count: float = 1.0
 
 
 class Relay:
@@ -74,6 +75,7 @@ class Relay:
         self._trouble = trouble
         self._times = times or RelayTimes()
         self._stopping = asyncio.Event()
+        self._count_due = time.monotonic()
 
     async def run(self) -> None:
         """Stand by, lead, and after an outage of the database stand by again."""
@@ -111,7 +113,7 @@ class Relay:
     async def carry(self, connection: AsyncConnection) -> tuple[int, bool]:
         """Look once, and carry what is there; how many events were found, and whether all of them went."""
         backlog = await read(connection, BATCH)
-        BACKLOG.set(backlog.total)
+        await self._show(connection, backlog)
         LAG.set(backlog.oldest_seconds)
         if not backlog.events:
             return 0, True
@@ -124,6 +126,14 @@ class Relay:
             log.debug("carried", events=len(published), seconds=round(time.monotonic() - began, 3))
         await self._trouble.heard(trouble)
         return len(backlog.events), trouble is None
+
+    async def _show(self, connection: AsyncConnection, backlog: Backlog) -> None:
+        """Tell how much waits. A long queue is counted now and then only: at each look that would take ever longer."""
+        if backlog.is_whole:
+            BACKLOG.set(len(backlog.events))
+        elif time.monotonic() >= self._count_due:
+            BACKLOG.set(await count(connection))
+            self._count_due = time.monotonic() + self._times.count
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

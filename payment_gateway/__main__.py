@@ -10,9 +10,10 @@ from payment_gateway.api import gateway_application
 from payment_gateway.reports import GatewayReports
 from payment_gateway.settings import GatewaySettings
 from payment_gateway.store import GatewayStore
-from shared.database import create_engine, migrate
+from shared.database import create_engine
 from shared.host import logs
 from shared.host.readiness import database_reason
+from shared.host.schema import prepare_schema
 from shared.host.settings import load
 from shared.host.standalone import serve_until, stop_signal
 
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 async def serve(settings: GatewaySettings) -> None:
     """Serve the gateway until SIGTERM or SIGINT."""
     stop = stop_signal()
-    await migrate(settings.service_database_url, MIGRATIONS)
+    await prepare_schema(settings.service_database_url, MIGRATIONS)
     engine = create_engine(settings.service_database_url, application_name=NAME)
 
     async def readiness() -> str | None:

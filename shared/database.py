@@ -4,20 +4,31 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+import structlog
+from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
-_MIGRATION_ENVIRONMENT: Final = Path(__file__).parent / "migrations"
+from shared.migrations.revisions import apply, lacking
+
 _MIGRATION_LOCK: Final = 7_264_519_003
 """Any fixed number: the key of the advisory lock that lets one replica migrate while the others wait."""
 
+_RETRY_SECONDS: Final = 0.2
+_LOCK_PAUSE_SECONDS: Final = 1.0
+"""Between tries to get a lock: those who queued behind the last one go on meanwhile."""
+
 _SQLSTATE_UNREACHABLE: Final = ("08", "57P")
 """Connection exceptions; shutting down or starting up."""
+_SQLSTATE_LOCKED: Final = ("55P03", "40P01")
+"""A lock that wasn't there in time; a deadlock."""
+_SQLSTATE_BUSY: Final = ("53", "40", "55P03", "57014")
+"""Too few resources, such as connections; taken back, as a deadlock's victim; locked; cancelled, as for its time."""
+
+log = structlog.get_logger()
 
 
 def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldom_used: bool = False) -> AsyncEngine:
@@ -59,28 +70,92 @@ def _driver_url(url: str) -> URL:
     return parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": parsed.query["sslmode"]})
 
 
-async def migrate(url: str, versions: Path, *, patience_seconds: float = 60.0) -> None:
+async def migrate(
+    url: str, versions: Path, *, patience_seconds: float = 60.0, lock_timeout_seconds: float = 3.0
+) -> None:
     """Bring the service's schema to its newest revision; replicas that start together wait for one another.
 
+    Each revision is a transaction of its own and may take its time, but not make others wait: where it doesn't get a
+    lock within `lock_timeout_seconds`, it is taken back and tried again.
+
     Raises:
-        DBAPIError | OSError: the database can't be reached within `patience_seconds`, or a revision fails.
+        DBAPIError | OSError: the database is away or too busy for `patience_seconds`, or a revision fails, or got no
+            lock in that time.
+        NewerSchemaError: the schema is newer than this code.
     """
-    engine = create_engine(url, application_name="migrations", pool_size=1)
-    deadline = asyncio.get_running_loop().time() + patience_seconds
-    try:
-        while True:
-            try:
-                async with engine.begin() as connection:
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-                    await connection.run_sync(_upgrade, versions)
-            except (OSError, DBAPIError) as error:
-                if not is_unreachable(error) or asyncio.get_running_loop().time() > deadline:
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
-    finally:
-        await engine.dispose()
+    engine = _migration_engine(url, lock_timeout_seconds)
+    deadline = _now() + patience_seconds
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await _migrate(connection, versions, patience_seconds)
+        except (OSError, DBAPIError, PendingRollbackError) as error:
+            # A connection that is lost while an index is built can't go back into a transaction either.
+            is_worth_it = isinstance(error, PendingRollbackError) or may_pass(error)
+            if not is_worth_it or _now() > deadline:
+                raise
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+def _migration_engine(url: str, lock_timeout_seconds: float) -> AsyncEngine:
+    """Its statements may take as long as they do. The lock that it migrates under goes with its one connection."""
+    return create_async_engine(
+        _driver_url(url),
+        poolclass=NullPool,
+        connect_args={
+            "timeout": 10,
+            "server_settings": {
+                "application_name": "migrations",
+                "lock_timeout": f"{lock_timeout_seconds}s",
+                # A process that is stopped, or vanished with its machine, must not keep the others from migrating.
+                "idle_in_transaction_session_timeout": "30s",
+                "idle_session_timeout": "30s",
+            },
+        },
+    )
+
+
+async def _migrate(connection: AsyncConnection, versions: Path, patience_seconds: float) -> None:
+    if not await _lacking(connection, versions):
+        return
+    await _take_turn(connection)
+    for revision in await _lacking(connection, versions):
+        await _apply(connection, versions, revision, patience_seconds)
+
+
+async def _lacking(connection: AsyncConnection, versions: Path) -> tuple[str, ...]:
+    found = await connection.run_sync(lacking, versions)
+    await connection.rollback()
+    return found
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Lock out the other replicas. Never by waiting for the lock: who builds an index would wait for that statement."""
+    is_told = False
+    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _MIGRATION_LOCK}):
+        await connection.rollback()
+        if not is_told:
+            log.info("another process migrates: waiting for it")
+            is_told = True
+        await asyncio.sleep(_RETRY_SECONDS)
+    await connection.commit()
+
+
+async def _apply(connection: AsyncConnection, versions: Path, revision: str, patience_seconds: float) -> None:
+    deadline = _now() + patience_seconds
+    while True:
+        try:
+            await connection.run_sync(apply, versions, revision)
+        except DBAPIError as error:
+            await connection.rollback()
+            if _sqlstate(error) not in _SQLSTATE_LOCKED or _now() > deadline:
+                raise
+            log.warning("a revision got no lock, trying again", schema=versions.parent.name, revision=revision)
+            await asyncio.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def is_unreachable(error: BaseException) -> bool:
@@ -89,24 +164,19 @@ def is_unreachable(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    sqlstate = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or sqlstate.startswith(_SQLSTATE_UNREACHABLE)
+    return error.connection_invalidated or _sqlstate(error).startswith(_SQLSTATE_UNREACHABLE)
 
 
-def revisions_in(versions: Path) -> tuple[str, ...]:
-    """The revisions that a service's code brings, oldest first."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config(versions)).walk_revisions())[::-1]
+def may_pass(error: BaseException) -> bool:
+    """The database is away or too busy, or others were faster: the moment's fault, not that of what was asked."""
+    if isinstance(error, PoolTimeoutError) or is_unreachable(error):
+        return True
+    return isinstance(error, DBAPIError) and _sqlstate(error).startswith(_SQLSTATE_BUSY)
 
 
-def _upgrade(connection: Connection, versions: Path) -> None:
-    config = _config(versions)
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
-def _config(versions: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATION_ENVIRONMENT))
-    config.set_main_option("version_locations", str(versions))
-    config.set_main_option("path_separator", "newline")
-    return config
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -28,6 +28,7 @@ from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
+from task_orchestrator_service.waiting import watch_waiting
 from task_orchestrator_service.workflow import task_workflows_shown_to
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -73,6 +74,7 @@ async def _surface(
         progress.run(),
         starter.run(),
         LostTasks(tasks, workflows, patience).run(),
+        watch_waiting(tasks),
         Retention(TaskPurges(engine), workflows, keep).run(),
     )
     consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, ordered=False)

@@ -1,9 +1,10 @@
 """The tasks' rows: every change of a task's status is one transaction here, and can be repeated."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,7 +18,22 @@ from task_orchestrator_service.tables import ASSIGNEES, PACKINGS, TASKS
 from task_orchestrator_service.team import Team
 
 _OPEN: Final = TASKS.c.ended_at.is_(None)
+_WAITS: Final = and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at <= func.now())
+# Of those that are open the rest, said so that an index finds it, however many wait.
+_RUNS: Final = or_(
+    TASKS.c.status == TaskStatus.IN_PROGRESS,
+    and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at > func.now()),
+)
 _STARTS: Final = "task_orchestrator_service.starts"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The open tasks of one workflow; `oldest_seconds`: how long ago the oldest that waits was accepted."""
+
+    waiting: int = 0
+    running: int = 0
+    oldest_seconds: float = 0.0
 
 
 class TaskStore(WorkflowRows):
@@ -36,13 +52,30 @@ class TaskStore(WorkflowRows):
     async def lease_startable(self, workflow: str, concurrency: int) -> Sequence[Row[Any]]:
         """Tasks whose workflow is to be started now, so that no more than so many of this one run or are started."""
         row = TASKS.c
-        runs = or_(row.status == TaskStatus.IN_PROGRESS, row.start_due_at > func.now())
-        running = select(func.count()).where(row.workflow == workflow, _OPEN, runs)
+        running = select(func.count()).where(row.workflow == workflow, _OPEN, _RUNS)
         async with self._engine.begin() as tx:
             # Two processes that count at once would both fill what is free.
             await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(_STARTS))))
             free = concurrency - (await tx.execute(running)).scalar_one()
-            return await self._lease(tx, free, row.workflow == workflow) if free > 0 else []
+            return await self._lease(tx, free, row.workflow == workflow, _OPEN) if free > 0 else []
+
+    async def queues(self) -> dict[str, Queue]:
+        """What waits and what runs, of each workflow that has open tasks."""
+        row = TASKS.c
+        oldest = func.extract("epoch", func.now() - func.min(row.accepted_at).filter(_WAITS))
+        statement = (
+            select(
+                row.workflow,
+                func.count().filter(_WAITS).label("waiting"),
+                func.count().filter(_RUNS).label("running"),
+                func.coalesce(oldest, 0).label("oldest"),
+            )
+            .where(_OPEN)
+            .group_by(row.workflow)
+        )
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(statement)
+            return {one.workflow: Queue(one.waiting, one.running, float(one.oldest)) for one in rows}
 
     async def claim(self, task_id: str, run_id: str) -> bool:
         """Make this run of the workflow the task's owner, unless another run is, or the task has ended."""
@@ -146,10 +179,9 @@ class TaskStore(WorkflowRows):
         """Tasks that were accepted so long ago, don't wait to be started, and haven't ended; the oldest first."""
         age = func.make_interval(0, 0, 0, 0, 0, 0, older_than_seconds)
         row = TASKS.c
-        waits = and_(row.status == TaskStatus.ACCEPTED, row.start_due_at <= func.now())
         statement = (
             select(row.task_id, row.workflow, row.status, row.run_id, row.restarts)
-            .where(_OPEN, row.accepted_at <= func.now() - age, not_(waits))
+            .where(_OPEN, row.accepted_at <= func.now() - age, _RUNS)
             .order_by(row.accepted_at)
             .limit(limit)
         )

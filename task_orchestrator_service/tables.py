@@ -51,7 +51,24 @@ TASKS: Final = Table(
     Index("tasks_by_status", "status", text("accepted_at DESC"), text("task_id DESC")),
     Index("tasks_to_start", "start_due_at", postgresql_where=text("status = 'accepted'")),
     Index("tasks_open", "accepted_at", postgresql_where=text("ended_at IS NULL")),
-    Index("tasks_to_purge", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND purged_at IS NULL")),
+    Index(
+        "tasks_open_of_workflow",
+        "workflow",
+        "status",
+        "start_due_at",
+        postgresql_where=text("ended_at IS NULL"),
+        postgresql_include=["accepted_at"],
+    ),
+    Index(
+        "tasks_to_look_at_for_purge",
+        "ended_at",
+        postgresql_where=text("purge_due_at IS NULL AND purged_at IS NULL AND ended_at IS NOT NULL"),
+    ),
+    Index(
+        "tasks_to_purge_again",
+        "purge_due_at",
+        postgresql_where=text("purged_at IS NULL AND purge_due_at IS NOT NULL"),
+    ),
 )
 """One row per task, kept for good: it answers repeats of its key, and shows all after the purge.
 

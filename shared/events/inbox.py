@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, R
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.database import is_unreachable
+from shared.database import may_pass
 from shared.errors import Refused
 from shared.events.received import Received, storable
 
@@ -53,7 +53,7 @@ Effect = Callable[[AsyncConnection, Received], Awaitable[None]]
 class TryLaterError(Exception):
     """A handler can't do its work for now, through no fault of the event, which is delivered again until it can.
 
-    Attempts that end so aren't counted. An `OSError` and an unreachable database mean the same.
+    Attempts that end so aren't counted. An `OSError` and a database that is away or too busy mean the same.
     """
 
 
@@ -125,7 +125,7 @@ class Inbox:
         except TryLaterError as error:
             return Verdict(Outcome.RETRY, str(error))
         except Exception as error:  # noqa: BLE001 - the entry point of every delivery: whatever it is, it must be answered
-            if is_unreachable(error):
+            if may_pass(error):
                 return Verdict(Outcome.RETRY, storable(f"{type(error).__name__}: {error}"))
             return await self._failed(event, storable(f"{type(error).__name__}: {error}"))
 

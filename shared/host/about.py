@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import revisions_in
+from shared.migrations.revisions import revisions_in
 
 SDK: Final = "dapr"
 

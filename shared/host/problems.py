@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from shared.database import is_unreachable
+from shared.database import is_unreachable, may_pass
 from shared.json_text import parse_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,8 +51,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Location"}}
         return problem_response(error.status, f"{error.reason}: {request.method} {request.path}.", kept)
     except Exception as error:  # the entry point of every request
-        if is_unreachable(error):
-            detail = "The database is away for the moment. Try again; with the same Idempotency-Key that is safe."
+        if may_pass(error):
+            if not is_unreachable(error):  # that one is told by the readiness
+                log.warning("the database is too busy", method=request.method, path=request.path, error=str(error))
+            detail = "The database is away or too busy. Try again; with the same Idempotency-Key that is safe."
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
         log.exception("request failed", method=request.method, path=request.path)
         detail = "The service made a mistake; its log says which. Repeating with the same Idempotency-Key is safe."

@@ -19,7 +19,6 @@ from dapr.ext.workflow.logger import LoggerOptions
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts import PROBE_CALLS
-from shared.database import migrate
 from shared.host import logs
 from shared.host.about import Introduction, Registrations
 from shared.host.activities import ActivityHost
@@ -28,6 +27,7 @@ from shared.host.http import MAX_BODY_BYTES, application
 from shared.host.pauses import take_repeated_pauses
 from shared.host.probe import probe_calls
 from shared.host.readiness import database_reason, sidecar_reason
+from shared.host.schema import prepare_schema
 from shared.host.settings import ServiceSettings
 from shared.host.standalone import stop_signal
 from shared.host.watchdog import watch_sidecar
@@ -73,7 +73,7 @@ async def _serve(service: Service) -> None:
     stop = stop_signal()
     settings = service.settings
     if service.migrates:
-        await migrate(settings.service_database_url, service.migrations)
+        await prepare_schema(settings.service_database_url, service.migrations)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         routes = [*service.routes]
         if service.surface is not None:

@@ -2,6 +2,11 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=None)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=None,
+    # So that a revision may hold locks no longer than it needs them, and may leave its transaction (`indexes.py`).
+    transaction_per_migration=True,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Float,
     Row,
     Table,
+    Update,
     case,
     cast,
     false,
@@ -18,9 +19,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.workflows.retention import BATCH, Ended
+from shared.workflows.retention import BATCH, Due, Ended
 
 LEASE: Final = text("interval '60 seconds'")
 
@@ -40,29 +41,45 @@ class RowPurges:
         self._table = table
         (self._id,) = table.primary_key.columns
 
-    async def due(self, keep_seconds: float, late_seconds: float) -> Sequence[Ended]:
+    async def due(self, keep_seconds: float, late_seconds: float) -> Due:
+        async with self._engine.begin() as tx:
+            again = await self._again(tx)
+            first = await self._first_looks(tx, keep_seconds, late_seconds, BATCH - len(again))
+            rows = [*again, *(one for one in first if one.is_due)]
+            ended = [Ended(getattr(one, self._id.name), self.instances_of(one)) for one in rows]
+            return Due(ended, is_full=len(again) + len(first) == BATCH)
+
+    async def _again(self, tx: AsyncConnection) -> Sequence[Row[Any]]:
+        """Lease rows that were put off until now."""
+        row = self._table.c
+        chosen = (row.purge_due_at <= func.now(), row.purged_at.is_(None))
+        statement = self._update(chosen, row.purge_due_at, BATCH).values(purge_due_at=func.now() + LEASE)
+        return (await tx.execute(statement.returning(*row))).all()
+
+    async def _first_looks(
+        self, tx: AsyncConnection, keep_seconds: float, late_seconds: float, limit: int
+    ) -> Sequence[Row[Any]]:
+        """Lease rows that nobody has looked at, or put them off until they are due, so that nobody does so again."""
         row = self._table.c
         no_answer = row.timeline.path_exists(NO_ANSWER)
         seconds = case(
             (or_(self.may_run_late(), no_answer), _interval(max(keep_seconds, late_seconds))),
             else_=_interval(keep_seconds),
         )
+        due_at = row.ended_at + seconds
         chosen = (
-            select(self._id)
-            .where(
-                row.ended_at.is_not(None),
-                row.purged_at.is_(None),
-                row.ended_at <= func.now() - _interval(keep_seconds),
-                func.now() >= func.coalesce(row.purge_due_at, row.ended_at + seconds),
-            )
-            .order_by(row.ended_at)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
+            row.purge_due_at.is_(None),
+            row.purged_at.is_(None),
+            row.ended_at <= func.now() - _interval(keep_seconds),
         )
-        leased = update(self._table).where(self._id.in_(chosen)).values(purge_due_at=func.now() + LEASE)
-        async with self._engine.begin() as tx:
-            rows = await tx.execute(leased.returning(*self._table.c))
-            return [Ended(getattr(one, self._id.name), self.instances_of(one)) for one in rows]
+        put_off = case((due_at <= func.now(), func.now() + LEASE), else_=due_at)
+        statement = self._update(chosen, row.ended_at, limit).values(purge_due_at=put_off)
+        return (await tx.execute(statement.returning(*row, (due_at <= func.now()).label("is_due")))).all()
+
+    def _update(self, chosen: tuple[ColumnElement[bool], ...], order: ColumnElement[Any], limit: int) -> Update:
+        """Up to so many of these, each by one process at a time."""
+        some = select(self._id).where(*chosen).order_by(order).limit(limit).with_for_update(skip_locked=True)
+        return update(self._table).where(self._id.in_(some))
 
     async def purged(self, row_ids: Collection[str]) -> None:
         await self._set(row_ids, purged_at=func.now())

@@ -47,11 +47,22 @@ class Ended:
     instance_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What one look at the rows has found to purge; `is_full`: it saw a whole batch, so that more may wait."""
+
+    ended: Sequence[Ended]
+    is_full: bool
+
+
 class Purges(Protocol):
     """Hands ended rows out to one process at a time."""
 
-    async def due(self, keep_seconds: float, late_seconds: float) -> Sequence[Ended]:
-        """Up to `BATCH` that ended so long ago, or `late_seconds` ago if one of their activities may still run."""
+    async def due(self, keep_seconds: float, late_seconds: float) -> Due:
+        """Those that ended so long ago, or `late_seconds` ago if one of their activities may still run.
+
+        It looks at up to `BATCH` rows, and at none again before that is due.
+        """
 
     async def purged(self, row_ids: Collection[str]) -> None:
         """The state store has nothing of these any more."""
@@ -80,25 +91,25 @@ class Retention:
         """Sweep until cancelled."""
         while True:
             try:
-                swept = await self.sweep()
+                goes_on = await self.sweep()
                 if time.monotonic() - self._leftovers_at > self._keep.seconds:
                     self._leftovers_at = time.monotonic()
                     await self.sweep_leftovers()
             except (SQLAlchemyError, OSError, TimeoutError, EngineAwayError) as error:
                 log.warning("workflows not purged, trying again", error=str(error))
-                swept = 0
-            if swept < BATCH:
+                goes_on = False
+            if not goes_on:
                 await asyncio.sleep(SWEEP_SECONDS)
 
-    async def sweep(self) -> int:
-        """Purge one batch; how many were due."""
+    async def sweep(self) -> bool:
+        """Purge one batch; whether to go on at once: there may be more, and the engine has taken all of this."""
         due = await self._purges.due(self._keep.seconds, self._keep.late_seconds)
-        gone = await asyncio.gather(*(self._purge(ended) for ended in due))
-        purged = [ended.row_id for ended, is_gone in zip(due, gone, strict=True) if is_gone]
+        gone = await asyncio.gather(*(self._purge(ended) for ended in due.ended))
+        purged = [ended.row_id for ended, is_gone in zip(due.ended, gone, strict=True) if is_gone]
         if purged:
             await self._purges.purged(purged)
             PURGED.inc(len(purged))
-        return len(due)
+        return due.is_full and all(gone)
 
     async def sweep_leftovers(self) -> int:
         """Remove workflows that appeared after their row was purged (a start whose answer came late); how many."""

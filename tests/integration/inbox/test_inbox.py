@@ -5,14 +5,12 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.database import create_engine
 from shared.errors import Refused
-from shared.events.consumer import Answer, Consumer
-from shared.events.inbox import METADATA, Inbox, TryLaterError
-from shared.events.received import Received
-from tests.integration.inbox.world import APP, MAX_ATTEMPTS, Broker, World, an_event
+from shared.events.consumer import Answer
+from shared.events.inbox import METADATA, TryLaterError
+from tests.integration.inbox.world import APP, MAX_ATTEMPTS, World, an_event
 from tests.integration.schema import differences
 
 DONE, RETRY = Answer.SUCCESS, Answer.RETRY
@@ -153,30 +151,6 @@ async def test_a_crash_between_effect_and_answer_does_not_double_it(world: World
 
     assert [DONE] == await successor.take(an_event())
     assert [1] == await world.effects()
-
-
-async def test_a_lost_connection_in_mid_effect_leaves_no_trace(engine: AsyncEngine) -> None:
-    """The database's end of the connection dies between effect and commit: an outage, and not counted."""
-    world = World(engine)
-
-    async def dies(tx: AsyncConnection, _: Received) -> None:
-        await tx.execute(text("INSERT INTO effects (event_id, subject, sequence) VALUES ('x', 'ord-1', 1)"))
-        await tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-
-    mortal = Consumer(APP, {"order.completed": dies}, Inbox(engine, ordered=True), Broker())
-
-    assert RETRY == await mortal.take(an_event())
-    assert [] == await world.effects()
-    assert {} == await world.states()
-    assert [DONE] == await world.take(an_event())
-
-
-async def test_a_database_that_is_away_is_an_outage() -> None:
-    engine = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="tests")
-    try:
-        assert [RETRY] == await World(engine).take(an_event())
-    finally:
-        await engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.events.consumer import Answer, Consumer
 from shared.events.dead_letters import NotPublishedError
 from shared.events.event import EventType
-from shared.events.inbox import Inbox
+from shared.events.inbox import Effect, Inbox
 from shared.events.received import Received
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -64,9 +64,20 @@ class World:
         self.failures: dict[str, list[Exception]] = {}
         """What the handler raises after its effect, by event, one a delivery."""
         self.always: dict[str, Exception] = {}
-        inbox = Inbox(engine, ordered=ordered, max_attempts=MAX_ATTEMPTS, gap_patience=gap_patience)
-        handlers = {EventType.ORDER_COMPLETED.value: self._handle}
-        self.consumer = Consumer(APP, handlers, inbox, self.broker)
+        self._inbox = Inbox(engine, ordered=ordered, max_attempts=MAX_ATTEMPTS, gap_patience=gap_patience)
+        self.consumer = self.with_handler(self._handle)
+
+    def with_handler(self, handler: Effect) -> Consumer:
+        """The same consumer with another effect."""
+        return Consumer(APP, {EventType.ORDER_COMPLETED.value: handler}, self._inbox, self.broker)
+
+    def failing_in_the_database(self, sqlstate: str) -> Consumer:
+        """The same consumer, whose effect the database always ends with this error."""
+
+        async def fails(tx: AsyncConnection, _: Received) -> None:
+            await tx.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{sqlstate}'; END $$"))
+
+        return self.with_handler(fails)
 
     async def take(self, *bodies: bytes) -> list[Answer]:
         """Deliver one after the other."""

@@ -206,8 +206,8 @@ async def test_all_runs_of_a_task_are_purged(world: World, watch: LostTasks) -> 
     await world.close(task_id, run_id=await begun_anew(world))
     purges = TaskPurges(world.database)
     await world.sql("UPDATE tasks SET ended_at = now() - interval '2 hours'")
-    assert [] == await purges.due(3600, 86_400)
-    await world.sql("UPDATE tasks SET ended_at = now() - interval '25 hours'")
+    assert [] == (await purges.due(3600, 86_400)).ended
+    await world.sql("UPDATE tasks SET purge_due_at = purge_due_at - interval '23 hours'")
 
-    assert [Ended(task_id, (task_id, f"{task_id}-again-1"))] == await purges.due(3600, 86_400)
+    assert [Ended(task_id, (task_id, f"{task_id}-again-1"))] == (await purges.due(3600, 86_400)).ended
     assert task_id == purges.row_of(f"{task_id}-again-1")

@@ -38,7 +38,7 @@ async def test_when_a_workflow_is_purged(world: World, outcome: StepOutcome, hou
     task_id = await ended(world, outcome, hours_ago)
     purges = TaskPurges(world.database)
 
-    assert ([Ended(task_id, (task_id,))] if is_due else []) == await purges.due(3600, 86_400)
-    assert [] == await purges.due(3600, 86_400)
+    assert ([Ended(task_id, (task_id,))] if is_due else []) == (await purges.due(3600, 86_400)).ended
+    assert [] == (await purges.due(3600, 86_400)).ended
     await purges.purged([task_id])
     assert {task_id} == await purges.already_purged([task_id, "task-2"])

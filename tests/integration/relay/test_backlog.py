@@ -1,0 +1,99 @@
+"""The relay's own picture of what waits, on real outboxes."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.schema import CreateSchema
+
+from event_relay.__main__ import MIGRATIONS
+from event_relay.outboxes import SCHEMA_OF, Waiting
+from event_relay.publisher import BrokerAwayError
+from event_relay.relay import BACKLOG, BATCH, Relay, RelayTimes
+from shared.database import create_engine
+from shared.events.outbox import OUTBOX
+from tests.integration.conftest import ServiceDatabase
+
+EVENTS = BATCH * 3 + 7
+
+
+class Broker:
+    """Takes everything, or nothing."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+
+    async def publish(self, events: Sequence[Waiting]) -> None:
+        if self.is_away:
+            raise BrokerAwayError("the broker is away", events, sidecar_answers=True)
+
+    async def heard(self, trouble: BrokerAwayError | None) -> None:
+        """It never minds."""
+
+
+@pytest.fixture
+async def engine(service_database: ServiceDatabase, postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    """The four outboxes; a long queue waits in the order-service's."""
+    database = service_database("event_relay", migrations=MIGRATIONS).rpartition("/")[2]
+    engine = create_engine(f"{postgres_url.rpartition('/')[0]}/{database}", application_name="tests")
+    async with engine.begin() as tx:
+        for schema in SCHEMA_OF.values():
+            await tx.execute(CreateSchema(schema))
+            await (await tx.execution_options(schema_translate_map={None: schema})).run_sync(OUTBOX.create)
+        await tx.execute(
+            text(
+                "INSERT INTO order_service.outbox (type, subject, sequence, data) "
+                f"SELECT 'order.accepted', 'ord-' || n, 1, '{{}}' FROM generate_series(1, {EVENTS}) n"
+            )
+        )
+    yield engine
+    await engine.dispose()
+
+
+async def test_a_long_queue_is_not_counted_at_every_look(engine: AsyncEngine) -> None:
+    """Each count reads all of it. What is told is true all the same once the queue is short."""
+    relay = Relay(engine, broker := Broker(), broker, RelayTimes(count=3600))
+    with counts(engine) as counted:
+        assert [BATCH, EVENTS] == [await carried(relay, engine), waiting()]
+        while await carried(relay, engine):
+            pass
+
+    assert 1 == len(counted)
+    assert 0 == waiting()
+
+
+async def test_a_queue_that_does_not_move_is_counted_again(engine: AsyncEngine) -> None:
+    """While the broker is away it only grows, and somebody may wonder how long it is."""
+    relay = Relay(engine, broker := Broker(), broker, RelayTimes(count=0))
+    broker.is_away = True
+    await carried(relay, engine)
+    async with engine.begin() as tx:
+        await tx.execute(text("DELETE FROM order_service.outbox WHERE subject = 'ord-1'"))
+
+    await carried(relay, engine)
+
+    assert EVENTS - 1 == waiting()
+
+
+async def carried(relay: Relay, engine: AsyncEngine) -> int:
+    async with engine.begin() as connection:
+        return (await relay.carry(connection))[0]
+
+
+def waiting() -> float:
+    return float(BACKLOG._value.get())  # noqa: SLF001 - there is no public reader
+
+
+@contextmanager
+def counts(engine: AsyncEngine) -> Iterator[list[str]]:
+    """The statements that count rows."""
+    seen: list[str] = []
+
+    def note(*told: object) -> None:
+        seen.extend(statement for statement in told if isinstance(statement, str) and "count(*)" in statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
