@@ -3,6 +3,9 @@
 An order is accepted by the commit of its row, so what follows may crash at any point: a sweep finds orders that no run
 of the workflow has claimed and starts them (again). Starting twice is harmless: while the first run lives, the engine
 answers that it exists; if it has ended, it has claimed the order, and the second run ends without a trace.
+
+Starts, cancels, approvals and repairs don't wait for each other: a frozen workflow lets each of its calls run into the
+engine's time limit, and new orders mustn't pay for that.
 """
 
 import contextlib
@@ -34,23 +37,26 @@ class Starter:
         self._approvals = approvals
         self._repairs = repairs
         self._engine = engine
-        self._calls = BackgroundCalls()
+        self._starts = BackgroundCalls()
+        self._cancels = BackgroundCalls()
+        self._nudges = BackgroundCalls()
+        self._decisions = BackgroundCalls()
 
     def start(self, order: PlacedOrder) -> None:
         """Start the workflow of an order that was just accepted."""
-        self._calls.spawn(self._start(order))
+        self._starts.spawn(order.order_id, self._start(order))
 
     def cancel(self, order_id: str) -> None:
         """Tell the workflow of an order that its customer cancelled."""
-        self._calls.spawn(self._cancel(order_id))
+        self._cancels.spawn(order_id, self._cancel(order_id))
 
     def nudge(self, order_id: str) -> None:
         """Tell the workflow of an order to read where its approval stands."""
-        self._calls.spawn(self._nudge(order_id))
+        self._nudges.spawn(order_id, self._nudge(order_id))
 
     def repair(self, due: Due) -> None:
         """Tell the workflow of an order what a person decided; it carries each decision out once."""
-        self._calls.spawn(self._repair(due))
+        self._decisions.spawn(f"{due.instance_id} {due.decision.repair_id}", self._repair(due))
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -58,12 +64,13 @@ class Starter:
 
     async def close(self) -> None:
         """Drop what is under way; the next process's sweep takes it up."""
-        await self._calls.close()
+        for calls in (self._starts, self._cancels, self._nudges, self._decisions):
+            await calls.close()
 
     async def _sweep(self) -> None:
         for row in await self._orders.lease_unstarted(SWEEP_LIMIT):
             self.start(PlacedOrder.model_validate({**row.placed, "run_id": ""}))
-        for order_id in await self._orders.cancels_to_send(SWEEP_LIMIT):
+        for order_id in await self._orders.lease_cancels(SWEEP_LIMIT):
             self.cancel(order_id)
         for order_id in await self._approvals.lease_nudges(SWEEP_LIMIT):
             self.nudge(order_id)

@@ -55,12 +55,13 @@ class Starter:
         for workflow in WORKFLOWS[TASK_ORCHESTRATOR_SERVICE]:
             for row in await self._tasks.lease_startable(workflow, self._concurrency):
                 task = AcceptedTask.model_validate({**row.accepted, "run_id": ""})
-                self._calls.spawn(self._start(workflow, task, row.restarts))
+                run_of = instance_id(task.task_id, row.restarts)
+                self._calls.spawn(run_of, self._start(workflow, run_of, task))
 
-    async def _start(self, workflow: str, task: AcceptedTask, restarts: int) -> None:
+    async def _start(self, workflow: str, run_of: str, task: AcceptedTask) -> None:
         run = task.model_copy(update={"run_id": uuid4().hex, "patience_seconds": self._patience_seconds})
         try:
-            await self._engine.schedule(workflow, instance_id(task.task_id, restarts), run)
+            await self._engine.schedule(workflow, run_of, run)
         except EngineAwayError as error:
             log.warning("workflow not started, trying again", task_id=task.task_id, error=str(error))
             with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown

@@ -1,7 +1,7 @@
 """Tasks are accepted durably, from HTTP and from events alike, and started until a run has claimed them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -134,6 +134,27 @@ async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) ->
     assert await world.tasks.claim(task_id, run_id)
     await world.sql("UPDATE tasks SET start_due_at = now()")
     assert [] == list(await world.tasks.lease_startable(TASK_PROCESSING, 10))
+
+
+async def test_a_start_without_an_answer_is_not_made_again_meanwhile(world: World) -> None:
+    """The call may outlast the lease; another one would wait for the same workflow."""
+    world.engine.hangs = True
+    await world.accept("task-1")
+
+    def has_started(task_id: str) -> Callable[[], Awaitable[bool]]:
+        async def is_among() -> bool:
+            return task_id in world.engine.started_ids
+
+        return is_among
+
+    async with sweeping(world) as starter:
+        await until(has_started("task-1"))
+        await world.sql("UPDATE tasks SET start_due_at = now()")
+        await world.accept("task-2")
+        starter.wake()
+        await until(has_started("task-2"))
+
+    assert ["task-1", "task-2"] == world.engine.started_ids
 
 
 async def test_only_so_many_tasks_run_at_a_time(world: World) -> None:
