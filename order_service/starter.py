@@ -10,15 +10,19 @@ engine's time limit, and new orders mustn't pay for that.
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import structlog
+from pydantic import ValidationError
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_service.approvals import ApprovalStore
 from order_service.engine import WorkflowEngine
 from order_service.repairs import Due, RepairStore
 from order_service.store import OrderStore
+from shared.messages.base import problems_in
 from shared.messages.order import PlacedOrder
 from shared.saga.repair import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
@@ -69,7 +73,7 @@ class Starter:
 
     async def _sweep(self) -> None:
         for row in await self._orders.lease_unstarted(SWEEP_LIMIT):
-            self.start(PlacedOrder.model_validate({**row.placed, "run_id": ""}))
+            await self._start_stored(row)
         for order_id in await self._orders.lease_cancels(SWEEP_LIMIT):
             self.cancel(order_id)
         for order_id in await self._approvals.lease_nudges(SWEEP_LIMIT):
@@ -77,14 +81,26 @@ class Starter:
         for due in await self._repairs.lease_unsent(SWEEP_LIMIT):
             self.repair(due)
 
+    async def _start_stored(self, row: Row[Any]) -> None:
+        """Start the order of a row; one that can't be read keeps no other order waiting."""
+        try:
+            order = PlacedOrder.model_validate({**row.placed, "run_id": ""})
+        except ValidationError as error:
+            await self._not_started(row.order_id, f"the order's row can't be read: {problems_in(error)}")
+        else:
+            self.start(order)
+
     async def _start(self, order: PlacedOrder) -> None:
         run = order.model_copy(update={"run_id": uuid4().hex})
         try:
             await self._engine.start(run)
         except EngineAwayError as error:
-            log.warning("workflow not started, trying again", order_id=order.order_id, error=str(error))
-            with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown, by the reconciler
-                await self._orders.start_failed(order.order_id, str(error))
+            await self._not_started(order.order_id, str(error))
+
+    async def _not_started(self, order_id: str, why: str) -> None:
+        log.warning("workflow not started, trying again", order_id=order_id, error=why)
+        with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown, by the reconciler
+            await self._orders.start_failed(order_id, why)
 
     async def _cancel(self, order_id: str) -> None:
         with _tried_again("cancel not sent, trying again", order_id=order_id):

@@ -157,6 +157,21 @@ async def test_a_start_without_an_answer_is_not_made_again_meanwhile(world: Worl
     assert ["task-1", "task-2"] == world.engine.started_ids
 
 
+async def test_a_task_that_cannot_be_read_keeps_no_other_waiting(world: World) -> None:
+    """Its row says why it isn't started."""
+    await world.accept("task-1")
+    await world.sql("UPDATE tasks SET accepted = '{}'")
+    await world.accept("task-2")
+
+    async def is_started() -> bool:
+        return world.engine.started_ids == ["task-2"]
+
+    async with sweeping(world):
+        await until(is_started)
+
+    assert "the task's row can't be read: task_id: Field required" in (await world.row("task-1")).start_error
+
+
 async def test_only_so_many_tasks_run_at_a_time(world: World) -> None:
     """The longest waiting first, whatever counts at the same time; an end makes room for the next one."""
     for number in range(5):

@@ -28,6 +28,8 @@ class FakeOrders:
     rival: dict[str, Any] | None = None
     """Values that a concurrent request stores first, just before `accept`."""
     unstarted: list[PlacedOrder] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """Orders that were accepted, whose rows hold no order."""
     cancels: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     start_errors: dict[str, str] = field(default_factory=dict)
@@ -63,7 +65,9 @@ class FakeOrders:
         self.sweeps += 1
         if self.failures:
             raise self.failures.pop(0)
-        return [SimpleNamespace(placed=order.model_dump(mode="json")) for order in self.unstarted[:limit]]
+        broken = [SimpleNamespace(order_id=order_id, placed={}) for order_id in self.unreadable]
+        sound = [SimpleNamespace(order_id=one.order_id, placed=one.model_dump(mode="json")) for one in self.unstarted]
+        return [*broken, *sound][:limit]
 
     async def start_failed(self, order_id: str, error: str) -> None:
         self.start_errors[order_id] = error

@@ -122,6 +122,19 @@ async def test_a_sweep_that_fails_is_not_the_last() -> None:
     assert failures == []
 
 
+async def test_an_order_that_cannot_be_read_keeps_nothing_else_waiting() -> None:
+    """Its row says why, in each sweep anew; the orders and cancels after it go their way."""
+    orders = FakeOrders(unreadable=["ord-0"], unstarted=[an_order()], cancels=["ord-2"])
+    engine = FakeEngine()
+
+    async with sweeping(orders, engine):
+        await until(lambda: len(engine.started) >= 2 and orders.cancels == [])
+
+    assert {order.order_id for order in engine.started} == {"ord-1"}
+    assert orders.start_errors.keys() == {"ord-0"}
+    assert "row can't be read: order_id: Field required" in orders.start_errors["ord-0"]
+
+
 async def test_a_cancel_is_sent_and_noted() -> None:
     """Once the workflow knows, no sweep sends it again."""
     orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine()
