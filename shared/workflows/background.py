@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -34,7 +35,7 @@ class BackgroundCalls:
             call.close()
             return
         task = self._tasks[key] = asyncio.create_task(self._in_turn(call))
-        task.add_done_callback(lambda _: self._tasks.pop(key))
+        task.add_done_callback(partial(self._ended, key))
         # One that was dropped before it began would complain that nobody awaited it.
         task.add_done_callback(lambda _: call.close())
 
@@ -44,6 +45,11 @@ class BackgroundCalls:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("call failed unexpectedly, the sweep tries again", key=key, exc_info=task.exception())
 
     async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
         async with self._slots:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 import order_service.starter as module
 from order_service.approvals import ApprovalStore
@@ -242,3 +243,23 @@ async def test_no_number_of_frozen_workflows_keeps_an_order_from_its_start() -> 
         ("cancel", "approval", "repair"), CONCURRENT_CALLS
     )
     assert [order.order_id for order in engine.started] == ["ord-new"]
+
+
+async def test_a_call_that_fails_as_nobody_foresaw_is_made_again() -> None:
+    """And is told in the log, with its traceback."""
+    orders, engine = FakeOrders(cancels=["ord-1"]), BrokenEngine()
+
+    with capture_logs() as logs:
+        async with sweeping(orders, engine):
+            await until(lambda: orders.cancels == [])
+
+    assert [KeyError] == [type(line["exc_info"]) for line in logs]
+
+
+class BrokenEngine(FakeEngine):
+    """Breaks once."""
+
+    async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
+        await super().raise_event(order_id, event, payload)
+        if self.calls == 1:
+            raise KeyError("what nobody foresaw")
