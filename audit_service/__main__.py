@@ -19,6 +19,7 @@ from shared.host.activities import ActivityHost
 from shared.host.background import running
 from shared.host.service import Service, run
 from shared.host.settings import load
+from shared.host.stop import Stop
 from shared.workflows.engine import DaprEngine
 
 
@@ -33,9 +34,9 @@ def compose(settings: AuditSettings) -> Service:
     serve_audit(host, worker_engine)
 
     @contextlib.asynccontextmanager
-    async def surface() -> AsyncIterator[list[web.RouteDef]]:
+    async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
         engine = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
-        async with running(FinishedAudits(engine, settings.audit_workflow_retention_seconds).run()):
+        async with running(stop, FinishedAudits(engine, settings.audit_workflow_retention_seconds).run()):
             yield audit_routes(AuditTrail(http_engine))
 
     return Service(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -31,7 +32,7 @@ from shared.host.http import application
 from shared.host.readiness import database_reason
 from shared.host.schema import prepare_schema
 from shared.host.settings import load
-from shared.host.standalone import stop_signal
+from shared.host.stop import Stop, stop_signal
 
 NAME: Final = "event-relay"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -41,12 +42,12 @@ SHUTDOWN_SECONDS: Final = 2.0
 log = structlog.get_logger()
 
 
-async def serve(settings: RelaySettings) -> None:
-    """Carry events until SIGTERM or SIGINT."""
+async def serve(settings: RelaySettings) -> int:
+    """Carry events until SIGTERM or SIGINT, or until a part of the relay fails; the exit code."""
     stop = stop_signal()
     await prepare_schema(settings.service_database_url, MIGRATIONS)
     engine = create_engine(settings.service_database_url, application_name=NAME, pool_size=3)
-    async with aiohttp.ClientSession() as session, _dead_letters(settings, engine, session) as routes:
+    async with aiohttp.ClientSession() as session, _dead_letters(settings, engine, session, stop) as routes:
         relay = _relay(settings, engine, session)
         introduction = Introduction(NAME, engine, MIGRATIONS)
         app = application(partial(_readiness, settings, engine, session), introduction.about)
@@ -64,17 +65,18 @@ async def serve(settings: RelaySettings) -> None:
         await runner.cleanup()
     await engine.dispose()
     log.info("stopped", app_id=NAME)
+    return stop.exit_code
 
 
 @contextlib.asynccontextmanager
 async def _dead_letters(
-    settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession
+    settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession, stop: Stop
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes on which dead letters arrive, and those for whoever looks after them."""
     letters = DeadLetters(engine)
     publisher_to = partial(SidecarPublisher, session, settings.sidecar_url)
     match = f"has(event.type) && event.type == {json.dumps(DEAD_LETTER_TYPE)}"
-    async with subscribed(NAME, settings, engine, session, DEAD_LETTER_TOPIC, match, letters.take) as routes:
+    async with subscribed(NAME, settings, engine, session, DEAD_LETTER_TOPIC, match, letters.take, stop) as routes:
         yield [*routes, *dead_letter_routes(letters, publisher_to)]
 
 
@@ -107,7 +109,7 @@ def main() -> None:
     """Run the relay."""
     settings = load(RelaySettings)
     logs.configure(NAME)
-    asyncio.run(serve(settings))
+    sys.exit(asyncio.run(serve(settings)))
 
 
 if __name__ == "__main__":

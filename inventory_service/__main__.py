@@ -27,6 +27,7 @@ from shared.host.activities import ActivityHost
 from shared.host.background import running
 from shared.host.service import Service, Surface, run
 from shared.host.settings import load
+from shared.host.stop import Stop
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -58,7 +59,7 @@ def _surface(engine: AsyncEngine, settings: InventorySettings) -> Surface:
     times = LeaseTimes(settings.shop_reservation_lease_seconds, settings.shop_lease_sweep_seconds)
 
     @contextlib.asynccontextmanager
-    async def surface() -> AsyncIterator[Sequence[web.RouteDef]]:
+    async def surface(stop: Stop) -> AsyncIterator[Sequence[web.RouteDef]]:
         """Nobody is served before the shop has its first catalogue."""
         file = await asyncio.to_thread(settings.inventory_catalogue.read_bytes)
         imported = await catalogue.seed(read_catalogue(file))
@@ -66,7 +67,7 @@ def _surface(engine: AsyncEngine, settings: InventorySettings) -> Surface:
             log.info("catalogue seeded", products=imported.created)
         async with aiohttp.ClientSession() as session:
             leases = Leases(engine, Stock(Fence(engine)), Orders(session, settings.order_url), times)
-            async with running(leases.run()):
+            async with running(stop, leases.run()):
                 yield inventory_routes(catalogue)
 
     return surface

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 from prometheus_client import Counter
+from pydantic import ValidationError
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,6 +24,7 @@ from inventory_service.orders import OrderIs, Orders, OrdersAwayError
 from inventory_service.store import Stock
 from inventory_service.tables import RESERVATIONS
 from shared.fence import StepKey
+from shared.messages.base import problems_in
 
 BATCH: Final = 50
 ASK_AGAIN_SECONDS: Final = 30.0
@@ -71,6 +73,10 @@ class Leases:
             except OrdersAwayError as error:
                 outcome = "kept"
                 log.warning("order not asked, its units are kept", order_id=reservation.saga_id, error=str(error))
+            except ValidationError as error:
+                outcome = "kept"
+                why = problems_in(error)
+                log.error("step can't be read, its units are kept", order_id=reservation.saga_id, error=why)  # noqa: TRY400 - without its values
             ENDED.labels(outcome).inc()
         return len(due)
 

@@ -13,7 +13,8 @@ from local_mailbox.store import MailboxStore
 from shared.host import logs
 from shared.host.http import application
 from shared.host.settings import load
-from shared.host.standalone import serve_until, stop_signal
+from shared.host.standalone import serve_until
+from shared.host.stop import stop_signal
 
 NAME: Final = "mailbox"
 SHUTDOWN_SECONDS: Final = 2.0

@@ -35,6 +35,7 @@ from shared.host.background import running
 from shared.host.readiness import sidecar_reason
 from shared.host.service import Service, run
 from shared.host.settings import load
+from shared.host.stop import Stop
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
 
@@ -64,7 +65,7 @@ def main() -> None:
     )
 
     @contextlib.asynccontextmanager
-    async def surface() -> AsyncIterator[list[web.RouteDef]]:
+    async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
         events = OrderEvents(orders)
         workflows = OrderEngine(settings.dapr_host, settings.dapr_grpc_port)
         repairs = RepairStore(engine)
@@ -103,7 +104,7 @@ def main() -> None:
                 retention.run(),
                 watch_attention(repairs, approvals),
             )
-            async with running(*loops):
+            async with running(stop, *loops):
                 yield api.routes()
             await starter.close()
 

@@ -76,10 +76,11 @@ class Catalogue:
             while True:
                 query = {"since": str(await self._newest_revision()), "limit": str(PAGE)}
                 status, changes = await self._get("/catalogue/changes", query)
-                if status != HTTPStatus.OK:
+                items = changes.get("items") if isinstance(changes, dict) else None
+                if status != HTTPStatus.OK or not isinstance(items, list):
                     raise InventoryAwayError(f"inventory-service answered {status} to a question for changes")
-                await self._store(changes["items"])
-                if len(changes["items"]) < PAGE:
+                await self._store(items)
+                if len(items) < PAGE:
                     return
 
     async def run(self) -> None:

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import Row, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from order_service.tables import ORDERS, REPAIRS
+from shared.messages.base import problems_in
 from shared.messages.order import OrderStatus
 from shared.messages.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
+
+log = structlog.get_logger()
 
 SEND_LEASE: Final = text("interval '5 seconds'")
 """How long one process has for sending a decision before any process tries again."""
@@ -108,7 +113,8 @@ class RepairStore:
             .returning(*REPAIRS.c, ORDERS.c.instance_id)
         )
         async with self._engine.begin() as tx:
-            return [due_of(row, row.instance_id) for row in await tx.execute(statement)]
+            rows = (await tx.execute(statement)).all()
+        return [one for row in rows if (one := _readable(row)) is not None]
 
     async def sent(self, repair_id: str) -> None:
         """The workflow has the decision's event."""
@@ -131,6 +137,16 @@ def due_of(row: Row[Any], instance_id: str | None) -> Due:
         step=row.step, decision=row.decision, by=row.decided_by, note=row.note, repair_id=row.repair_id
     )
     return Due(instance_id or row.order_id, decision)
+
+
+def _readable(row: Row[Any]) -> Due | None:
+    """The decision, or None if its row can't be read: it keeps no other decision waiting."""
+    try:
+        return due_of(row, row.instance_id)
+    except ValidationError as error:
+        why = problems_in(error)
+        log.error("repair not sent: its row can't be read", repair_id=row.repair_id, error=why)  # noqa: TRY400 - without its values
+        return None
 
 
 async def record_applied(tx: AsyncConnection, repairs: Iterable[AppliedRepair]) -> None:

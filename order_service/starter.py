@@ -3,19 +3,26 @@
 An order is accepted by the commit of its row, so what follows may crash at any point: a sweep finds orders that no run
 of the workflow has claimed and starts them (again). Starting twice is harmless: while the first run lives, the engine
 answers that it exists; if it has ended, it has claimed the order, and the second run ends without a trace.
+
+Starts, cancels, approvals and repairs don't wait for each other: a frozen workflow lets each of its calls run into the
+engine's time limit, and new orders mustn't pay for that.
 """
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import structlog
+from pydantic import ValidationError
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_service.approvals import ApprovalStore
 from order_service.engine import WorkflowEngine
 from order_service.repairs import Due, RepairStore
 from order_service.store import OrderStore
+from shared.messages.base import problems_in
 from shared.messages.order import PlacedOrder
 from shared.saga.repair import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
@@ -34,23 +41,26 @@ class Starter:
         self._approvals = approvals
         self._repairs = repairs
         self._engine = engine
-        self._calls = BackgroundCalls()
+        self._starts = BackgroundCalls()
+        self._cancels = BackgroundCalls()
+        self._nudges = BackgroundCalls()
+        self._decisions = BackgroundCalls()
 
     def start(self, order: PlacedOrder) -> None:
         """Start the workflow of an order that was just accepted."""
-        self._calls.spawn(self._start(order))
+        self._starts.spawn(order.order_id, self._start(order))
 
     def cancel(self, order_id: str) -> None:
         """Tell the workflow of an order that its customer cancelled."""
-        self._calls.spawn(self._cancel(order_id))
+        self._cancels.spawn(order_id, self._cancel(order_id))
 
     def nudge(self, order_id: str) -> None:
         """Tell the workflow of an order to read where its approval stands."""
-        self._calls.spawn(self._nudge(order_id))
+        self._nudges.spawn(order_id, self._nudge(order_id))
 
     def repair(self, due: Due) -> None:
         """Tell the workflow of an order what a person decided; it carries each decision out once."""
-        self._calls.spawn(self._repair(due))
+        self._decisions.spawn(f"{due.instance_id} {due.decision.repair_id}", self._repair(due))
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -58,26 +68,39 @@ class Starter:
 
     async def close(self) -> None:
         """Drop what is under way; the next process's sweep takes it up."""
-        await self._calls.close()
+        for calls in (self._starts, self._cancels, self._nudges, self._decisions):
+            await calls.close()
 
     async def _sweep(self) -> None:
         for row in await self._orders.lease_unstarted(SWEEP_LIMIT):
-            self.start(PlacedOrder.model_validate({**row.placed, "run_id": ""}))
-        for order_id in await self._orders.cancels_to_send(SWEEP_LIMIT):
+            await self._start_stored(row)
+        for order_id in await self._orders.lease_cancels(SWEEP_LIMIT):
             self.cancel(order_id)
         for order_id in await self._approvals.lease_nudges(SWEEP_LIMIT):
             self.nudge(order_id)
         for due in await self._repairs.lease_unsent(SWEEP_LIMIT):
             self.repair(due)
 
+    async def _start_stored(self, row: Row[Any]) -> None:
+        """Start the order of a row; one that can't be read keeps no other order waiting."""
+        try:
+            order = PlacedOrder.model_validate({**row.placed, "run_id": ""})
+        except ValidationError as error:
+            await self._not_started(row.order_id, f"the order's row can't be read: {problems_in(error)}")
+        else:
+            self.start(order)
+
     async def _start(self, order: PlacedOrder) -> None:
         run = order.model_copy(update={"run_id": uuid4().hex})
         try:
             await self._engine.start(run)
         except EngineAwayError as error:
-            log.warning("workflow not started, trying again", order_id=order.order_id, error=str(error))
-            with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown, by the reconciler
-                await self._orders.start_failed(order.order_id, str(error))
+            await self._not_started(order.order_id, str(error))
+
+    async def _not_started(self, order_id: str, why: str) -> None:
+        log.warning("workflow not started, trying again", order_id=order_id, error=why)
+        with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown, by the reconciler
+            await self._orders.start_failed(order_id, why)
 
     async def _cancel(self, order_id: str) -> None:
         with _tried_again("cancel not sent, trying again", order_id=order_id):

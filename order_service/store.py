@@ -24,6 +24,9 @@ NEVER: Final = -1
 LOST_VERSIONS: Final = 1_000_000
 """More changes than a lost run can still show of its timeline, so that all of them are older than its successor's."""
 
+CANCEL_LEASE: Final = text("interval '5 seconds'")
+"""How long one process has for telling a workflow of a cancel before any process tries again."""
+
 DAY: Final = text("interval '24 hours'")
 MOST_COUNTED: Final = 1000
 """More orders of one customer in a day tell no more about the next one."""
@@ -205,6 +208,7 @@ class OrderStore(WorkflowRows):
             .where(ORDERS.c.order_id == order_id, ORDERS.c.status.in_(OPEN))
             .values(
                 cancel_requested_at=func.coalesce(ORDERS.c.cancel_requested_at, func.now()),
+                cancel_due_at=func.now() + CANCEL_LEASE,
                 **ended_as(ApprovalState.CANCELLED),
             )
         )
@@ -214,20 +218,25 @@ class OrderStore(WorkflowRows):
         """The workflow knows of the cancel."""
         await self._changes_one(update(ORDERS).where(ORDERS.c.order_id == order_id).values(cancel_sent_at=func.now()))
 
-    async def cancels_to_send(self, limit: int) -> list[str]:
-        """Open orders whose workflow doesn't know yet that the customer cancelled."""
-        statement = (
+    async def lease_cancels(self, limit: int) -> list[str]:
+        """Open orders whose workflow should know by now that the customer cancelled; each to one process at a time."""
+        due_at = ORDERS.c.cancel_due_at
+        due = (
             select(ORDERS.c.order_id)
             .where(
                 ORDERS.c.cancel_requested_at.is_not(None),
                 ORDERS.c.cancel_sent_at.is_(None),
                 ORDERS.c.status == OrderStatus.IN_PROGRESS,
                 ORDERS.c.instance_id.is_(None),  # a recovery undoes the order anyway
+                or_(due_at.is_(None), due_at <= func.now()),  # None: cancelled by a version before the lease
             )
+            .order_by(due_at.nulls_first())
             .limit(limit)
+            .with_for_update(skip_locked=True)
         )
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(statement)).scalars())
+        leased = update(ORDERS).where(ORDERS.c.order_id.in_(due)).values(cancel_due_at=func.now() + CANCEL_LEASE)
+        async with self._engine.begin() as tx:
+            return list((await tx.execute(leased.returning(ORDERS.c.order_id))).scalars())
 
     async def _recorded(self, order_id: str, otherwise: OrderStatus, run_id: str | None) -> OrderRecorded:
         row = await self.by_id(order_id)

@@ -32,6 +32,7 @@ ORDERS: Final = Table(
     Column("deadline_at", DateTime(timezone=True)),
     Column("cancel_requested_at", DateTime(timezone=True)),
     Column("cancel_sent_at", DateTime(timezone=True)),
+    Column("cancel_due_at", DateTime(timezone=True)),
     Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("ended_at", DateTime(timezone=True)),
     Column("start_error", Text),
@@ -58,6 +59,8 @@ ORDERS: Final = Table(
 `deadline_at` is when an order that isn't completed is undone; `start_due_at` says when to try (again) to start the
 workflow of an order that no run has claimed, `start_error` why that failed last; `revision` grows with every change
 that a client can see. `stuck` are the compensations that wait for a person, since `attention_since`.
+
+`cancel_due_at`: when to tell the workflow (again) of a cancel that it hasn't been sent.
 
 `instance_id` is the workflow instance that owns the order if that isn't the order's own but a recovery, which took it
 over at `taken_over_at`; `recoveries` counts those that were started (no instance id is used twice), `recovery_due_at`

@@ -15,7 +15,8 @@ from shared.host import logs
 from shared.host.readiness import database_reason
 from shared.host.schema import prepare_schema
 from shared.host.settings import load
-from shared.host.standalone import serve_until, stop_signal
+from shared.host.standalone import serve_until
+from shared.host.stop import stop_signal
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 NAME: Final = "payment-gateway"

@@ -16,6 +16,7 @@ from shared.host.activities import ActivityHost
 from shared.host.background import running
 from shared.host.service import Service, run
 from shared.host.settings import load
+from shared.host.stop import Stop
 from shared.workflows.engine import DaprEngine
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
@@ -45,8 +46,8 @@ def compose(settings: TaskSettings) -> Service:
     progress = ProgressWriter(TaskStore(http_engine))
 
     @contextlib.asynccontextmanager
-    async def surface() -> AsyncIterator[list[web.RouteDef]]:
-        async with _surface(settings, http_engine, progress) as routes:
+    async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
+        async with _surface(stop, settings, http_engine, progress) as routes:
             yield routes
 
     return Service(
@@ -62,7 +63,7 @@ def compose(settings: TaskSettings) -> Service:
 
 @contextlib.asynccontextmanager
 async def _surface(
-    settings: TaskSettings, engine: AsyncEngine, progress: ProgressWriter
+    stop: Stop, settings: TaskSettings, engine: AsyncEngine, progress: ProgressWriter
 ) -> AsyncIterator[list[web.RouteDef]]:
     tasks = TaskStore(engine)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
@@ -77,8 +78,8 @@ async def _surface(
         watch_waiting(tasks),
         Retention(TaskPurges(engine), workflows, keep).run(),
     )
-    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, ordered=False)
-    async with consumer as event_routes, running(*loops):
+    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, stop, ordered=False)
+    async with consumer as event_routes, running(stop, *loops):
         yield [*task_routes(tasks, desk), *event_routes]
     await starter.close()
 

@@ -10,12 +10,16 @@ that is away isn't free: the engine tries to hand it over every few seconds, and
 
 import asyncio
 import contextlib
+from typing import Any
 from uuid import uuid4
 
 import structlog
+from pydantic import ValidationError
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contracts import TASK_ORCHESTRATOR_SERVICE, WORKFLOWS
+from shared.messages.base import problems_in
 from shared.messages.task import AcceptedTask
 from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.engine import EngineAwayError, WorkflowStarter
@@ -54,14 +58,26 @@ class Starter:
     async def _sweep(self) -> None:
         for workflow in WORKFLOWS[TASK_ORCHESTRATOR_SERVICE]:
             for row in await self._tasks.lease_startable(workflow, self._concurrency):
-                task = AcceptedTask.model_validate({**row.accepted, "run_id": ""})
-                self._calls.spawn(self._start(workflow, task, row.restarts))
+                await self._start_stored(workflow, row)
 
-    async def _start(self, workflow: str, task: AcceptedTask, restarts: int) -> None:
+    async def _start_stored(self, workflow: str, row: Row[Any]) -> None:
+        """Start the task of a row; one that can't be read keeps no other task waiting."""
+        try:
+            task = AcceptedTask.model_validate({**row.accepted, "run_id": ""})
+        except ValidationError as error:
+            await self._not_started(row.task_id, f"the task's row can't be read: {problems_in(error)}")
+        else:
+            run_of = instance_id(task.task_id, row.restarts)
+            self._calls.spawn(run_of, self._start(workflow, run_of, task))
+
+    async def _start(self, workflow: str, run_of: str, task: AcceptedTask) -> None:
         run = task.model_copy(update={"run_id": uuid4().hex, "patience_seconds": self._patience_seconds})
         try:
-            await self._engine.schedule(workflow, instance_id(task.task_id, restarts), run)
+            await self._engine.schedule(workflow, run_of, run)
         except EngineAwayError as error:
-            log.warning("workflow not started, trying again", task_id=task.task_id, error=str(error))
-            with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown
-                await self._tasks.start_failed(task.task_id, str(error))
+            await self._not_started(task.task_id, str(error))
+
+    async def _not_started(self, task_id: str, why: str) -> None:
+        log.warning("workflow not started, trying again", task_id=task_id, error=why)
+        with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown
+            await self._tasks.start_failed(task_id, why)

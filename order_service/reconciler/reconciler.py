@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -26,6 +27,7 @@ from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.strays import Strays
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
+from shared.messages.base import problems_in
 from shared.messages.order import RecoverOrder
 from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
 from shared.workflows.probe import Probe
@@ -203,7 +205,14 @@ class Reconciler:
             log.warning("stuck workflow not terminated", instance_id=instance_id, error=str(error))
 
     async def _recover(self, order: WatchedOrder, finding: Finding) -> None:
-        recovery = await self._watch.next_recovery(order, max(self._pace.confirm_seconds, LEAST_LEASE_SECONDS))
+        lease_seconds = max(self._pace.confirm_seconds, LEAST_LEASE_SECONDS)
+        try:
+            recovery = await self._watch.next_recovery(order, lease_seconds)
+        except ValidationError as error:
+            why = f"It can't be recovered, since its row can't be read: {problems_in(error)}"
+            log.error("order not recovered", order_id=order.order_id, error=why)  # noqa: TRY400 - without its values
+            await self._book.acted(finding, why)
+            return
         if recovery is None:
             return
         instance_id, placed = recovery

@@ -1,6 +1,5 @@
 """Composes a consumer for a service: its inbox, its routes and the watch over its subscription."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
@@ -21,7 +20,9 @@ from shared.events.heartbeats import Heartbeats
 from shared.events.inbox import Inbox
 from shared.events.subscription import match_of, subscription, subscription_routes
 from shared.events.watch import SubscriptionWatch, WatchTimes, broker_answers
+from shared.host.background import running
 from shared.host.settings import ServiceSettings
+from shared.host.stop import Stop
 
 log = structlog.get_logger()
 
@@ -50,11 +51,12 @@ class ConsumerSettings(ServiceSettings):
 
 
 @contextlib.asynccontextmanager
-async def consuming(
+async def consuming(  # noqa: PLR0913 - what makes a consumer
     app_id: str,
     settings: ConsumerSettings,
     engine: AsyncEngine,
     handlers: Mapping[EventType, Handler],
+    stop: Stop,
     *,
     ordered: bool,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
@@ -64,12 +66,11 @@ async def consuming(
         inbox = Inbox(engine, ordered=ordered, max_attempts=settings.event_max_attempts)
         consumer = Consumer(app_id, {kind.value: one for kind, one in handlers.items()}, inbox, publisher)
         match = match_of(handlers, ordered=ordered)
-        forgetting = asyncio.create_task(forget_settled(engine, timedelta(days=settings.inbox_days)), name="inbox")
-        try:
-            async with subscribed(app_id, settings, engine, session, TOPIC, match, consumer.take) as routes:
-                yield routes
-        finally:
-            await _end(forgetting)
+        async with (
+            running(stop, forget_settled(engine, timedelta(days=settings.inbox_days))),
+            subscribed(app_id, settings, engine, session, TOPIC, match, consumer.take, stop) as routes,
+        ):
+            yield routes
 
 
 @contextlib.asynccontextmanager
@@ -81,6 +82,7 @@ async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
     topic: str,
     match: str,
     take: Callable[[bytes], Awaitable[Answer]],
+    stop: Stop,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes of a subscription to a topic, under watch. The engine's schema has `inbox_cursors`."""
     heartbeats = Heartbeats(engine, app_id)
@@ -92,17 +94,8 @@ async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
         end_sidecar=partial(end_sidecar, session, settings.sidecar_url),
         times=settings.watch_times,
     )
-    watching = asyncio.create_task(watch.run(), name="subscription watch")
-    try:
+    async with running(stop, watch.run()):
         yield subscription_routes(subscription(app_id, topic, match), take, watch, heartbeats)
-    finally:
-        await _end(watching)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def end_sidecar(session: aiohttp.ClientSession, sidecar_url: str) -> None:

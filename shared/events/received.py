@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from shared.errors import Refused
 from shared.events.event import CloudEvent
 from shared.json_text import parse_json
-from shared.messages.base import Message
+from shared.messages.base import Message, problems_in
 
 DataT = TypeVar("DataT", bound=Message)
 
@@ -101,8 +101,7 @@ def read_event(envelope: Envelope) -> Received:
 
 
 def _sentence(error: ValidationError, whole: str) -> str:
-    problems = "; ".join(f"{'.'.join(map(str, one['loc'])) or whole}: {one['msg']}" for one in error.errors())
-    return storable(f"it can't be read: {problems}")
+    return storable(f"it can't be read: {problems_in(error, whole)}")
 
 
 def storable(reason: str) -> str:

@@ -29,7 +29,7 @@ from shared.host.probe import probe_calls
 from shared.host.readiness import database_reason, sidecar_reason
 from shared.host.schema import prepare_schema
 from shared.host.settings import ServiceSettings
-from shared.host.standalone import stop_signal
+from shared.host.stop import Stop, stop_signal
 from shared.host.watchdog import watch_sidecar
 
 log = structlog.get_logger()
@@ -39,8 +39,8 @@ WORKER_START_SECONDS: Final = 3600.0
 HTTP_SHUTDOWN_SECONDS: Final = 2.0
 SIDECAR_WATCH_SECONDS: Final = 5.0
 
-Surface = Callable[[], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
-"""Makes what lives on the HTTP loop, and the routes over it."""
+Surface = Callable[[Stop], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
+"""Makes what lives on the HTTP loop, and the routes over it; ends the process by the stop if a part of it fails."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Service:
 
 
 def run(service: Service) -> None:
-    """Run until SIGTERM or SIGINT, then drain and end the process. Does not return."""
+    """Run until SIGTERM or SIGINT, or until a part of it fails, then drain and end the process. Does not return."""
     logs.configure(service.app_id)
     asyncio.run(_serve(service))
 
@@ -77,7 +77,7 @@ async def _serve(service: Service) -> None:
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         routes = [*service.routes]
         if service.surface is not None:
-            routes += await stack.enter_async_context(service.surface())
+            routes += await stack.enter_async_context(service.surface(stop))
         runtime, registrations = _runtime(service)
         app = _application(service, session, routes, registrations)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_SECONDS)
@@ -86,7 +86,8 @@ async def _serve(service: Service) -> None:
         worker = asyncio.create_task(asyncio.to_thread(runtime.start), name="worker")
         worker.add_done_callback(lambda task: _stop_if_failed(task, stop))
         looks = math.ceil(settings.sidecar_patience_seconds / SIDECAR_WATCH_SECONDS)
-        async with running(watch_sidecar(session, settings.sidecar_api_url, looks=looks, pause=SIDECAR_WATCH_SECONDS)):
+        watch = watch_sidecar(session, settings.sidecar_api_url, looks=looks, pause=SIDECAR_WATCH_SECONDS)
+        async with running(stop, watch):
             await stop.wait()
         log.info("draining", app_id=service.app_id)
         drained = await service.activities.drain.wait(settings.drain_seconds)
@@ -95,7 +96,7 @@ async def _serve(service: Service) -> None:
             await asyncio.wait_for(runner.cleanup(), HTTP_SHUTDOWN_SECONDS * 2)
     # The SDK's shutdown loses the result of a running activity and can crash the process: everything is drained, so go.
     sys.stdout.flush()
-    os._exit(0)
+    os._exit(stop.exit_code)
 
 
 def _application(
@@ -126,7 +127,7 @@ def _runtime(service: Service) -> tuple[WorkflowRuntime, Registrations]:
     return runtime, registrations
 
 
-def _stop_if_failed(worker: asyncio.Task[None], stop: asyncio.Event) -> None:
+def _stop_if_failed(worker: asyncio.Task[None], stop: Stop) -> None:
     if not worker.cancelled() and worker.exception() is not None:
         log.error("the workflow worker did not start", error=str(worker.exception()))
-        stop.set()
+        stop.fail()

@@ -1,17 +1,8 @@
 """Serves HTTP in a process of its own, without a sidecar, until it is told to stop."""
 
 import asyncio
-import signal
 
 from aiohttp import web
-
-
-def stop_signal() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT from now on; of the running loop."""
-    stop = asyncio.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    return stop
 
 
 async def serve_until(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,25 +17,39 @@ log = structlog.get_logger()
 
 
 class BackgroundCalls:
-    """Runs calls beside each other, so many at a time. Belongs to one event loop."""
+    """Runs calls beside each other, so many at a time, and one of each key. Belongs to one event loop.
+
+    What must not wait for other calls has its own (a bulkhead): one that isn't answered keeps its slot for long.
+    """
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(CONCURRENT_CALLS)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def spawn(self, call: Coroutine[Any, Any, None]) -> None:
-        """Run the call as soon as there is room; it handles its own errors."""
-        task = asyncio.create_task(self._in_turn(call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def spawn(self, key: str, call: Coroutine[Any, Any, None]) -> None:
+        """Run the call as soon as there is room, unless one of this key waits or runs; it handles its own errors.
+
+        A call may outlast the lease of what it is about, so that the sweep comes with it again.
+        """
+        if key in self._tasks:
+            call.close()
+            return
+        task = self._tasks[key] = asyncio.create_task(self._in_turn(call))
+        task.add_done_callback(partial(self._ended, key))
         # One that was dropped before it began would complain that nobody awaited it.
         task.add_done_callback(lambda _: call.close())
 
     async def close(self) -> None:
         """Drop what is under way; the next process's sweep takes it up."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("call failed unexpectedly, the sweep tries again", key=key, exc_info=task.exception())
 
     async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
         async with self._slots:

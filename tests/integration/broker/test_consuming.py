@@ -14,6 +14,7 @@ from shared.events.consumer import Handler
 from shared.events.consuming import consuming
 from shared.events.event import EventType
 from shared.events.received import Received
+from shared.host.stop import Stop
 from tests.integration.broker.rig import Rig, eventually
 from tests.integration.inbox.world import an_event
 
@@ -59,7 +60,7 @@ async def consumer(
     settings = rig.settings(database_url, **QUICK)
     handlers = {EventType.ORDER_COMPLETED: handler}
     async with (
-        consuming("notification-service", settings, engine, handlers, ordered=ordered) as routes,
+        consuming("notification-service", settings, engine, handlers, Stop(), ordered=ordered) as routes,
         rig.serving([*routes]),
     ):
         yield

@@ -248,3 +248,27 @@ async def test_a_release_before_the_answer_comes_is_final(
 
     assert await inventory.available() == {"A": 5}
     assert await leased(inventory) == {"order-1": None}
+
+
+async def test_a_step_that_cannot_be_read_keeps_no_other_waiting(inventory: Inventory, leases: Leases) -> None:
+    """Its units are kept, and it is looked at again."""
+    await inventory.stocked(A=5)
+    await inventory.reserve("broken", A=2)
+    await inventory.reserve("sound", A=1)
+    async with inventory.engine.begin() as tx:
+        await tx.execute(text("UPDATE saga_steps SET answer = '{}' WHERE saga_id = 'broken'"))
+    await run_out(inventory)
+
+    assert await leases.sweep() == 2
+
+    assert {"broken": 2} == await active_units(inventory)
+
+
+async def active_units(inventory: Inventory) -> dict[str, int]:
+    """How many units each saga still has set aside."""
+    statement = text(
+        "SELECT saga_id, sum(quantity)::int AS units FROM reservations JOIN reservation_lines USING (reservation_id) "
+        "WHERE status = 'active' GROUP BY saga_id"
+    )
+    async with inventory.engine.connect() as connection:
+        return {row.saga_id: row.units for row in await connection.execute(statement)}

@@ -270,6 +270,19 @@ async def test_a_decision_that_was_sent_but_never_applied_is_sent_again(office: 
     assert 1 == len(await office.repairs.lease_unsent(10))
 
 
+async def test_a_decision_that_cannot_be_read_keeps_no_other_waiting(office: Office) -> None:
+    """A later version of the service may have stored it, and been taken back."""
+    _, unknown = await office.decide(await office.parked(), RETRY, "key-1")
+    _, known = await office.decide(await office.parked(), RETRY, "key-2")
+    async with office.desk.engine.begin() as tx:
+        await tx.execute(text("ALTER TABLE repairs DISABLE TRIGGER USER, DROP CONSTRAINT decision_is_known"))
+        ponder = text("UPDATE repairs SET decision = 'ponder', note = 'why' WHERE repair_id = :repair_id")
+        await tx.execute(ponder, {"repair_id": unknown["repair_id"]})
+    await office.due_now()
+
+    assert [known["repair_id"]] == [due.decision.repair_id for due in await office.repairs.lease_unsent(10)]
+
+
 async def test_a_recovery_is_told_of_every_decision_that_is_not_applied(office: Office) -> None:
     """The run that was told of it is lost: it goes to the instance that owns the order now, at once."""
     order_id = await office.parked()

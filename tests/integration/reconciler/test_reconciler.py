@@ -240,6 +240,19 @@ async def test_an_order_whose_workflow_cannot_be_read_is_recovered(world: World)
     assert [instance_id for instance_id, _ in world.workflows.recoveries] == [f"{order_id}-recovery-1"]
 
 
+async def test_an_order_that_cannot_be_read_keeps_no_other_from_its_recovery(world: World) -> None:
+    """The report says why it can't be recovered itself."""
+    broken, sound = await world.in_progress(None), await world.in_progress(None)
+    await world.sql(f"UPDATE order_service.orders SET placed = '{{}}' WHERE order_id = '{broken}'")
+    reconciler = world.reconciler()
+
+    await reconciler.sweep()
+
+    assert [f"{sound}-recovery-1"] == [instance_id for instance_id, _ in world.workflows.recoveries]
+    actions = {one["subject"]: one["action"] for one in (await reconciler.report())["findings"]}
+    assert "its row can't be read: order_id: Field required" in actions[broken]
+
+
 async def test_an_order_that_needs_attention_is_recovered_if_its_workflow_is_gone(world: World) -> None:
     """Nobody would hear the person's decision; but waiting for a person is not being stuck."""
     await world.parked(deadline_seconds=-10_000)

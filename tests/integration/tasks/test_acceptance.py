@@ -1,7 +1,7 @@
 """Tasks are accepted durably, from HTTP and from events alike, and started until a run has claimed them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -154,6 +154,42 @@ async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) ->
     assert await world.tasks.claim(task_id, run_id)
     await world.sql("UPDATE tasks SET start_due_at = now()")
     assert [] == list(await world.tasks.lease_startable(TASK_PROCESSING, 10))
+
+
+async def test_a_start_without_an_answer_is_not_made_again_meanwhile(world: World) -> None:
+    """The call may outlast the lease; another one would wait for the same workflow."""
+    world.engine.hangs = True
+    await world.accept("task-1")
+
+    def has_started(task_id: str) -> Callable[[], Awaitable[bool]]:
+        async def is_among() -> bool:
+            return task_id in world.engine.started_ids
+
+        return is_among
+
+    async with sweeping(world) as starter:
+        await until(has_started("task-1"))
+        await world.sql("UPDATE tasks SET start_due_at = now()")
+        await world.accept("task-2")
+        starter.wake()
+        await until(has_started("task-2"))
+
+    assert ["task-1", "task-2"] == world.engine.started_ids
+
+
+async def test_a_task_that_cannot_be_read_keeps_no_other_waiting(world: World) -> None:
+    """Its row says why it isn't started."""
+    await world.accept("task-1")
+    await world.sql("UPDATE tasks SET accepted = '{}'")
+    await world.accept("task-2")
+
+    async def is_started() -> bool:
+        return world.engine.started_ids == ["task-2"]
+
+    async with sweeping(world):
+        await until(is_started)
+
+    assert "the task's row can't be read: task_id: Field required" in (await world.row("task-1")).start_error
 
 
 async def test_only_so_many_tasks_run_at_a_time(world: World) -> None:

@@ -45,6 +45,8 @@ class FakeEngine:
 
     instances: dict[str, Instance] = field(default_factory=dict)
     away: bool = False
+    hangs: bool = False
+    """It keeps whoever starts a workflow waiting."""
     silent: set[str] = field(default_factory=set)
     """Instances that take no event."""
     unreadable: set[str] = field(default_factory=set)
@@ -52,10 +54,16 @@ class FakeEngine:
     started: list[tuple[str, str, str]] = field(default_factory=list)
     """(workflow, instance id, run id)."""
 
+    @property
+    def started_ids(self) -> list[str]:
+        return [instance_id for _, instance_id, _ in self.started]
+
     async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
         self._answer()
         self.started.append((workflow, instance_id, AcceptedTask.model_validate(message.model_dump()).run_id))
         self.instances.setdefault(instance_id, RUNNING)
+        if self.hangs:
+            await asyncio.Event().wait()
 
     async def instance(self, instance_id: str) -> Instance | None:
         self._answer()

@@ -28,11 +28,14 @@ class FakeOrders:
     rival: dict[str, Any] | None = None
     """Values that a concurrent request stores first, just before `accept`."""
     unstarted: list[PlacedOrder] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    """Orders that were accepted, whose rows hold no order."""
     cancels: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     start_errors: dict[str, str] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     """Raised by the next sweeps, one each."""
+    sweeps: int = 0
     last_day: int = 0
     counted: list[str] = field(default_factory=list)
 
@@ -59,14 +62,17 @@ class FakeOrders:
         return row is not None and row.status in {OrderStatus.ACCEPTED, OrderStatus.IN_PROGRESS}
 
     async def lease_unstarted(self, limit: int) -> list[SimpleNamespace]:
+        self.sweeps += 1
         if self.failures:
             raise self.failures.pop(0)
-        return [SimpleNamespace(placed=order.model_dump(mode="json")) for order in self.unstarted[:limit]]
+        broken = [SimpleNamespace(order_id=order_id, placed={}) for order_id in self.unreadable]
+        sound = [SimpleNamespace(order_id=one.order_id, placed=one.model_dump(mode="json")) for one in self.unstarted]
+        return [*broken, *sound][:limit]
 
     async def start_failed(self, order_id: str, error: str) -> None:
         self.start_errors[order_id] = error
 
-    async def cancels_to_send(self, limit: int) -> list[str]:
+    async def lease_cancels(self, limit: int) -> list[str]:
         return self.cancels[:limit]
 
     async def cancel_sent(self, order_id: str) -> None:

@@ -1,17 +1,20 @@
 """Starting workflows: every accepted order gets its workflow, however often the engine is away."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 import order_service.starter as module
 from order_service.approvals import ApprovalStore
 from order_service.repairs import Due, RepairStore
 from order_service.starter import Starter
 from order_service.store import OrderStore
+from shared.messages.base import Message
 from shared.messages.order import PlacedOrder
 from shared.messages.repair import Decision, RepairDecision
 from shared.workflows.background import CONCURRENT_CALLS
@@ -56,6 +59,14 @@ async def sweeping(
         with suppress(asyncio.CancelledError):
             await sweep
         await starter.close()
+
+
+def named(order_id: str) -> PlacedOrder:
+    return an_order().model_copy(update={"order_id": order_id})
+
+
+def a_decision(repair_id: str) -> RepairDecision:
+    return RepairDecision(step="reserve_stock", decision=Decision.RETRY, by="ann", note="", repair_id=repair_id)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -112,6 +123,19 @@ async def test_a_sweep_that_fails_is_not_the_last() -> None:
     assert failures == []
 
 
+async def test_an_order_that_cannot_be_read_keeps_nothing_else_waiting() -> None:
+    """Its row says why, in each sweep anew; the orders and cancels after it go their way."""
+    orders = FakeOrders(unreadable=["ord-0"], unstarted=[an_order()], cancels=["ord-2"])
+    engine = FakeEngine()
+
+    async with sweeping(orders, engine):
+        await until(lambda: len(engine.started) >= 2 and orders.cancels == [])
+
+    assert {order.order_id for order in engine.started} == {"ord-1"}
+    assert orders.start_errors.keys() == {"ord-0"}
+    assert "row can't be read: order_id: Field required" in orders.start_errors["ord-0"]
+
+
 async def test_a_cancel_is_sent_and_noted() -> None:
     """Once the workflow knows, no sweep sends it again."""
     orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine()
@@ -125,21 +149,17 @@ async def test_a_cancel_is_sent_and_noted() -> None:
 
 async def test_a_cancel_that_was_not_sent_is_not_noted() -> None:
     """The engine was away: the next sweep sends it."""
-    orders, engine = FakeOrders(), FakeEngine(away_calls=1)
-    starter = a_starter(orders, engine)
+    orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine(away_calls=1)
 
-    starter.cancel("ord-1")
-    await until(lambda: engine.calls == 1)
-    assert orders.sent == []
+    async with sweeping(orders, engine):
+        await until(lambda: orders.sent != [])
 
-    starter.cancel("ord-1")
-    await until(lambda: orders.sent == ["ord-1"])
-    await starter.close()
+    assert ("ord-1", "cancel") in engine.raised
 
 
 async def test_a_decision_is_sent_until_the_engine_has_it() -> None:
     """It is stored before it is sent: the engine may be away, and the process may have died between."""
-    decision = RepairDecision(step="reserve_stock", decision=Decision.RETRY, by="ann", note="", repair_id="rep-1")
+    decision = a_decision("rep-1")
     repairs, engine = FakeRepairs(due=[Due("ord-1", decision)]), FakeEngine(away_calls=2)
 
     async with sweeping(FakeOrders(), engine, repairs):
@@ -174,8 +194,8 @@ async def test_calls_to_the_engine_are_bounded() -> None:
     """A thousand accepted orders are no thousand open calls, and closing drops them all."""
     engine = SlowEngine()
     starter = a_starter(FakeOrders(), engine)
-    for _ in range(1000):
-        starter.start(an_order())
+    for number in range(1000):
+        starter.start(named(f"ord-{number}"))
 
     await until(lambda: engine.calls == CONCURRENT_CALLS)
     for _ in range(10):
@@ -184,3 +204,62 @@ async def test_calls_to_the_engine_are_bounded() -> None:
 
     async with asyncio.timeout(5):
         await starter.close()
+
+
+class FrozenEngine(FakeEngine):
+    """Starts orders, and keeps whoever tells a workflow of something waiting."""
+
+    async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
+        await super().raise_event(order_id, event, payload)
+        await asyncio.Event().wait()
+
+
+async def test_a_cancel_is_under_way_once_however_often_the_sweep_finds_it() -> None:
+    """The call outlasts its lease: what is sent again meanwhile would take the slots of the others."""
+    orders, engine = FakeOrders(cancels=["ord-1", "ord-2"]), FrozenEngine()
+
+    async with sweeping(orders, engine) as starter:
+        await until(lambda: orders.sweeps >= 5 * CONCURRENT_CALLS)
+        starter.cancel("ord-1")
+        starter.cancel("ord-3")
+        await until(lambda: ("ord-3", "cancel") in engine.raised)
+
+    assert engine.raised == [("ord-1", "cancel"), ("ord-2", "cancel"), ("ord-3", "cancel")]
+
+
+async def test_no_number_of_frozen_workflows_keeps_an_order_from_its_start() -> None:
+    """Every cancel, approval and repair waits for a workflow that doesn't answer; new orders, and each other, don't."""
+    many = [f"ord-{number}" for number in range(2 * CONCURRENT_CALLS)]
+    orders, approvals = FakeOrders(cancels=many), FakeApprovals(due=many)
+    repairs = FakeRepairs(due=[Due(one, a_decision(f"rep-{one}")) for one in many])
+    engine = FrozenEngine()
+
+    async with sweeping(orders, engine, repairs, approvals) as starter:
+        await until(lambda: len(engine.raised) == 3 * CONCURRENT_CALLS)
+        starter.start(named("ord-new"))
+        await until(lambda: engine.started != [])
+
+    assert Counter(event for _, event in engine.raised) == dict.fromkeys(
+        ("cancel", "approval", "repair"), CONCURRENT_CALLS
+    )
+    assert [order.order_id for order in engine.started] == ["ord-new"]
+
+
+async def test_a_call_that_fails_as_nobody_foresaw_is_made_again() -> None:
+    """And is told in the log, with its traceback."""
+    orders, engine = FakeOrders(cancels=["ord-1"]), BrokenEngine()
+
+    with capture_logs() as logs:
+        async with sweeping(orders, engine):
+            await until(lambda: orders.cancels == [])
+
+    assert [KeyError] == [type(line["exc_info"]) for line in logs]
+
+
+class BrokenEngine(FakeEngine):
+    """Breaks once."""
+
+    async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
+        await super().raise_event(order_id, event, payload)
+        if self.calls == 1:
+            raise KeyError("what nobody foresaw")

@@ -1,0 +1,55 @@
+"""A service that waits for its sidecar in vain, with a background loop that breaks once it is told to."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from shared.database import create_engine
+from shared.host.activities import ActivityHost
+from shared.host.background import running
+from shared.host.service import Service, run
+from shared.host.settings import ServiceSettings, load
+from shared.host.stop import Stop
+
+NAME: Final = "half-dead-service"
+
+
+async def loop(told: asyncio.Event) -> None:
+    await told.wait()
+    raise KeyError("what nobody foresaw")
+
+
+@contextlib.asynccontextmanager
+async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
+    told = asyncio.Event()
+
+    async def break_loop(_: web.Request) -> web.Response:
+        told.set()
+        return web.json_response({})
+
+    async with running(stop, loop(told)):
+        yield [web.get("/break", break_loop)]
+
+
+def main() -> None:
+    """Compose and run."""
+    settings = load(ServiceSettings)
+    run(
+        Service(
+            app_id=NAME,
+            settings=settings,
+            migrations=Path(),
+            migrates=False,
+            engine=create_engine(settings.service_database_url, application_name=NAME),
+            activities=ActivityHost(NAME),
+            surface=surface,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
