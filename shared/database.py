@@ -20,7 +20,14 @@ _SQLSTATE_UNREACHABLE: Final = ("08", "57P")
 """Connection exceptions; shutting down or starting up."""
 
 
-def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldom_used: bool = False) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    application_name: str,
+    pool_size: int = 10,
+    seldom_used: bool = False,
+    statement_seconds: float = 30.0,
+) -> AsyncEngine:
     """An engine for one event loop; never share it between loops.
 
     Args:
@@ -29,6 +36,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldo
         pool_size: connections kept; as many again may be opened under load.
         seldom_used: ask a connection whether it still lives before it is used. It costs a round trip each time; a busy
             pool finds out without, since its background work meets dead connections first.
+        statement_seconds: how long a statement may take before it is cancelled.
     """
     return create_async_engine(
         _driver_url(url),
@@ -37,7 +45,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldo
         pool_pre_ping=seldom_used,
         connect_args={
             "timeout": 10,
-            "command_timeout": 30,
+            "command_timeout": statement_seconds,
             "server_settings": {
                 "application_name": application_name,
                 # A process that is stopped in mid-transaction must not hold its locks for ever.
