@@ -14,6 +14,8 @@ from devstack.layout import AUDIT_WRITER, AUDITOR, DAPR, SCHEMA_OWNERS, Database
 from devstack.passwords import load_passwords
 from devstack.scram import scram_verifier
 from devstack.settings import load_settings
+from shared.migrations import MIGRATION_LOCK
+from shared.migrations.auditor import ADMIT_AUDITOR, READABLE
 
 # Any number will do, as long as it is the same for all who bootstrap.
 LOCK_KEY = 7240151
@@ -149,23 +151,23 @@ async def _grant_database(admin: Connection, layout: DatabaseLayout) -> None:
     auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {auditor}")
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET default_transaction_read_only = on")
-    path = ", ".join(identifier(owner) for owner in SCHEMA_OWNERS)
+    path = ", ".join(identifier(schema) for schema in READABLE)
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET search_path = {path}")
 
 
 async def _create_schema(admin: Connection, layout: DatabaseLayout, owner: str) -> None:
-    """One schema per service, its role's own; the auditor reads what is in it and what will be."""
+    """One schema per service, its role's own; of tables that are there already, the auditor reads what it needs."""
     schema, role = identifier(owner), identifier(layout.role(owner))
-    auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
     await admin.execute(f"ALTER ROLE {role} IN DATABASE {identifier(layout.database)} SET search_path = {schema}")
     async with admin.transaction():
+        # A service that migrates now gives the same rights, and of two at once one would fail.
+        await admin.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
         # Only the owner can grant on what it owns.
         await admin.execute(f"SET LOCAL ROLE {role}")
+        await admin.execute(f"SET LOCAL search_path = {schema}")
         await admin.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
-        await admin.execute(f"GRANT USAGE ON SCHEMA {schema} TO {auditor}")
-        await admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor}")
-        await admin.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {auditor}")
+        await admin.execute(ADMIT_AUDITOR)
 
 
 async def _admit_audit_writer(admin: Connection, layout: DatabaseLayout) -> None:

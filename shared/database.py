@@ -12,10 +12,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-_MIGRATION_ENVIRONMENT: Final = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK: Final = 7_264_519_003
-"""Any fixed number: the key of the advisory lock that lets one replica migrate while the others wait."""
+from shared.migrations import MIGRATION_LOCK
+from shared.migrations.auditor import ADMIT_AUDITOR
 
+_MIGRATION_ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _SQLSTATE_UNREACHABLE: Final = ("08", "57P")
 """Connection exceptions; shutting down or starting up."""
 
@@ -75,8 +75,10 @@ async def migrate(url: str, versions: Path, *, patience_seconds: float = 60.0) -
         while True:
             try:
                 async with engine.begin() as connection:
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                     await connection.run_sync(_upgrade, versions)
+                    # Whatever a revision has added, the auditor reads what it needs of it.
+                    await connection.execute(text(ADMIT_AUDITOR))
             except (OSError, DBAPIError) as error:
                 if not is_unreachable(error) or asyncio.get_running_loop().time() > deadline:
                     raise

@@ -78,7 +78,7 @@ class Auditor:
         """What breaks these rules, in one statement; `books` are queries that theirs select from, by name."""
         promises = {rule.name: rule.promise for rule in rules}
         async with self._snapshot() as connection:
-            rows = await connection.execute(text(_statement(rules, books or {})))
+            rows = await connection.execute(text(statement(rules, books)))
             return [
                 {"rule": row.rule, "promise": promises[row.rule], "subject": row.subject, "detail": row.detail}
                 for row in rows
@@ -92,8 +92,9 @@ class Auditor:
             yield connection
 
 
-def _statement(rules: Sequence[Rule], books: Mapping[str, str]) -> str:
-    queries = {**books, **{rule.name: rule.violations for rule in rules}}
+def statement(rules: Sequence[Rule], books: Mapping[str, str] | None = None) -> str:
+    """What finds the violations of these rules (rule, subject, detail); `books` are queries that theirs select from."""
+    queries = {**(books or {}), **{rule.name: rule.violations for rule in rules}}
     # Materialized: below a LIMIT the planner would count on finding violations soon, and read row by row for them.
     each = ", ".join(f"{name} AS MATERIALIZED ({query})" for name, query in queries.items())
     found = (
