@@ -28,7 +28,8 @@ BREAKS = {
     "WHERE reservation_id = 'r1'",
     "order_ships_once": "UPDATE shipping_service.shipments SET status = 'cancelled', cancelled_at = now() "
     "WHERE shipment_id = 's1'",
-    "open_order_ships_at_most_once": "INSERT INTO shipping_service.shipments VALUES "
+    "open_order_ships_at_most_once": "DROP INDEX shipping_service.one_booked_parcel; "
+    "INSERT INTO shipping_service.shipments VALUES "
     "('s3', 'open', 'a', 'T3', 'A', 'B', 'C', '1', 'DE', '[]', 'booked', now(), NULL), "
     "('s4', 'open', 'b', 'T4', 'A', 'B', 'C', '1', 'DE', '[]', 'booked', now(), NULL)",
     "money_by_hand_is_booked": "UPDATE payment_service.hand_closings SET amount = 699 WHERE saga_id = 'settled'",
