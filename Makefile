@@ -103,6 +103,11 @@ bench-choosing: setup
 bench-waiting: setup
 	$(BIN)/python -m bench.waiting_tasks
 
+# What the conservation check costs with 100,000 orders in the books (about one minute): ARCHITECTURE.md
+.PHONY: bench-conservation
+bench-conservation: setup
+	$(BIN)/python -m bench.conservation
+
 # The manifests of deploy/ on a real control plane with Dapr's real injector and KWOK's nodes (docs/kubernetes.md). Not part of
 # `make test`: the programs are built once, a quarter of an hour and more on 2 cores. The demo comes first, and makes room.
 CLUSTER_CHECKS := $(addprefix tests/cluster/,demo_checks.py checks.py rollout_checks.py eviction_checks.py gpu_checks.py)

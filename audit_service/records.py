@@ -1,5 +1,6 @@
 """Appends audit records and reads them."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Final
 
@@ -79,25 +80,42 @@ class AuditTrail:
     async def verify(self, anchor: Head | None = None) -> Verdict:
         """Compute the whole chain again.
 
+        It is the chain as it stands now: what is appended meanwhile is the next verdict's. Pages are read one by one,
+        since records don't change, and are hashed beside the event loop, so that the service goes on answering.
+
         `anchor`: a head that was noted down earlier, outside the database. Only with it is a chain found out that
         somebody with all rights has written anew, together with its head.
         """
         verifier = Verifier(anchor)
+        stored, count, newest = await self._extent()
+        last = _BEFORE_ALL
+        while records := await self._page(last, newest):
+            broken = await asyncio.to_thread(verifier.follow, records)
+            if broken is not None:
+                return Verdict(verifier.head, broken)
+            last = records[-1].number
+        return Verdict(verifier.head, verifier.end(stored, count))
+
+    async def _extent(self) -> tuple[Head | None, int, int]:
+        """The stored head, how many records there are, and the highest number among them, all of one moment."""
+        extent = select(func.count(), func.coalesce(func.max(AUDIT_RECORDS.c.number), _BEFORE_ALL))
         async with self._engine.connect() as connection:
-            # One view of all pages and the head, whatever is appended meanwhile.
             await connection.execution_options(isolation_level="REPEATABLE READ")
-            last = _BEFORE_ALL
-            while records := await _page(connection, last, PAGE):
-                broken = verifier.follow(records)
-                if broken is not None:
-                    return Verdict(verifier.head, broken)
-                last = records[-1].number
-            count: int = (await connection.execute(select(func.count()).select_from(AUDIT_RECORDS))).scalar_one()
-            return Verdict(verifier.head, verifier.end(await _head(connection), count))
+            stored = await _head(connection)
+            count, newest = (await connection.execute(extent)).one()
+            return stored, count, newest
+
+    async def _page(self, number: int, newest: int) -> list[Record]:
+        async with self._engine.connect() as connection:
+            return await _page(connection, number, PAGE, newest=newest)
 
 
-async def _page(connection: AsyncConnection, number: int, limit: int, subject: str | None = None) -> list[Record]:
+async def _page(
+    connection: AsyncConnection, number: int, limit: int, subject: str | None = None, *, newest: int | None = None
+) -> list[Record]:
     wanted = select(AUDIT_RECORDS).where(AUDIT_RECORDS.c.number > number).order_by(AUDIT_RECORDS.c.number).limit(limit)
+    if newest is not None:
+        wanted = wanted.where(AUDIT_RECORDS.c.number <= newest)
     if subject is not None:
         wanted = wanted.where(AUDIT_RECORDS.c.subject == subject)
     return [_record(row) for row in await connection.execute(wanted)]

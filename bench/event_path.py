@@ -25,7 +25,7 @@ import asyncpg
 from bench.bed import Bed, bed
 from cli.load_report import cpu_spent
 from cli.output import say
-from devstack.layout import AUDITOR, database_layout
+from devstack.layout import database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
 from event_relay.outboxes import SCHEMA_OF
@@ -91,7 +91,7 @@ def drained(bed: Bed) -> None:
 
 
 async def _waiting(settings: StackSettings) -> int:
-    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).url_of(AUDITOR))
+    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).admin_url)
     try:
         counts = [await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox") for schema in SCHEMA_OF.values()]  # noqa: S608
         return sum(counts)

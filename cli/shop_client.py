@@ -15,6 +15,8 @@ from devstack.settings import load_settings
 from shared.contracts import ORDER_SERVICE
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
+CHECK_TIMEOUT_SECONDS: Final = 1800.0
+"""A check of conservation reads all orders that ever were, and the service has its own limit for each statement."""
 POLL_SECONDS: Final = 0.2
 PAGE_LIMIT: Final = 200
 
@@ -179,7 +181,7 @@ class ShopClient:
 
     def conservation(self) -> dict[str, Any]:
         """The conservation report."""
-        return cast("dict[str, Any]", self.call("GET", "/audit/conservation"))
+        return cast("dict[str, Any]", self.call("GET", "/audit/conservation", timeout_seconds=CHECK_TIMEOUT_SECONDS))
 
     def reconciliation(self) -> dict[str, Any]:
         """What the reconciler found."""
@@ -199,7 +201,13 @@ class ShopClient:
         )
 
     def call(
-        self, method: str, path: str, body: str | bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
     ) -> Any:  # noqa: ANN401 - JSON
         """One request; its JSON answer.
 
@@ -209,7 +217,7 @@ class ShopClient:
         """
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.netloc, timeout=CALL_TIMEOUT_SECONDS)
+        connection = kind(parts.netloc, timeout=timeout_seconds)
         sent = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers or {}
         try:
             connection.request(method, parts.path + path, body, sent)

@@ -14,10 +14,13 @@ from devstack.layout import AUDIT_WRITER, AUDITOR, DAPR, SCHEMA_OWNERS, Database
 from devstack.passwords import load_passwords
 from devstack.scram import scram_verifier
 from devstack.settings import load_settings
+from shared.migrations import MIGRATION_LOCK
+from shared.migrations.auditor import ADMIT_AUDITOR, READABLE
 
 # Any number will do, as long as it is the same for all who bootstrap.
 LOCK_KEY = 7240151
 CONNECT_TIMEOUT_SECONDS = 10
+RETRY_SECONDS = 0.2
 SERVER_UP_WITHIN_SECONDS = 30
 MAINTENANCE_DATABASE = "postgres"
 
@@ -39,10 +42,12 @@ async def bootstrap(layout: DatabaseLayout) -> None:
     await _create_main_database(layout)
     admin = await _connect(layout.admin_url)
     try:
-        await admin.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+        await _lock(admin, LOCK_KEY)
         await _check_rights(admin, layout)
         await _create_roles(admin, layout)
         await _grant_database(admin, layout)
+        # A service that migrates gives the auditor the same rights, and of two at once one would fail.
+        await _lock(admin, MIGRATION_LOCK)
         for owner in SCHEMA_OWNERS:
             await _create_schema(admin, layout, owner)
         await _admit_audit_writer(admin, layout)
@@ -93,6 +98,12 @@ async def _create_database(admin: Connection, name: str, owner: str | None) -> N
             f"the user of DATABASE_URL may not create the database {name}: create it yourself, or run "
             "`ALTER ROLE <user> CREATEDB CREATEROLE` as a superuser"
         ) from None
+
+
+async def _lock(admin: Connection, key: int) -> None:
+    """Held until the connection ends. Never by waiting for it: who builds an index would wait for that statement."""
+    while not await admin.fetchval("SELECT pg_try_advisory_lock($1)", key):  # noqa: ASYNC110 - what is waited for is another session
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _check_rights(admin: Connection, layout: DatabaseLayout) -> None:
@@ -149,23 +160,21 @@ async def _grant_database(admin: Connection, layout: DatabaseLayout) -> None:
     auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {auditor}")
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET default_transaction_read_only = on")
-    path = ", ".join(identifier(owner) for owner in SCHEMA_OWNERS)
+    path = ", ".join(identifier(schema) for schema in READABLE)
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET search_path = {path}")
 
 
 async def _create_schema(admin: Connection, layout: DatabaseLayout, owner: str) -> None:
-    """One schema per service, its role's own; the auditor reads what is in it and what will be."""
+    """One schema per service, its role's own; of tables that are there already, the auditor reads what it needs."""
     schema, role = identifier(owner), identifier(layout.role(owner))
-    auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
     await admin.execute(f"ALTER ROLE {role} IN DATABASE {identifier(layout.database)} SET search_path = {schema}")
     async with admin.transaction():
         # Only the owner can grant on what it owns.
         await admin.execute(f"SET LOCAL ROLE {role}")
+        await admin.execute(f"SET LOCAL search_path = {schema}")
         await admin.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
-        await admin.execute(f"GRANT USAGE ON SCHEMA {schema} TO {auditor}")
-        await admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {auditor}")
-        await admin.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {auditor}")
+        await admin.execute(ADMIT_AUDITOR)
 
 
 async def _admit_audit_writer(admin: Connection, layout: DatabaseLayout) -> None:

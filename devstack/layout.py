@@ -24,7 +24,7 @@ SCHEMA_OWNERS = (
 DAPR = "dapr"
 # What the audit-service runs as: it appends to and reads what the role "audit_service" owns, and changes nothing.
 AUDIT_WRITER = "audit_writer"
-# Reads every schema, writes none.
+# Reads what `shared.migrations.auditor` says, writes nothing.
 AUDITOR = "auditor"
 
 POSTGRES_PORT_OFFSET = 1

@@ -15,7 +15,7 @@ from order_service.api.routes import OrderApi
 from order_service.approvals import ApprovalStore
 from order_service.attention import watch_attention
 from order_service.catalogue import Catalogue
-from order_service.conservation.audit import Auditor
+from order_service.conservation.audit import STATEMENT_SECONDS, Auditor
 from order_service.engine import OrderEngine
 from order_service.fraud_terms import FraudTerms, Switch
 from order_service.purges import Purges
@@ -71,15 +71,23 @@ def main() -> None:
         repairs = RepairStore(engine)
         approvals = ApprovalStore(engine)
         starter = Starter(orders, approvals, repairs, workflows)
+        # Two engines: a check of conservation takes its time, and must not take the reconciler's connection.
+        looking = create_engine(
+            settings.auditor_database_url, application_name="reconciler", pool_size=1, seldom_used=True
+        )
         auditing = create_engine(
-            settings.auditor_database_url, application_name="auditor", pool_size=2, seldom_used=True
+            settings.auditor_database_url,
+            application_name="auditor",
+            pool_size=1,
+            seldom_used=True,
+            statement_seconds=STATEMENT_SECONDS,
         )
         retention = Retention(Purges(engine), workflows, _keep(settings))
         async with aiohttp.ClientSession() as session:
             catalogue = Catalogue(engine, session, settings.inventory_url)
             reconciler = Reconciler(
                 database=engine,
-                strays=Strays(auditing),
+                strays=Strays(looking),
                 engine=workflows,
                 health=partial(sidecar_reason, session, settings.sidecar_metadata_url),
                 pace=_pace(settings),

@@ -12,10 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.migrations import MIGRATION_LOCK
 from shared.migrations.revisions import apply, lacking
-
-_MIGRATION_LOCK: Final = 7_264_519_003
-"""Any fixed number: the key of the advisory lock that lets one replica migrate while the others wait."""
 
 _RETRY_SECONDS: Final = 0.2
 _LOCK_PAUSE_SECONDS: Final = 1.0
@@ -31,7 +29,14 @@ _SQLSTATE_BUSY: Final = ("53", "40", "55P03", "57014")
 log = structlog.get_logger()
 
 
-def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldom_used: bool = False) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    application_name: str,
+    pool_size: int = 10,
+    seldom_used: bool = False,
+    statement_seconds: float = 30.0,
+) -> AsyncEngine:
     """An engine for one event loop; never share it between loops.
 
     Args:
@@ -40,6 +45,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldo
         pool_size: connections kept; as many again may be opened under load.
         seldom_used: ask a connection whether it still lives before it is used. It costs a round trip each time; a busy
             pool finds out without, since its background work meets dead connections first.
+        statement_seconds: how long a statement may take before it is cancelled.
     """
     return create_async_engine(
         _driver_url(url),
@@ -48,7 +54,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10, seldo
         pool_pre_ping=seldom_used,
         connect_args={
             "timeout": 10,
-            "command_timeout": 30,
+            "command_timeout": statement_seconds,
             "server_settings": {
                 "application_name": application_name,
                 # A process that is stopped in mid-transaction must not hold its locks for ever.
@@ -134,7 +140,7 @@ async def _lacking(connection: AsyncConnection, versions: Path) -> tuple[str, ..
 async def _take_turn(connection: AsyncConnection) -> None:
     """Lock out the other replicas. Never by waiting for the lock: who builds an index would wait for that statement."""
     is_told = False
-    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _MIGRATION_LOCK}):
+    while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
         await connection.rollback()
         if not is_told:
             log.info("another process migrates: waiting for it")

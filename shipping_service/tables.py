@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, UniqueConstraint, text
 from sqlalchemy import func as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -26,5 +26,7 @@ SHIPMENTS: Final = Table(
     Column("cancelled_at", DateTime(timezone=True)),
     UniqueConstraint("saga_id", "step", name="a_step_books_once"),
     Index("shipments_by_age", "booked_at", "shipment_id"),
+    Index("one_booked_parcel", "saga_id", unique=True, postgresql_where=text("status = 'booked'")),
 )
-"""`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.hand_closings`)."""
+"""`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.hand_closings`).
+No saga has two that are booked."""

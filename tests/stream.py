@@ -10,7 +10,7 @@ from nats.js.errors import NotFoundError
 
 from devstack.broker_processes import nats_url
 from devstack.hosts import ONE_HOST
-from devstack.layout import AUDITOR, database_layout
+from devstack.layout import database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
 from shared.events.event import TOPIC, CloudEvent
@@ -108,9 +108,8 @@ async def waiting(settings: StackSettings) -> int:
 
 
 async def query(settings: StackSettings, statement: str) -> list[asyncpg.Record]:
-    """Ask the database as the auditor, who reads everything."""
-    url = database_layout(settings, load_passwords(settings.home)).url_of(AUDITOR)
-    connection = await asyncpg.connect(url)
+    """Ask the database as its administrator, who reads everything."""
+    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).admin_url)
     try:
         return list(await connection.fetch(statement))
     finally:

@@ -75,7 +75,7 @@ def _without_order(effects: str) -> TextClause:
     return text(f"SELECT subject, seen FROM ({effects}) s WHERE {_WITHOUT_ORDER}")  # noqa: S608 - constants
 
 
-_PAGES: Final[Mapping[FindingKind, TextClause]] = {
+PAGES: Final[Mapping[FindingKind, TextClause]] = {
     # A reservation without a lease is a completed order's.
     FindingKind.RESERVATION_WITHOUT_ORDER: _page(
         """
@@ -108,7 +108,7 @@ _PAGES: Final[Mapping[FindingKind, TextClause]] = {
     ),
 }
 
-_CHECKS: Final[Mapping[FindingKind, TextClause]] = {
+CHECKS: Final[Mapping[FindingKind, TextClause]] = {
     FindingKind.RESERVATION_WITHOUT_ORDER: _without_order("""
         SELECT r.saga_id AS subject, sum(l.quantity) || ' units reserved at ' || min(r.created_at)::timestamptz(0)
                || ', to be released after ' || min(r.lease_until)::timestamptz(0) AS seen
@@ -168,7 +168,7 @@ class Strays:
 
     async def page(self, kind: FindingKind, after: Place) -> Page:
         """The next rows of the kind's table, and who of them may be a stray."""
-        rows = await self._rows(_PAGES[kind], {"at": after.at, "key": after.key})
+        rows = await self._rows(PAGES[kind], {"at": after.at, "key": after.key})
         settled = [row for row in rows if row.is_settled]
         return Page(
             suspects=tuple(row.suspect for row in rows if row.suspect is not None),
@@ -179,7 +179,7 @@ class Strays:
 
     async def check(self, kind: FindingKind, subjects: Sequence[str]) -> list[Finding]:
         """What there is of those subjects that are strays now."""
-        rows = await self._rows(_CHECKS[kind], {"subjects": list(subjects)})
+        rows = await self._rows(CHECKS[kind], {"subjects": list(subjects)})
         return [Finding(kind, row.subject, row.seen) for row in rows]
 
     async def _rows(self, query: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:

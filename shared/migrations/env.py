@@ -1,12 +1,22 @@
 """Alembic's environment: migrate over the connection that `shared.database.migrate` holds the lock with."""
 
-from alembic import context
+from alembic import context, op
+from sqlalchemy import text
+
+from shared.migrations.auditor import ADMIT_AUDITOR
+
+
+def admit_auditor(*_: object, **__: object) -> None:
+    """Whatever a revision has added, the auditor reads what it needs of it; in the revision's own transaction."""
+    op.execute(text(ADMIT_AUDITOR))
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=None,
     # So that a revision may hold locks no longer than it needs them, and may leave its transaction (`indexes.py`).
     transaction_per_migration=True,
+    on_version_apply=admit_auditor,
 )
 with context.begin_transaction():
     context.run_migrations()

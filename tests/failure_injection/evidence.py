@@ -15,7 +15,7 @@ from dapr.ext.workflow._durabletask.client import TaskHubGrpcClient
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from devstack.addresses import CORE_APPS, ORDER, app_ports, folder_of
-from devstack.layout import AUDITOR, database_layout
+from devstack.layout import database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
 from tests.e2e.shop import eventually
@@ -91,7 +91,7 @@ class Evidence:
 
     async def _query(self, statement: str, *values: object) -> list[Any]:
         layout = database_layout(self.settings, load_passwords(self.settings.home))
-        connection = await asyncpg.connect(layout.url_of(AUDITOR))
+        connection = await asyncpg.connect(layout.admin_url)
         try:
             rows: list[Any] = await connection.fetch(statement, *values)
             return rows

@@ -12,7 +12,7 @@ from dapr.ext.workflow.aio import DaprWorkflowClient
 
 from devstack.addresses import ORDER, app_ports
 from devstack.client import StackClient
-from devstack.layout import AUDITOR, DAPR, DatabaseLayout, database_layout
+from devstack.layout import DAPR, DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
 from order_service.engine import OrderEngine
@@ -80,7 +80,7 @@ class Backstage:
     def placed(self, order_id: str) -> dict[str, Any]:
         """The order as its workflow was given it."""
         query = f"SELECT placed FROM order_service.orders WHERE order_id = '{order_id}'"
-        placed: dict[str, Any] = json.loads(str(self.sql(AUDITOR, query)))
+        placed: dict[str, Any] = json.loads(str(self.sql("order_service", query)))
         return placed
 
     def sql(self, owner: str, query: str) -> object:

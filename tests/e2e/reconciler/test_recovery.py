@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-from devstack.layout import AUDITOR
 from shared.contracts import ORDER_RECOVERY_WORKFLOW
 from shared.messages.order import PlacedOrder, RecoverOrder
 from tests.e2e.reconciler.conftest import Backstage
@@ -129,7 +128,7 @@ def test_a_run_that_was_only_slow_changes_nothing_once_it_was_replaced(
 
 def take_over(backstage: Backstage, order_id: str) -> None:
     """Start a recovery for an order whose workflow lives."""
-    run_id = backstage.sql(AUDITOR, f"SELECT run_id FROM order_service.orders WHERE order_id = '{order_id}'")
+    run_id = backstage.sql("order_service", f"SELECT run_id FROM order_service.orders WHERE order_id = '{order_id}'")
     order = PlacedOrder.model_validate({**backstage.placed(order_id), "run_id": uuid4().hex})
     recovery = RecoverOrder(order=order, replaces=str(run_id), reason="replaced by a test")
     backstage.engine(

@@ -1,13 +1,16 @@
 """The audit trail can only grow, each fact is in it once, and every way to tamper with it is found."""
 
 import asyncio
+import threading
+from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
-from audit_service.chain import WHAT_TO_DO, Broken, Head
-from audit_service.records import AuditTrail, append
+from audit_service import records
+from audit_service.chain import WHAT_TO_DO, Broken, Head, Record, Verifier
+from audit_service.records import PAGE, AuditTrail, append
 from audit_service.schema import RIGHTS
 from audit_service.tables import METADATA
 from tests.integration.audit.world import Trail
@@ -71,8 +74,8 @@ async def test_a_repeat_appends_nothing(trail: Trail) -> None:
 async def test_appends_at_once_make_one_chain(trail: Trail) -> None:
     await asyncio.gather(*(trail.append(f"task-{number}") for number in range(40)))
 
-    records = await AuditTrail(trail.writer).after(0)
-    assert [record.number for record in records] == list(range(1, 41))
+    chain = await AuditTrail(trail.writer).after(0)
+    assert [record.number for record in chain] == list(range(1, 41))
     assert await trail.verify() is None
 
 
@@ -170,6 +173,44 @@ async def test_tampering_is_found(trail: Trail, name: str) -> None:
     assert broken is not None
     assert (broken.number, broken.what[: len(what)]) == (number, what)
     assert broken.what_to_do == WHAT_TO_DO
+
+
+async def test_records_that_come_meanwhile_are_the_next_verdict_s(trail: Trail) -> None:
+    """The chain is read page by page, in transactions of their own, up to where it stood at first."""
+    await trail.filled(PAGE + 1)
+    transactions: list[Connection] = []
+    event.listen(trail.owner.sync_engine, "begin", transactions.append)
+
+    verifying = asyncio.create_task(AuditTrail(trail.owner).verify())
+    await asyncio.gather(*(trail.append(f"meanwhile-{number}") for number in range(20)))
+
+    verdict = await verifying
+    assert verdict.broken is None
+    assert PAGE + 1 <= verdict.head.number <= PAGE + 21
+    # Where it stands, two pages, and that there is none after them.
+    assert 4 == len(transactions)
+    later = await AuditTrail(trail.owner).verify(verdict.head)
+    assert (later.head.number, later.broken) == (PAGE + 21, None)
+
+
+async def test_the_service_goes_on_while_it_verifies(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes are computed in another thread than the event loop's."""
+    await trail.filled(1)
+    (record,) = await AuditTrail(trail.writer).after(0)
+    hashing: set[int] = set()
+
+    class Watched(Verifier):
+        def follow(self, page: Iterable[Record]) -> Broken | None:
+            hashing.add(threading.get_ident())
+            return super().follow(page)
+
+    monkeypatch.setattr(records, "Verifier", Watched)
+
+    verdict = await AuditTrail(trail.writer).verify()
+
+    assert verdict.head == Head(1, record.hash)
+    assert hashing
+    assert threading.get_ident() not in hashing
 
 
 async def test_a_forged_end_is_found_by_the_head_noted_outside(trail: Trail) -> None:

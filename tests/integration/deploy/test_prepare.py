@@ -69,7 +69,10 @@ async def test_the_steps_prepare_the_database(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await asks(audit, "DELETE FROM audit_records")
     assert await asks(secrets["statestore"]["connection-string"], "SELECT 1") == 1
-    assert await asks(secrets["order-service"]["auditor-database-url"], "SELECT count(*) FROM orders") == 0
+    auditor = secrets["order-service"]["auditor-database-url"]
+    assert await asks(auditor, "SELECT count(*) FROM orders") == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asks(auditor, "SELECT token FROM charges")
 
 
 async def asks(url: str, question: str) -> object:

@@ -7,11 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from shared.errors import Refused
+from shared.fence import StepKey
 from shared.messages.shipping import ShipmentBooked, ShipmentCancelled
 from shipping_service.tables import METADATA
 from shipping_service.tracking import is_tracking_number
 from tests.integration.schema import differences
-from tests.integration.shipping.world import Shipping
+from tests.integration.shipping.world import Shipping, a_parcel
 
 
 async def test_tables_are_described_as_the_revisions_make_them(database_url: str) -> None:
@@ -111,3 +112,16 @@ async def test_no_two_parcels_share_a_number(shipping: Shipping) -> None:
     async with shipping.engine.connect() as connection:
         with pytest.raises(IntegrityError, match="tracking_number"):
             await connection.execute(clash, {"taken": taken})
+
+
+async def test_no_saga_has_two_booked_parcels(shipping: Shipping) -> None:
+    """Nor under another step's name; once the first is cancelled there is room again."""
+    await shipping.book()
+    again = StepKey("order-1", "book_another")
+
+    with pytest.raises(IntegrityError, match="one_booked_parcel"):
+        await shipping.shipments.book(again, a_parcel())
+
+    await shipping.cancel()
+    await shipping.shipments.book(again, a_parcel())
+    assert await shipping.strays() == []
