@@ -8,7 +8,7 @@ from aiohttp import web
 from audit_service.chain import Head, Record
 from audit_service.records import PAGE, AuditTrail
 from shared.host.problems import ProblemError
-from shared.whole_number import whole_number
+from shared.host.query import number_in
 
 HIGHEST = 2**63 - 1
 
@@ -17,8 +17,8 @@ def audit_routes(trail: AuditTrail) -> list[web.RouteDef]:
     """The audit-service's routes."""
 
     async def records(request: web.Request) -> web.Response:
-        after = _number(request, "after", default=0, highest=HIGHEST)
-        limit = _number(request, "limit", default=100, lowest=1, highest=PAGE)
+        after = number_in(request.query, "after", 0, lowest=0, highest=HIGHEST)
+        limit = number_in(request.query, "limit", 100, lowest=1, highest=PAGE)
         found = await trail.after(after, limit, subject=request.query.get("subject"))
         following = found[-1].number if len(found) == limit else None
         return web.json_response({"items": [_shown(record) for record in found], "next_after": following})
@@ -73,17 +73,6 @@ def _shown(record: Record) -> dict[str, Any]:
         "previous_hash": record.previous_hash,
         "hash": record.hash,
     }
-
-
-def _number(request: web.Request, name: str, *, default: int, highest: int, lowest: int = 0) -> int:
-    given = request.query.get(name, str(default))
-    number = whole_number(given, lowest, highest)
-    if number is None:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{name}={given[:40]!a}: it must be a whole number from {lowest} to {highest}.",
-        )
-    return number
 
 
 def _anchor(request: web.Request) -> Head | None:

@@ -1,7 +1,6 @@
 """The inventory's HTTP surface: the products on sale, their changes, and the import of a catalogue."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Final
@@ -13,7 +12,7 @@ from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
 from shared.host.problems import ProblemError
-from shared.whole_number import whole_number
+from shared.host.query import number_in
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -30,8 +29,9 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
     async def products(request: web.Request) -> web.Response:
         cursor = request.query.get("cursor", "")
         if cursor and not is_sku(cursor):
-            raise _unprocessable("cursor must be the next_cursor of an earlier page")
-        limit = _number(request.query, "limit", PAGE_LIMIT, lowest=1, highest=MAX_PAGE_LIMIT)
+            sentence = "cursor must be the next_cursor of an earlier page."
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+        limit = number_in(request.query, "limit", PAGE_LIMIT, lowest=1, highest=MAX_PAGE_LIMIT)
         # One more than shown tells whether there is a next page.
         found = await catalogue.page(cursor, limit + 1)
         items = found[:limit]
@@ -46,8 +46,8 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
         return web.json_response(asdict(found))
 
     async def changes(request: web.Request) -> web.Response:
-        since = _number(request.query, "since", 0, lowest=0, highest=MAX_REVISION)
-        limit = _number(request.query, "limit", CHANGES_LIMIT, lowest=1, highest=MAX_CHANGES_LIMIT)
+        since = number_in(request.query, "since", 0, lowest=0, highest=MAX_REVISION)
+        limit = number_in(request.query, "limit", CHANGES_LIMIT, lowest=1, highest=MAX_CHANGES_LIMIT)
         items, revision = await catalogue.changes(since, limit)
         return web.json_response({"items": [asdict(item) for item in items], "revision": revision})
 
@@ -68,20 +68,6 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
         web.get("/catalogue/changes", changes),
         web.post("/catalogue", import_catalogue),
     ]
-
-
-def _number(query: Mapping[str, str], name: str, default: int, *, lowest: int, highest: int) -> int:
-    written = query.get(name)
-    if written is None:
-        return default
-    number = whole_number(written, lowest, highest)
-    if number is None:
-        raise _unprocessable(f"{name} must be a whole number from {lowest} to {highest}")
-    return number
-
-
-def _unprocessable(sentence: str) -> ProblemError:
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{sentence}.")
 
 
 def _rejected(rejection: CatalogueRejectedError) -> ProblemError:

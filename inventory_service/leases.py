@@ -11,6 +11,7 @@ ask: the order-service knows what became of the order.
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -132,4 +133,4 @@ class Leases:
 
 
 def _from_now(seconds: float) -> object:
-    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return func.now() + timedelta(seconds=seconds)

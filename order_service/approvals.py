@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, case, func, literal, null, or_, select, text, tuple_, update
@@ -52,7 +52,7 @@ class ApprovalStore:
 
     async def hold(self, order_id: str, request: HoldOrder) -> ApprovalStanding:
         """Let the order wait, unless it has waited, is cancelled, or isn't this run's. Repeats are harmless."""
-        due_at = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, request.approval_seconds)
+        due_at = func.now() + timedelta(seconds=request.approval_seconds)
         statement = (
             update(ORDERS)
             .where(
@@ -103,7 +103,7 @@ class ApprovalStore:
                 return None
             if state is ApprovalState.APPROVED and row.approval_state == ApprovalState.WAITING:
                 seconds = row.placed["fraud_check"]["deadline_seconds"]
-                values["deadline_at"] = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+                values["deadline_at"] = func.now() + timedelta(seconds=seconds)
             ended = await tx.execute(
                 update(ORDERS)
                 .where(ORDERS.c.order_id == order_id, _IS_WAITING, ORDERS.c.approval_due_at > func.now())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, case, delete, func, or_, select, update
@@ -177,11 +178,10 @@ class TaskStore(WorkflowRows):
 
     async def open(self, older_than_seconds: float, limit: int) -> list[OpenTask]:
         """Tasks that were accepted so long ago, don't wait to be started, and haven't ended; the oldest first."""
-        age = func.make_interval(0, 0, 0, 0, 0, 0, older_than_seconds)
         row = TASKS.c
         statement = (
             select(row.task_id, row.workflow, row.status, row.run_id, row.restarts)
-            .where(_OPEN, row.accepted_at <= func.now() - age, _RUNS)
+            .where(_OPEN, row.accepted_at <= func.now() - timedelta(seconds=older_than_seconds), _RUNS)
             .order_by(row.accepted_at)
             .limit(limit)
         )
@@ -203,14 +203,13 @@ async def _owned(tx: AsyncConnection, task_id: str, run_id: str) -> Row[Any]:
 
 async def _lost_for(tx: AsyncConnection, task: OpenTask, confirm_seconds: float) -> Row[Any] | None:
     """The task, locked, if no other run has it meanwhile and it has been seen to be lost for so long; or note that."""
-    since = func.make_interval(0, 0, 0, 0, 0, 0, confirm_seconds)
     same = (
         TASKS.c.task_id == task.task_id,
         TASKS.c.run_id.is_not_distinct_from(task.run_id),
         TASKS.c.restarts == task.restarts,
         _OPEN,
     )
-    is_sure = (TASKS.c.seen_lost_at <= func.now() - since).label("is_sure")
+    is_sure = (TASKS.c.seen_lost_at <= func.now() - timedelta(seconds=confirm_seconds)).label("is_sure")
     row = (await tx.execute(select(TASKS, is_sure).where(*same).with_for_update())).first()
     if row is None or row.is_sure:
         return row

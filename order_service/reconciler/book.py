@@ -1,7 +1,7 @@
 """The book of findings: what is open, since when, and what was done about it. It outlives the process that wrote it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -92,7 +92,7 @@ class Book:
     async def begin_audit(self, every_seconds: float) -> bool:
         """Whether an audit is due; the next one is after this time, whatever becomes of this one."""
         begun = RECONCILER.c.audit_begun_at
-        due = or_(begun.is_(None), begun <= func.now() - func.make_interval(0, 0, 0, 0, 0, 0, every_seconds))
+        due = or_(begun.is_(None), begun <= func.now() - timedelta(seconds=every_seconds))
         async with self._engine.begin() as tx:
             return (await tx.execute(update(RECONCILER).where(due).values(audit_begun_at=func.now()))).rowcount > 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Row, func, select, text, update
@@ -130,7 +131,7 @@ class Watch:
             .where(*_open_and_owned(order), func.coalesce(ORDERS.c.recovery_due_at, func.now()) <= func.now())
             .values(
                 recoveries=ORDERS.c.recoveries + 1,
-                recovery_due_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds),
+                recovery_due_at=func.now() + timedelta(seconds=lease_seconds),
             )
             .returning(ORDERS.c.recoveries, ORDERS.c.placed)
         )

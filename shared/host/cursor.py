@@ -1,16 +1,11 @@
-"""Cursors and limits of paged answers. A cursor is opaque to clients."""
+"""Cursors of paged answers, opaque to clients."""
 
 import base64
 import binascii
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final
 
 from shared.host.problems import ProblemError
-from shared.whole_number import whole_number
-
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 
 
 def encode_cursor(moment: datetime, row_id: str) -> str:
@@ -34,18 +29,3 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     if moment.tzinfo is None or not row_id.isprintable():
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "cursor: it isn't one that this API gave out.")
     return moment, row_id
-
-
-def read_limit(value: str | None) -> int:
-    """The page's size.
-
-    Raises:
-        ProblemError: it isn't a whole number from 1 to `MAX_LIMIT`.
-    """
-    if value is None:
-        return DEFAULT_LIMIT
-    limit = whole_number(value, 1, MAX_LIMIT)
-    if limit is None:
-        detail = f"limit: give a whole number from 1 to {MAX_LIMIT}, not {value[:20]!r}."
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return limit

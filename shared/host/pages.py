@@ -4,13 +4,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from sqlalchemy import Row
 
-from shared.host.cursor import decode_cursor, encode_cursor, read_limit
+from shared.host.cursor import decode_cursor, encode_cursor
 from shared.host.problems import ProblemError
+from shared.host.query import number_in
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
 
 StatusT = TypeVar("StatusT", bound=StrEnum)
 
@@ -30,7 +34,7 @@ async def page_of(
     Raises:
         ProblemError: the request's limit or cursor is none.
     """
-    limit = read_limit(request.query.get("limit"))
+    limit = number_in(request.query, "limit", DEFAULT_LIMIT, lowest=1, highest=MAX_LIMIT)
     cursor = request.query.get("cursor")
     # One more than the page has tells whether another page follows.
     rows = await rows_after(decode_cursor(cursor) if cursor else None, limit + 1)

@@ -1,19 +1,17 @@
 """Which workflows are to be purged, by the rows that they belong to."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Float,
     Row,
     Table,
     Update,
     case,
-    cast,
     false,
     func,
-    literal,
     or_,
     select,
     text,
@@ -63,14 +61,14 @@ class RowPurges:
         row = self._table.c
         no_answer = row.timeline.path_exists(NO_ANSWER)
         seconds = case(
-            (or_(self.may_run_late(), no_answer), _interval(max(keep_seconds, late_seconds))),
-            else_=_interval(keep_seconds),
+            (or_(self.may_run_late(), no_answer), timedelta(seconds=max(keep_seconds, late_seconds))),
+            else_=timedelta(seconds=keep_seconds),
         )
         due_at = row.ended_at + seconds
         chosen = (
             row.purge_due_at.is_(None),
             row.purged_at.is_(None),
-            row.ended_at <= func.now() - _interval(keep_seconds),
+            row.ended_at <= func.now() - timedelta(seconds=keep_seconds),
         )
         put_off = case((due_at <= func.now(), func.now() + LEASE), else_=due_at)
         statement = self._update(chosen, row.ended_at, limit).values(purge_due_at=put_off)
@@ -85,7 +83,7 @@ class RowPurges:
         await self._set(row_ids, purged_at=func.now())
 
     async def postpone(self, row_id: str, seconds: float) -> None:
-        await self._set([row_id], purge_due_at=func.now() + _interval(seconds))
+        await self._set([row_id], purge_due_at=func.now() + timedelta(seconds=seconds))
 
     async def already_purged(self, row_ids: Sequence[str]) -> set[str]:
         statement = select(self._id).where(self._id.in_(row_ids), self._table.c.purged_at.is_not(None))
@@ -106,7 +104,3 @@ class RowPurges:
     async def _set(self, row_ids: Collection[str], **values: object) -> None:
         async with self._engine.begin() as tx:
             await tx.execute(update(self._table).where(self._id.in_(row_ids)).values(**values))
-
-
-def _interval(seconds: float) -> ColumnElement[Any]:
-    return func.make_interval(0, 0, 0, 0, 0, 0, cast(literal(seconds), Float))

@@ -68,11 +68,11 @@ async def test_unknown_product_is_404(client: Client, sku: str) -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("limit=0", "limit must be a whole number from 1 to 500."),
-        ("limit=501", "limit must be a whole number from 1 to 500."),
-        ("limit=ten", "limit must be a whole number from 1 to 500."),
-        ("limit=", "limit must be a whole number from 1 to 500."),
-        ("limit=%C2%B2", "limit must be a whole number from 1 to 500."),
+        ("limit=0", "limit must be a whole number from 1 to 500, not '0'."),
+        ("limit=501", "limit must be a whole number from 1 to 500, not '501'."),
+        ("limit=ten", "limit must be a whole number from 1 to 500, not 'ten'."),
+        ("limit=", "limit must be a whole number from 1 to 500, not ''."),
+        ("limit=%C2%B2", "limit must be a whole number from 1 to 500, not '\\xb2'."),
         ("cursor=%00", "cursor must be the next_cursor of an earlier page."),
         ("cursor=a%20b", "cursor must be the next_cursor of an earlier page."),
     ],

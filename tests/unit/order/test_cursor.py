@@ -1,4 +1,4 @@
-"""Cursors and limits of paged answers."""
+"""Cursors of paged answers."""
 
 import base64
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from shared.host.cursor import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor, read_limit
+from shared.host.cursor import decode_cursor, encode_cursor
 from shared.host.problems import ProblemError
 
 pytestmark = pytest.mark.unit
@@ -48,22 +48,3 @@ def test_a_cursor_from_elsewhere_is_refused(cursor: str) -> None:
 
     assert caught.value.status == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "cursor" in caught.value.detail
-
-
-@pytest.mark.parametrize(("value", "limit"), [(None, DEFAULT_LIMIT), ("1", 1), (str(MAX_LIMIT), MAX_LIMIT), ("007", 7)])
-def test_a_limit_is_read(value: str | None, limit: int) -> None:
-    """Left out, it has a default."""
-    assert read_limit(value) == limit
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", "0", "201", "-1", "+1", "1.0", " 1", "ten", "²", "٣", "9" * 5000, "0000001000", "000200000", "0" * 5000],
-)
-def test_a_senseless_limit_is_refused(value: str) -> None:
-    """422 with a short sentence, however long the value."""
-    with pytest.raises(ProblemError) as caught:
-        read_limit(value)
-
-    assert caught.value.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert len(caught.value.detail) < 100
