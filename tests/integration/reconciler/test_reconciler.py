@@ -1,4 +1,4 @@
-"""Every kind of finding, by the tables and by what the engine says; what is repaired, and what is never touched."""
+"""Orders whose workflow is gone are recovered, once that is sure, by one replica; completed ones are never touched."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -6,38 +6,16 @@ from contextlib import AsyncExitStack
 import pytest
 from prometheus_client import REGISTRY
 
-from order_service.reconciler.findings import MEANINGS, FindingKind
+from order_service.reconciler.findings import FindingKind
 from order_service.reconciler.reconciler import OPEN_FINDINGS, alone
-from shared.messages.order import CloseOrder, OrderStatus
-from shared.messages.timeline import Timeline
 from shared.workflows.engine import Instance, InstanceStatus
-from shared.workflows.probe import NUDGE_EVENT
-from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind, eventually
+from tests.integration.reconciler.world import PATIENT, RUNNING, World, by_kind, eventually
 
 TERMINAL = [
     Instance(InstanceStatus.TERMINATED),
     Instance(InstanceStatus.COMPLETED),
     Instance(InstanceStatus.FAILED, "NonDeterminismError: a bad deploy"),
 ]
-A_RESERVATION = """
-    INSERT INTO inventory_service.products VALUES ('MUG', 'Mug', 500, 'EUR', 1);
-    INSERT INTO inventory_service.reservations VALUES ('r1', 'stranger', 'reserve_stock', 'active', now(), NULL,
-        now() + interval '1 hour');
-    INSERT INTO inventory_service.reservation_lines VALUES ('r1', 'MUG', 2);
-"""
-A_CHARGE = """
-    INSERT INTO payment_gateway.charges
-        (idempotency_key, charge_id, reference, status, amount_cents, currency, token, captured_cents, refunded_cents)
-    VALUES ('stranger:process_payment', 'c1', 'stranger', 'succeeded', 1000, 'EUR', 'tok_visa', 1000, 0)
-"""
-A_PARCEL = """
-    INSERT INTO shipping_service.shipments
-    VALUES ('s1', 'stranger', 'book_shipment', 'T1', 'A', 'B', 'C', '1', 'DE', '[]', 'booked', now(), NULL)
-"""
-
-
-def test_every_kind_says_why_it_matters_and_what_to_do() -> None:
-    assert MEANINGS.keys() == set(FindingKind)
 
 
 async def test_a_healthy_shop_is_reconciled(world: World) -> None:
@@ -58,59 +36,6 @@ async def test_before_the_first_sweep_nothing_is_reconciled(world: World) -> Non
 
     assert not report["reconciled"]
     assert "no sweep" in report["skipped"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "effect", "repair"),
-    [
-        (
-            "reservation_without_order",
-            A_RESERVATION,
-            "UPDATE inventory_service.reservations SET status = 'released', released_at = now(), lease_until = NULL",
-        ),
-        ("charge_without_order", A_CHARGE, "UPDATE payment_gateway.charges SET refunded_cents = captured_cents"),
-        (
-            "parcel_without_order",
-            A_PARCEL,
-            "UPDATE shipping_service.shipments SET status = 'cancelled', cancelled_at = now()",
-        ),
-    ],
-)
-async def test_an_effect_without_an_order(world: World, kind: str, effect: str, repair: str) -> None:
-    """It is found, explained, and resolved once it is gone."""
-    reconciler = world.reconciler()
-    await world.sql(effect)
-    await reconciler.sweep()
-    report = await reconciler.report()
-    await world.sql(repair)
-    await reconciler.sweep()
-
-    assert by_kind(report) == {kind: ["stranger"]}
-    assert all(report["findings"][0][name] for name in ("seen", "why", "advice", "first_seen_at"))
-    assert by_kind(await reconciler.report(), "resolved") == {kind: ["stranger"]}
-
-
-@pytest.mark.parametrize("state", ["done", "pending", "undoing"])
-async def test_an_effect_of_an_order_that_ended_undone(world: World, state: str) -> None:
-    """The fence should have turned it away; refused and undone steps are as they should be."""
-    order_id = await world.in_progress()
-    timeline = Timeline(version=9)
-    end = CloseOrder(timeline=timeline, status=OrderStatus.COMPENSATED, reason="declined", run_id="run-1")
-    await world.orders.close(order_id, end)
-    await world.sql(
-        "INSERT INTO payment_service.saga_steps (saga_id, step, state) "
-        f"VALUES ('{order_id}', 'process_payment', '{state}'), ('{order_id}', 'another', 'undone')",
-        "INSERT INTO shipping_service.saga_steps (saga_id, step, state) "
-        f"VALUES ('{order_id}', 'book_shipment', 'refused')",
-    )
-    reconciler = world.reconciler()
-
-    await reconciler.sweep()
-
-    (finding,) = (await reconciler.report())["findings"]
-    assert (finding["kind"], finding["subject"]) == ("effect_after_end", order_id)
-    assert f"process_payment at payment_service is {state}" in finding["seen"]
-    assert "book_shipment" not in finding["seen"]
 
 
 async def test_an_order_that_was_never_started(world: World) -> None:
@@ -272,115 +197,6 @@ async def test_a_completed_order_is_never_touched(world: World) -> None:
     await world.reconciler().sweep()
 
     assert world.workflows.recoveries == []
-
-
-@pytest.mark.parametrize("status", [InstanceStatus.SUSPENDED, InstanceStatus.STALLED])
-async def test_a_paused_workflow_is_reported_and_let_alone(world: World, status: InstanceStatus) -> None:
-    """However late it is: somebody paused it, or has to deploy its version."""
-    order_id = await world.in_progress(Instance(status), deadline_seconds=-10_000)
-    reconciler = world.reconciler()
-
-    await reconciler.sweep()
-
-    assert by_kind(await reconciler.report()) == {"workflow_paused": [order_id]}
-    assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
-
-
-async def test_a_stuck_order_is_poked_first(world: World) -> None:
-    """Once; most that were forgotten by the scheduler wake up."""
-    order_id = await world.in_progress(deadline_seconds=-10_000)
-    reconciler = world.reconciler(PATIENT)
-
-    await reconciler.sweep()
-    await reconciler.sweep()
-
-    assert world.workflows.raised == [(order_id, NUDGE_EVENT)]
-    assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
-
-
-async def test_a_stuck_order_is_terminated_and_recovered_later(world: World) -> None:
-    """Also one that was stuck before its workflow's first word."""
-    claimed = await world.in_progress(deadline_seconds=-10_000)
-    unclaimed = await world.accepted(deadline_seconds=-10_000)
-    world.workflows.instances[unclaimed] = RUNNING
-    reconciler = world.reconciler(PATIENT)
-    await reconciler.sweep()
-    await world.sql("UPDATE order_service.findings SET first_seen_at = now() - interval '2 hours'")
-
-    await reconciler.sweep()
-
-    assert {claimed, unclaimed} == set(world.workflows.terminated)
-    replaced = {recovery.order.order_id: recovery.replaces for _, recovery in world.workflows.recoveries}
-    assert replaced == {claimed: "run-1", unclaimed: None}
-
-
-async def test_an_order_of_a_version_without_deadlines_can_be_stuck_too(world: World) -> None:
-    """Its time counts from its acceptance, and its undos have the patience of their contracts."""
-    young, old = await world.in_progress(), await world.in_progress()
-    await world.sql(
-        "UPDATE order_service.orders SET deadline_at = NULL, placed = placed - 'undo_patience_seconds'",
-        f"UPDATE order_service.orders SET accepted_at = now() - interval '2 hours' WHERE order_id = '{old}'",
-        f"UPDATE order_service.orders SET accepted_at = now() - interval '1 hour' WHERE order_id = '{young}'",
-    )
-
-    reconciler = world.reconciler(PATIENT)
-
-    await reconciler.sweep()
-
-    assert by_kind(await reconciler.report()) == {"order_stuck": [old]}
-
-
-async def test_an_order_within_its_time_is_not_stuck(world: World) -> None:
-    """Each of its undos has a patience of its own, one after the other; until then it is only asked, and once."""
-    order_id = await world.in_progress(deadline_seconds=-100, patience_seconds=60)
-    reconciler = world.reconciler()
-
-    await reconciler.sweep()
-    await reconciler.sweep()
-
-    assert by_kind(await reconciler.report()) == {}
-    assert world.workflows.raised == [(order_id, NUDGE_EVENT)]
-    assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
-
-
-async def test_a_late_order_whose_workflow_takes_no_events_is_recovered(world: World) -> None:
-    """Long before the patience of its undos is over: its sidecar has lost a turn, and nothing reaches it any more."""
-    order_id = await world.in_progress(deadline_seconds=-100, patience_seconds=60)
-    world.workflows.deaf.add(order_id)
-    reconciler = world.reconciler(QUICK)
-
-    await reconciler.sweep()
-    assert by_kind(await reconciler.report()) == {"order_stuck": [order_id]}
-    assert world.workflows.recoveries == []
-    await world.sql("UPDATE order_service.findings SET first_seen_at = now() - interval '2 minutes'")
-    await reconciler.sweep()
-
-    assert [order_id] == [recovery.order.order_id for _, recovery in world.workflows.recoveries]
-
-
-async def test_a_late_order_that_hears_again_is_left_to_its_workflow(world: World) -> None:
-    """The scheduler was away, and with it the answer."""
-    order_id = await world.in_progress(deadline_seconds=-100, patience_seconds=60)
-    world.workflows.deaf.add(order_id)
-    reconciler = world.reconciler(QUICK)
-    await reconciler.sweep()
-    await world.sql("UPDATE order_service.findings SET first_seen_at = now() - interval '2 minutes'")
-
-    world.workflows.deaf.clear()
-    await reconciler.sweep()
-
-    assert by_kind(await reconciler.report()) == {}
-    assert world.workflows.recoveries == []
-
-
-async def test_an_order_within_its_deadline_is_not_asked(world: World) -> None:
-    """Each question is a turn of its workflow."""
-    order_id = await world.in_progress(deadline_seconds=100)
-    world.workflows.deaf.add(order_id)
-
-    await world.reconciler(QUICK).sweep()
-
-    assert by_kind(await world.reconciler(QUICK).report()) == {}
 
 
 def _has_been_counted() -> bool:

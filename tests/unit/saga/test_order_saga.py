@@ -1,13 +1,10 @@
-"""The order saga under answers that the fault matrix doesn't have: hopeless errors, strange replies, cancel, repair."""
+"""The order saga under answers that the fault matrix doesn't have: hopeless errors, strange replies, late answers."""
 
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
 
-from order_service.workflow import order_workflow_shown_to
 from tests.engine.engine import Play
-from tests.engine.orders import an_order
 from tests.engine.script import (
     DENIED,
     NEVER,
@@ -19,43 +16,23 @@ from tests.engine.script import (
     UNREGISTERED,
     Answer,
     Raised,
-    Script,
     always,
     late,
 )
+from tests.unit.saga.played_orders import (
+    COMPLETED,
+    DOS,
+    NOT_SURE,
+    ONCE_THEN_DONE,
+    PAID,
+    SHIPPED,
+    UNDO_2,
+    UNDOS,
+    again,
+    play,
+)
 
 pytestmark = pytest.mark.unit
-
-RESERVED = ["validate_order", "reserve_stock"]
-PAID = [*RESERVED, "process_payment"]
-SHIPPED = [*PAID, "book_shipment"]
-COMPLETED = [*SHIPPED, "complete_order"]
-UNDO_1 = ["release_stock", "close_order"]
-UNDO_2 = ["refund_payment", *UNDO_1]
-UNDO_3 = ["cancel_shipment", *UNDO_2]
-
-
-def again(activity: str, attempts: int) -> list[str]:
-    """The retries of an activity, from its second attempt."""
-    return [f"{activity}#{attempt}" for attempt in range(2, attempts + 1)]
-
-
-def play(answers: Mapping[str, Sequence[Answer]] | None = None, *events: Raised) -> Play:
-    return Script(answers, events).play(order_workflow_shown_to, an_order())
-
-
-ONCE_THEN_DONE = [
-    pytest.param("reserve_stock", [*RESERVED, "reserve_stock#2", *COMPLETED[2:]], id="reserve"),
-    pytest.param("process_payment", [*PAID, "process_payment#2", *COMPLETED[3:]], id="pay"),
-    pytest.param("book_shipment", [*SHIPPED, "book_shipment#2", *COMPLETED[4:]], id="ship"),
-]
-NOT_SURE = [
-    pytest.param("reserve_stock", [*RESERVED, *UNDO_1], id="reserve"),
-    pytest.param("process_payment", [*PAID, *UNDO_2], id="pay"),
-    pytest.param("book_shipment", [*SHIPPED, *UNDO_3], id="ship"),
-]
-DOS = ["reserve_stock", "process_payment", "book_shipment"]
-UNDOS = ["release_stock", "refund_payment", "cancel_shipment"]
 
 
 def test_an_order_without_trouble_completes_with_one_timer() -> None:
@@ -180,107 +157,6 @@ def test_an_undo_without_answer_gives_up_at_its_deadline() -> None:
 
     assert played.calls == [*SHIPPED, *UNDO_2[:-1], "park_order", "refund_payment", "close_order"]
     assert played.at_seconds("release_stock") == [played.at_seconds("refund_payment")[0] + 1800]
-
-
-def test_a_cancel_before_the_first_step_begins_nothing() -> None:
-    """The order's row tells the saga as it begins; the event may come later, or never."""
-    played = play({"validate_order": [Answer(response={"cancelled": True})]}, Raised("cancel", "close_order"))
-
-    assert played.calls == ["validate_order", "close_order"]
-    assert played.status == "cancelled"
-    assert played.request("close_order")["reason"] == "the customer cancelled the order"
-
-
-@pytest.mark.parametrize(
-    ("during", "calls"),
-    [
-        pytest.param("validate_order", [*RESERVED, *UNDO_1], id="during validation"),
-        pytest.param("reserve_stock", [*RESERVED, *UNDO_1], id="before pay"),
-        pytest.param("process_payment", [*PAID, *UNDO_2], id="before ship"),
-    ],
-)
-def test_a_cancel_before_a_step_undoes_what_came_before(during: str, calls: list[str]) -> None:
-    """The running step is waited for, no further step begins, and the order ends as cancelled.
-
-    One that comes after the order was validated and before the first step began is heard during that step: listening
-    earlier would cost every order another timer.
-    """
-    played = play(None, Raised("cancel", during))
-
-    assert played.calls == calls
-    assert played.status == "cancelled"
-
-
-@pytest.mark.parametrize(("activity", "calls"), NOT_SURE)
-def test_a_cancel_during_retries_ends_them(activity: str, calls: list[str]) -> None:
-    """Between two attempts a cancel is heeded at once; the step may have happened and is undone."""
-    during_pause = Raised("cancel", activity, seconds=0.5)
-    played = play({activity: always(OUTAGE)}, during_pause)
-
-    assert played.calls == calls
-    assert played.status == "cancelled"
-    assert played.at_seconds(calls[-2])[0] < played.at_seconds(activity)[0] + 1
-
-
-@pytest.mark.parametrize(("activity", "calls"), NOT_SURE)
-def test_a_cancel_during_a_failing_attempt_lets_no_other_follow(activity: str, calls: list[str]) -> None:
-    """A cancel that came while the attempt ran is remembered when the attempt fails."""
-    played = play({activity: always(OUTAGE)}, Raised("cancel", activity))
-
-    assert played.calls == calls
-    assert played.status == "cancelled"
-
-
-@pytest.mark.parametrize(("activity", "calls"), NOT_SURE)
-def test_a_cancel_does_not_cut_a_deadline_short(activity: str, calls: list[str]) -> None:
-    """A step that never answers is waited for to its deadline, cancelled or not, and then undone."""
-    played = play({activity: [NEVER]}, Raised("cancel", activity, seconds=3))
-
-    assert played.calls == calls
-    assert played.at_seconds(calls[-2])[0] >= played.at_seconds(activity)[0] + 30
-
-
-ROW_SAYS_CANCELLED = Answer(response={"status": "cancelled"})
-
-
-def test_a_pivot_that_is_refused_without_a_cancel_compensates() -> None:
-    """It came too late, or another run owns the order: everything is undone, and the customer cancelled nothing."""
-    played = play({"complete_order": [REFUSED]})
-
-    assert played.calls == [*COMPLETED, *UNDO_3]
-    assert played.status == "compensated"
-    assert "card declined" in played.request("close_order")["reason"]
-
-
-def test_a_cancel_that_wins_against_the_pivot_undoes_everything() -> None:
-    """The pivot's activity refuses, since the row says that the customer cancelled first."""
-    played = play({"complete_order": [REFUSED], "close_order": [ROW_SAYS_CANCELLED]}, Raised("cancel", "book_shipment"))
-
-    assert played.calls == [*COMPLETED, *UNDO_3]
-    assert played.status == "cancelled"
-
-
-def test_a_cancel_whose_event_is_lost_still_wins_at_the_pivot() -> None:
-    """The row decides, not the event."""
-    played = play({"complete_order": [REFUSED], "close_order": [ROW_SAYS_CANCELLED]})
-
-    assert played.calls == [*COMPLETED, *UNDO_3]
-    assert played.status == "cancelled"
-
-
-def test_a_cancel_that_loses_against_the_pivot_changes_nothing() -> None:
-    """Once the order's row says completed, nothing is undone."""
-    played = play(None, Raised("cancel", "complete_order"))
-
-    assert played.calls == COMPLETED
-    assert played.status == "completed"
-
-
-def test_a_cancel_during_compensation_stops_no_undo() -> None:
-    """What is being undone goes on being undone."""
-    played = play({"book_shipment": [REFUSED], "refund_payment": [OUTAGE]}, Raised("cancel", "refund_payment"))
-
-    assert played.calls == [*SHIPPED, "refund_payment", "refund_payment#2", "release_stock", "close_order"]
 
 
 @pytest.mark.parametrize("record", ["validate_order", "complete_order"])

@@ -1,0 +1,83 @@
+"""The approval desk's HTTP surface over a real Postgres."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from order_service.approvals import ApprovalStore
+from order_service.starter import Starter
+from shared.messages.approval import ApprovalStanding, ApprovalState, HoldOrder
+from tests.integration.api import Client
+from tests.integration.order.world import Desk
+from tests.unit.order.fakes import FakeEngine
+
+APPROVE = {"decision": "approve", "by": "ann"}
+REJECT = {"decision": "reject", "by": "bob", "reason": "a stolen card"}
+
+
+class Office:
+    """The desk's HTTP surface, its rows, and an engine that is away as often as a test says."""
+
+    def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
+        self.desk = desk
+        self.client = client
+        self.engine = engine
+        self.starter = starter
+        self.approvals = ApprovalStore(desk.engine)
+
+    async def hold(self, order_id: str, *, seconds: float = 3600, run_id: str = "run-1") -> ApprovalStanding:
+        hold = HoldOrder(
+            run_id=run_id,
+            why="risky",
+            threshold=0.5,
+            score=0.93,
+            model_version="fraud-1",
+            approval_seconds=seconds,
+        )
+        return await self.approvals.hold(order_id, hold)
+
+    async def held(self, *, seconds: float = 3600) -> str:
+        """An order that waits for approval."""
+        order_id = await self.desk.in_progress()
+        assert (await self.hold(order_id, seconds=seconds)).state is ApprovalState.WAITING
+        return order_id
+
+    async def conclude(self, order_id: str) -> ApprovalStanding:
+        return await self.approvals.conclude(order_id, "run-1")
+
+    async def decide(self, order_id: str, body: object) -> tuple[int, Any]:
+        response = await self.client.post(f"/orders/{order_id}/approval", json=body)
+        return response.status, await response.json()
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        response = await self.client.get(path)
+        return await response.json()
+
+    async def state(self, order_id: str) -> str | None:
+        row = await self.desk.orders.by_id(order_id)
+        assert row is not None
+        state: str | None = row.approval_state
+        return state
+
+    async def record(self, order_id: str) -> list[tuple[str, str | None, str | None]]:
+        """How the order's wait ended: (outcome, by, reason)."""
+        statement = text("SELECT outcome, decided_by, reason FROM approvals WHERE order_id = :order_id")
+        async with self.desk.engine.connect() as connection:
+            rows = await connection.execute(statement, {"order_id": order_id})
+            return [(row.outcome, row.decided_by, row.reason) for row in rows]
+
+    async def execute(self, statement: str, order_id: str) -> None:
+        async with self.desk.engine.begin() as tx:
+            await tx.execute(text(statement), {"order_id": order_id})
+
+    async def to_nudge(self) -> list[str]:
+        """Orders whose workflow is due to be told, now that every lease is over."""
+        async with self.desk.engine.begin() as tx:
+            await tx.execute(text("UPDATE orders SET approval_nudge_at = now() WHERE approval_nudge_at IS NOT NULL"))
+        return await self.approvals.lease_nudges(100)
+
+
+def seconds_from_now(moment: datetime | None) -> float:
+    assert moment is not None
+    return (moment - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,54 @@
+"""Whatever ends a wait at the same moment, one of them does."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from tests.integration.order.approvals.office import APPROVE, REJECT, Office
+
+TRIES = 100
+
+
+async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: Office) -> None:
+    """In a hundred races one of them ends the wait, and everyone reads the same end."""
+    order_ids = [await office.held() for _ in range(TRIES)]
+
+    async def over(order_id: str) -> None:
+        await office.execute("UPDATE orders SET approval_due_at = now() WHERE order_id = :order_id", order_id)
+        await office.conclude(order_id)
+
+    async def race(order_id: str, number: int) -> str:
+        rivals: list[Callable[[], Awaitable[object]]] = [
+            lambda: office.decide(order_id, APPROVE),
+            lambda: office.decide(order_id, REJECT),
+            lambda: office.desk.orders.request_cancel(order_id),
+            lambda: over(order_id),
+            lambda: office.desk.taken_over(order_id),
+        ]
+        turn = number % len(rivals)
+        answers = await asyncio.gather(*(rival() for rival in rivals[turn:] + rivals[:turn]))
+        decided = {"approved": APPROVE, "rejected": REJECT}
+        ((outcome, by, _),) = await office.record(order_id)
+        said_yes = [answer for answer in answers if isinstance(answer, tuple) and answer[0] == 200]
+        assert len(said_yes) == (1 if outcome in decided else 0), (outcome, answers)
+        assert by == (decided[outcome]["by"] if outcome in decided else None)
+        assert await office.state(order_id) == outcome
+        return outcome
+
+    outcomes = Counter([await race(order_id, number) for number, order_id in enumerate(order_ids)])
+
+    assert sum(outcomes.values()) == TRIES
+    assert len(outcomes) >= 2, f"no race at all: {outcomes}"
+
+
+async def test_many_approvals_and_rejections_at_once_are_one_decision(office: Office) -> None:
+    """Twenty people decide about one order."""
+    for _ in range(10):
+        order_id = await office.held()
+        bodies = [{**(APPROVE if number % 2 else REJECT), "by": f"person-{number}"} for number in range(20)]
+
+        answers = await asyncio.gather(*(office.decide(order_id, body) for body in bodies))
+
+        ((outcome, by, _),) = await office.record(order_id)
+        assert {(answer["state"], answer["by"]) for status, answer in answers if status == 200} == {(outcome, by)}
+        assert Counter(status for status, _ in answers) == {200: 10, 409: 10}

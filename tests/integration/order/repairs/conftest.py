@@ -1,0 +1,24 @@
+"""A repair desk."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from order_service.api.repairs import repair_routes
+from order_service.approvals import ApprovalStore
+from order_service.desk import RepairDesk
+from order_service.repairs import RepairStore
+from order_service.starter import Starter
+from tests.integration.api import client_of
+from tests.integration.order.repairs.office import Office
+from tests.integration.order.world import Desk
+from tests.unit.order.fakes import FakeEngine
+
+
+@pytest.fixture
+async def office(desk: Desk) -> AsyncIterator[Office]:
+    repairs, engine = RepairStore(desk.engine), FakeEngine()
+    starter = Starter(desk.orders, ApprovalStore(desk.engine), repairs, engine)
+    async with client_of(repair_routes(repairs, RepairDesk(desk.orders, repairs, starter))) as client:
+        yield Office(desk, client, engine, starter)
+    await starter.close()

@@ -1,0 +1,82 @@
+"""The repair desk's HTTP surface over a real Postgres."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import text
+
+from order_service.repairs import RepairStore
+from order_service.starter import Starter
+from shared.messages.order import CloseOrder, OrderStatus, ParkOrder
+from shared.messages.repair import AppliedRepair, RepairDecision, StuckStep
+from tests.integration.api import Client
+from tests.integration.order.world import TIMELINE, Desk
+from tests.unit.order.fakes import FakeEngine
+
+PAYMENT = StuckStep(
+    step="process_payment", activity="refund_payment", app_id="payment-service", attempts=3, error="the bank is away"
+)
+STOCK = StuckStep(
+    step="reserve_stock", activity="release_stock", app_id="inventory-service", attempts=1, error="refused"
+)
+SETTLE = {"step": "process_payment", "decision": "settle", "by": "ann", "note": "cash"}
+RETRY = {"step": "process_payment", "decision": "retry", "by": "ann"}
+
+
+class Office:
+    """The desk's HTTP surface, its rows, and an engine that is away as often as a test says."""
+
+    def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
+        self.desk = desk
+        self.client = client
+        self.engine = engine
+        self.starter = starter
+        self.repairs = RepairStore(desk.engine)
+
+    async def parked(self, *stuck: StuckStep, repairs: tuple[AppliedRepair, ...] = ()) -> str:
+        """An order that needs attention."""
+        order_id = await self.desk.in_progress()
+        await self.park(order_id, *(stuck or (PAYMENT,)), repairs=repairs)
+        return order_id
+
+    async def park(self, order_id: str, *stuck: StuckStep, repairs: tuple[AppliedRepair, ...] = ()) -> None:
+        park = ParkOrder(timeline=TIMELINE, reason="why", money_at_risk_cents=100, stuck=stuck, repairs=repairs)
+        await self.desk.orders.park(order_id, park)
+
+    async def close(self, order_id: str, *repairs: AppliedRepair) -> None:
+        end = CloseOrder(timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason="why", repairs=repairs)
+        await self.desk.orders.close(order_id, end)
+
+    async def decide(self, order_id: str, body: object, key: str | None = "key-1") -> tuple[int, Any]:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        response = await self.client.post(f"/orders/{order_id}/repairs", json=body, headers=headers)
+        return response.status, await response.json()
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        response = await self.client.get(path)
+        return await response.json()
+
+    async def trail(self, order_id: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await self.get(f"/orders/{order_id}/repairs"))["items"]
+        return items
+
+    async def due_now(self) -> None:
+        """Let the lease of every decision run out."""
+        async with self.desk.engine.begin() as tx:
+            await tx.execute(text("UPDATE repairs SET due_at = now() WHERE applied_at IS NULL"))
+
+
+async def raised(office: Office) -> list[RepairDecision]:
+    """The decisions that the engine was told, once the desk knows that it was."""
+    async with asyncio.timeout(10):
+        while await unsent(office):  # noqa: ASYNC110 - the starter works in the background
+            await asyncio.sleep(0.01)
+    return [payload for payload in office.engine.payloads if isinstance(payload, RepairDecision)]
+
+
+async def unsent(office: Office) -> int:
+    async with office.desk.engine.connect() as connection:
+        count: int = (
+            await connection.execute(text("SELECT count(*) FROM repairs WHERE sent_at IS NULL AND applied_at IS NULL"))
+        ).scalar_one()
+        return count
