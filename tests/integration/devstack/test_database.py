@@ -14,6 +14,7 @@ from devstack.layout import AUDITOR, DAPR, SCHEMA_OWNERS, DatabaseLayout, databa
 from devstack.passwords import load_passwords
 from devstack.ports import free_block
 from devstack.settings import load_settings
+from shared.migrations import MIGRATION_LOCK
 from tests.integration.devstack.harness import eventually, postgres_command, running
 
 pytestmark = pytest.mark.integration
@@ -183,6 +184,31 @@ async def test_twice_and_at_once_is_the_same(layout: DatabaseLayout) -> None:
     await bootstrap(layout)
 
     assert await fetch(layout.url_of("order_service"), "SELECT count(*) FROM things") == 1
+
+
+async def test_preparing_waits_for_a_migration_without_holding_it_up(ordinary: DatabaseLayout) -> None:
+    """Who builds an index waits for every statement under way, also for one that waits for the builder's lock."""
+    await bootstrap(ordinary)
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND usename = current_user AND query LIKE 'SELECT pg%advisory_lock(%'
+    """
+    service = await asyncpg.connect(ordinary.url_of(SCHEMA_OWNERS[0]))
+    admin = await asyncpg.connect(ordinary.admin_url)
+    await service.execute("CREATE TABLE things (id int)")
+    await service.fetchval("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+
+    preparing = [asyncio.create_task(bootstrap(ordinary)) for _ in range(2)]
+    async with asyncio.timeout(30):
+        while await admin.fetchval(waiting) < len(preparing):  # noqa: ASYNC110 - what is waited for are other sessions
+            await asyncio.sleep(0.01)
+        await service.execute("CREATE INDEX CONCURRENTLY ON things (id)")
+    is_waiting = not any(one.done() for one in preparing)
+    await service.close()
+    await asyncio.gather(*preparing)
+
+    assert is_waiting
+    await admin.close()
 
 
 async def test_a_changed_password_is_set_again(layout: DatabaseLayout) -> None:
