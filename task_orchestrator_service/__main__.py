@@ -22,13 +22,13 @@ from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
 from task_orchestrator_service.activities import serve_task_activities
 from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.desk import TaskDesk
 from task_orchestrator_service.lost import LostTasks, Patience
 from task_orchestrator_service.order_tasks import ORDER_TASKS
 from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
+from task_orchestrator_service.task_desk import TaskDesk
 from task_orchestrator_service.waiting import watch_waiting
 from task_orchestrator_service.workflow import task_workflows_shown_to
 

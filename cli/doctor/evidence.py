@@ -7,7 +7,7 @@ from typing import Any, Self
 from cli.doctor.targets import Surroundings, Target
 from shared.contracts import WORKFLOWS, contracts_of
 from shared.host.about import About
-from shared.host.probe import ProbedCall
+from shared.host.call_probe import ProbedCall
 
 
 @dataclass(frozen=True, slots=True)

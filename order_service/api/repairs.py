@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from order_service.api.path import order_id_of
 from order_service.api.repair_bodies import RepairBody, StuckView
-from order_service.desk import RepairDesk
+from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
 from shared.host.key import idempotency_key_of
 from shared.host.pages import page_of

@@ -20,8 +20,8 @@ from order_service.approvals import ApprovalStore
 from order_service.cancellation import cancel
 from order_service.catalogue import Catalogue, InventoryAwayError
 from order_service.conservation.audit import Auditor
-from order_service.desk import RepairDesk
 from order_service.reconciler.reconciler import Reconciler
+from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from order_service.store import OrderStore

@@ -14,8 +14,8 @@ from shared.contracts import Contract, RequestT, ResponseT
 from shared.errors import MessageRejectedError, NonRetryableError, Refused
 from shared.faults import FaultInjector, refuse_for_good
 from shared.fence import Fence, StepKey
+from shared.host.call_probe import PROBE, is_probe
 from shared.host.drain import Drain
-from shared.host.probe import PROBE, is_probe
 from shared.messages.base import Message
 from shared.messages.call import ActivityCall, ActivityReply, UndoStep
 

@@ -23,9 +23,9 @@ from shared.host import logs
 from shared.host.about import Introduction, Registrations
 from shared.host.activities import ActivityHost
 from shared.host.background import running
+from shared.host.call_probe import probe_calls
 from shared.host.http import MAX_BODY_BYTES, application
 from shared.host.pauses import take_repeated_pauses
-from shared.host.probe import probe_calls
 from shared.host.readiness import database_reason, sidecar_reason
 from shared.host.schema import prepare_schema
 from shared.host.settings import ServiceSettings

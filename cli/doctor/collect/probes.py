@@ -15,7 +15,7 @@ from cli.doctor.collect.http import NoAnswerError, ask, ask_well
 from cli.doctor.evidence import App, Probed, Stalled
 from cli.doctor.finding import Finding, Kind
 from shared.contracts import CALLS, PROBE_CALLS
-from shared.host.probe import PROBE_SECONDS, UNANSWERED, Probe, ProbedCall
+from shared.host.call_probe import PROBE_SECONDS, UNANSWERED, CallProbe, ProbedCall
 
 POLL_SECONDS = 0.1
 WAIT_SECONDS = PROBE_SECONDS + 5.0
@@ -45,7 +45,7 @@ async def probe(session: aiohttp.ClientSession, caller: App, calls: Sequence[Pro
     """What came of each call, or why none was tried."""
     base = f"{caller.target.sidecar_url}/v1.0/workflows/dapr"
     instance = f"doctor-{uuid4().hex}"
-    request = Probe(calls=tuple(calls)).model_dump(mode="json")
+    request = CallProbe(calls=tuple(calls)).model_dump(mode="json")
     try:
         await ask_well(session, "POST", f"{base}/{PROBE_CALLS}/start?instanceID={instance}", request)
         ended = await _end_of(session, f"{base}/{instance}")
@@ -56,7 +56,7 @@ async def probe(session: aiohttp.ClientSession, caller: App, calls: Sequence[Pro
     if ended["runtimeStatus"] != "COMPLETED":
         why = ended.get("properties", {}).get("dapr.workflow.failure.error_message", "")
         return Stalled(caller.app_id, f"ended as {ended['runtimeStatus']}: {why}")
-    answered = Probe.model_validate(json.loads(ended["properties"]["dapr.workflow.output"])).calls
+    answered = CallProbe.model_validate(json.loads(ended["properties"]["dapr.workflow.output"])).calls
     # A purge that is overtaken by a late answer leaves a reminder that fires for ever (1.18.2).
     if all(call.error_type != UNANSWERED for call in answered):
         with contextlib.suppress(NoAnswerError):

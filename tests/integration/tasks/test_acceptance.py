@@ -10,7 +10,7 @@ import pytest
 from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.events.inbox import Outcome
 from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.desk import TaskDesk
+from task_orchestrator_service.task_desk import TaskDesk
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping, until
 

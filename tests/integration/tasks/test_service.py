@@ -7,9 +7,9 @@ from shared.host.settings import load
 from task_orchestrator_service.__main__ import compose
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.desk import TaskDesk
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
+from task_orchestrator_service.task_desk import TaskDesk
 from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 

@@ -6,7 +6,7 @@ import pytest
 
 from order_service.api.repairs import repair_routes
 from order_service.approvals import ApprovalStore
-from order_service.desk import RepairDesk
+from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of

@@ -4,7 +4,7 @@ import pytest
 
 from shared.contracts import PROCESS_PAYMENT
 from shared.host.activities import ActivityHost, Call
-from shared.host.probe import PROBE, is_probe
+from shared.host.call_probe import PROBE, is_probe
 from shared.messages.payment import PaymentProcessed, ProcessPayment
 from tests.registered import Registered
 

@@ -32,7 +32,7 @@ class ProbedCall(BaseModel):
     error: str | None = None
 
 
-class Probe(BaseModel):
+class CallProbe(BaseModel):
     """Input and output of the workflow `probe_calls`."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,13 +47,13 @@ def is_probe(envelope: object) -> bool:
 
 def probe_calls(ctx: DaprWorkflowContext, request: dict[str, Any]) -> Turns[dict[str, Any]]:
     """Probe every call of the request at once, for five seconds at most, and tell what came of each."""
-    calls = Probe.model_validate(request).calls
+    calls = CallProbe.model_validate(request).calls
     tasks: list[Task] = [ctx.call_activity(call.activity, input=PROBE, app_id=call.app_id) for call in calls]
     end: Task = ctx.create_timer(timedelta(seconds=PROBE_SECONDS))
     while not end.is_complete and (open_tasks := [task for task in tasks if not task.is_complete]):
         yield when_any([*open_tasks, end])  # type: ignore[list-item] # the SDK's own tasks, seen as Task
     probed = tuple(_answered(call, task) for call, task in zip(calls, tasks, strict=True))
-    return Probe(calls=probed).model_dump(mode="json")
+    return CallProbe(calls=probed).model_dump(mode="json")
 
 
 def _answered(call: ProbedCall, task: Task) -> ProbedCall:
