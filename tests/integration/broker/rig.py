@@ -16,10 +16,10 @@ from nats.js.errors import NotFoundError
 
 from shared.events.consuming import ConsumerSettings
 from shared.events.event import DEAD_LETTER_TOPIC, PUBSUB, TOPIC
+from tests.waiting import eventually
 
 APP: Final = "notification-service"
 ACK_WAIT_SECONDS: Final = 1
-READY_SECONDS: Final = 60.0
 COMPONENT: Final = """
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -200,13 +200,3 @@ async def _process(log: Path, *command: str | Path) -> asyncio.subprocess.Proces
         return await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-
-
-async def eventually(condition: Any, what: str, seconds: float = READY_SECONDS) -> None:  # noqa: ANN401 - async () -> truth
-    """Wait for a condition, to a deadline."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not await condition():  # noqa: ASYNC110 - what is waited for happens in other processes
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"not within {seconds:.0f} s: {what}") from None

@@ -15,8 +15,9 @@ from shared.events.consuming import consuming
 from shared.events.event import EventType
 from shared.events.received import Received
 from shared.host.stop import Stop
-from tests.integration.broker.rig import Rig, eventually
+from tests.integration.broker.rig import Rig
 from tests.integration.inbox.world import an_event
+from tests.waiting import eventually
 
 QUICK = {"subscription_silence_seconds": 2.0, "subscription_patience_seconds": 4.0, "event_max_attempts": 3}
 

@@ -23,6 +23,7 @@ from devstack.specs import ProcessSpec, Topology
 from devstack.streams import make_streams, stream_configs
 from devstack.topology import build_topology
 from shared.events.event import TOPIC
+from tests.waiting import eventually
 
 READY_SECONDS = 20.0
 # Begins with digits, as a third of the passwords do: it must not be read as a number.
@@ -52,9 +53,12 @@ def running(spec: ProcessSpec) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 async def _until_ready(spec: ProcessSpec) -> None:
-    async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as session:
-        while await missing_for(spec.ready, session) is not None:  # noqa: ASYNC110 - polls another process
-            await asyncio.sleep(0.02)
+    async with aiohttp.ClientSession() as session:
+
+        async def is_ready() -> bool:
+            return await missing_for(spec.ready, session) is None
+
+        await eventually(is_ready, "the broker is ready", READY_SECONDS)
 
 
 @asynccontextmanager

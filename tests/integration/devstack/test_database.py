@@ -15,6 +15,7 @@ from devstack.passwords import load_passwords
 from devstack.ports import free_block
 from devstack.settings import load_settings
 from shared.migrations import MIGRATION_LOCK
+from tests import waiting as waiting_for
 from tests.integration.devstack.harness import eventually, postgres_command, running
 
 pytestmark = pytest.mark.integration
@@ -199,9 +200,12 @@ async def test_preparing_waits_for_a_migration_without_holding_it_up(ordinary: D
     await service.fetchval("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
 
     preparing = [asyncio.create_task(bootstrap(ordinary)) for _ in range(2)]
+
+    async def all_wait() -> bool:
+        return bool(await admin.fetchval(waiting) == len(preparing))
+
+    await waiting_for.eventually(all_wait, "both wait for a lock")
     async with asyncio.timeout(30):
-        while await admin.fetchval(waiting) < len(preparing):  # noqa: ASYNC110 - what is waited for are other sessions
-            await asyncio.sleep(0.01)
         await service.execute("CREATE INDEX CONCURRENTLY ON things (id)")
     is_waiting = not any(one.done() for one in preparing)
     await service.close()

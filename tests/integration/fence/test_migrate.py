@@ -6,6 +6,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +18,7 @@ from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
 from tests.integration.conftest import PROJECT, ServiceDatabase
 from tests.integration.fence.world import MIGRATIONS
+from tests.waiting import eventually
 
 REPLICAS = 5
 MIGRATE = """
@@ -54,9 +56,7 @@ def revision(versions: Path, number: int, *statements: str) -> None:
 
 async def until_someone_waits(connection: asyncpg.Connection) -> None:
     """Until a session of this database waits for a lock."""
-    async with asyncio.timeout(30):
-        while not await connection.fetchval(f"SELECT count(*) {WAITING}"):  # noqa: ASYNC110 - what is waited for is another session
-            await asyncio.sleep(0.01)
+    await eventually(partial(connection.fetchval, f"SELECT count(*) {WAITING}"))
 
 
 async def tables(url: str) -> set[str]:

@@ -25,6 +25,7 @@ from shared.fence import StepKey
 from shared.messages.notification import NotificationSent, SendEmail, SendPush
 from shared.webhooks import read_secrets
 from tests.integration.conftest import PROJECT
+from tests.waiting import eventually
 
 SECRET: Final = "whsec_" + base64.b64encode(b"of a throwaway mailbox, 32 bytes").decode()
 SENDER: Final = "shop@saga-shop.example"
@@ -68,9 +69,7 @@ class MailboxProcess:
             env=os.environ | variables,
             stdout=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(30):
-            while not await self._is_ready():  # noqa: ASYNC110 - what is waited for is another process
-                await asyncio.sleep(0.02)
+        await eventually(self._is_ready, "the mailbox is ready")
 
     async def end(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         if self.process is None:

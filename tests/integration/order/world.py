@@ -14,6 +14,7 @@ from order_service.repairs import RepairStore
 from order_service.store import OrderStore
 from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus
 from shared.messages.timeline import Timeline
+from tests.waiting import eventually
 
 TIMELINE: Final = Timeline(version=7)
 
@@ -78,13 +79,11 @@ async def count_waiting(engine: AsyncEngine, name: str, orders: int) -> None:
     """Count who waits for a person until this metric says so many.
 
     Raises:
-        TimeoutError: it never did.
+        AssertionError: it never did.
     """
     counting = asyncio.create_task(watch_attention(RepairStore(engine), ApprovalStore(engine)))
     try:
-        async with asyncio.timeout(10):
-            while metric(name) != orders:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: metric(name) == orders)
     finally:
         counting.cancel()
 

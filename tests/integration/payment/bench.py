@@ -1,6 +1,5 @@
 """A payment-service and a real gateway, side by side, and what must hold between their books."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -107,17 +106,6 @@ class Bench:
 async def query(engine: AsyncEngine, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
     async with engine.connect() as connection:
         return [tuple(row) for row in await connection.execute(text(statement), parameters)]
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds.
-
-    Raises:
-        TimeoutError: it didn't within half a minute.
-    """
-    async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110 - what is waited for happens in another process or database
-            await asyncio.sleep(0.01)
 
 
 async def always_ready() -> str | None:

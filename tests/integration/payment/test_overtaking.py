@@ -6,8 +6,9 @@ import pytest
 
 from shared.errors import Refused
 from shared.messages.payment import PaymentRefunded
-from tests.integration.payment.bench import Bench, a_key, a_payment, eventually
+from tests.integration.payment.bench import Bench, a_key, a_payment
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, dies_before
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

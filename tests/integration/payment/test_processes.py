@@ -19,7 +19,8 @@ from payment_service.store import PaymentStore
 from shared.database import create_engine
 from shared.messages.payment import PaymentRefunded
 from tests.integration.conftest import PROJECT, ServiceDatabase
-from tests.integration.payment.bench import Bench, a_key, a_payment, eventually
+from tests.integration.payment.bench import Bench, a_key, a_payment
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 

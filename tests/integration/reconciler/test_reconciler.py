@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 from order_service.reconciler.findings import FindingKind
 from order_service.reconciler.reconciler import OPEN_FINDINGS, alone
 from shared.workflows.engine import Instance, InstanceStatus
-from tests.integration.reconciler.world import PATIENT, RUNNING, World, by_kind, eventually
+from tests.integration.reconciler.world import PATIENT, RUNNING, World, by_kind
+from tests.waiting import eventually
 
 TERMINAL = [
     Instance(InstanceStatus.TERMINATED),

@@ -1,7 +1,7 @@
 """A shop's tables without its processes, a workflow engine that says what it is told, and the reconciler between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -215,17 +215,3 @@ def by_kind(report: dict[str, Any], where: str = "findings") -> dict[str, list[s
     for finding in report[where]:
         kinds.setdefault(finding["kind"], []).append(finding["subject"])
     return kinds
-
-
-async def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Return as soon as the condition (or what it awaits) holds.
-
-    Raises:
-        TimeoutError: it never did.
-    """
-    async with asyncio.timeout(seconds):
-        while True:
-            holds = condition()
-            if await holds if isinstance(holds, Awaitable) else holds:
-                return
-            await asyncio.sleep(0.01)

@@ -12,7 +12,8 @@ from shared.events.inbox import Outcome
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.task_desk import TaskDesk
 from tests.integration.api import Client, client_of
-from tests.integration.tasks.world import World, completed, sweeping, until
+from tests.integration.tasks.world import World, completed, sweeping
+from tests.waiting import eventually
 
 BODY: dict[str, Any] = {
     "customer": {"email": "ada@example.org", "user_id": "ada"},
@@ -61,7 +62,7 @@ async def test_a_posted_task_is_stored_started_and_found(client: Client, world: 
     async def started() -> bool:
         return bool(world.engine.started)
 
-    await until(started)
+    await eventually(started)
     assert {(TASK_PROCESSING, task_id)} == {(workflow, instance) for workflow, instance, _ in world.engine.started}
 
 
@@ -141,14 +142,14 @@ async def test_what_was_accepted_is_started_until_it_is_claimed(world: World) ->
         async def failed_once() -> bool:
             return (await world.row("task-ord-1")).start_error is not None
 
-        await until(failed_once)
+        await eventually(failed_once)
         world.engine.away = False
         await world.sql("UPDATE tasks SET start_due_at = now()")
 
         async def started() -> bool:
             return bool(world.engine.started)
 
-        await until(started)
+        await eventually(started)
     ((workflow, task_id, run_id), *_) = world.engine.started
     assert (TASK_PROCESSING, "task-ord-1", True) == (workflow, task_id, bool(run_id))
     assert await world.tasks.claim(task_id, run_id)
@@ -168,11 +169,11 @@ async def test_a_start_without_an_answer_is_not_made_again_meanwhile(world: Worl
         return is_among
 
     async with sweeping(world) as starter:
-        await until(has_started("task-1"))
+        await eventually(has_started("task-1"))
         await world.sql("UPDATE tasks SET start_due_at = now()")
         await world.accept("task-2")
         starter.wake()
-        await until(has_started("task-2"))
+        await eventually(has_started("task-2"))
 
     assert ["task-1", "task-2"] == world.engine.started_ids
 
@@ -183,11 +184,12 @@ async def test_a_task_that_cannot_be_read_keeps_no_other_waiting(world: World) -
     await world.sql("UPDATE tasks SET accepted = '{}'")
     await world.accept("task-2")
 
-    async def is_started() -> bool:
-        return world.engine.started_ids == ["task-2"]
+    async def is_told() -> bool:
+        return (await world.row("task-1")).start_error is not None
 
     async with sweeping(world):
-        await until(is_started)
+        await eventually(lambda: world.engine.started_ids == ["task-2"])
+        await eventually(is_told)
 
     assert "the task's row can't be read: task_id: Field required" in (await world.row("task-1")).start_error
 
@@ -227,5 +229,5 @@ async def test_the_other_workflow_is_started_under_its_name(client: Client, worl
     async def started() -> bool:
         return bool(world.engine.started)
 
-    await until(started)
+    await eventually(started)
     assert TASK_WITH_AUDIT == world.engine.started[0][0]

@@ -9,7 +9,8 @@ from shared.workflows.engine import Instance, InstanceStatus
 from shared.workflows.retention import Ended
 from task_orchestrator_service.lost import MOST_RESTARTS, LostTasks, Patience
 from task_orchestrator_service.runs import TaskPurges
-from tests.integration.tasks.world import RUNNING, TEAM, World, sweeping, until
+from tests.integration.tasks.world import RUNNING, TEAM, World, sweeping
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ async def begun_anew(world: World) -> str:
         return bool(world.engine.started)
 
     async with sweeping(world):
-        await until(started)
+        await eventually(started)
     workflow, instance_id, run_id = world.engine.started.pop()
     world.engine.started.clear()
     assert (TASK_PROCESSING, (await world.row()).restarts) == (workflow, int(instance_id.removeprefix("task-1-again-")))

@@ -8,8 +8,9 @@ from prometheus_client import REGISTRY
 from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.waiting import watch_waiting
-from tests.integration.service_process import ServiceProcess, running
+from tests.integration.service_process import running
 from tests.integration.tasks.world import World
+from tests.waiting import eventually
 
 Told = tuple[float | None, float | None]
 """Of one workflow, how many wait and how many run."""
@@ -40,21 +41,17 @@ async def test_the_service_shows_them(database_url: str) -> None:
     """Also those of a workflow that nobody has asked for: an alarm must not lack its number."""
     line = f'shop_tasks_waiting{{workflow="{TASK_WITH_AUDIT}"}} 0.0'
     async with running("task_orchestrator_service", database_url, BROKER_URL="nats://127.0.0.1:1") as service:
-        async with asyncio.timeout(30):
-            while line not in await metrics(service):  # noqa: ASYNC110 - another process writes them
-                await asyncio.sleep(0.05)
 
+        async def is_shown() -> bool:
+            async with aiohttp.ClientSession() as session, session.get(f"{service.base_url}/metrics") as response:
+                return line in await response.text()
 
-async def metrics(service: ServiceProcess) -> str:
-    async with aiohttp.ClientSession() as session, session.get(f"{service.base_url}/metrics") as response:
-        return await response.text()
+        await eventually(is_shown)
 
 
 async def shown(world: World, workflow: str, expected: Told) -> None:
     watch = asyncio.create_task(watch_waiting(TaskStore(world.database)))
-    async with asyncio.timeout(10):
-        while told(workflow) != expected:  # noqa: ASYNC110 - the metrics are written in the background
-            await asyncio.sleep(0.01)
+    await eventually(lambda: told(workflow) == expected)
     watch.cancel()
 
 

@@ -1,7 +1,7 @@
 """The task-orchestrator-service without its HTTP surface and its sidecar."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -150,12 +150,6 @@ async def sweeping(world: World) -> AsyncIterator[Starter]:
         with suppress(asyncio.CancelledError):
             await sweep
         await starter.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is a row
-            await asyncio.sleep(0.02)
 
 
 def a_task(task_id: str = "task-1", **changes: Any) -> AcceptedTask:  # noqa: ANN401 - fields of the message

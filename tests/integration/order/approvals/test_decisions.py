@@ -6,6 +6,7 @@ import pytest
 
 from shared.messages.approval import ApprovalState
 from tests.integration.order.approvals.office import APPROVE, REJECT, Office, seconds_from_now
+from tests.waiting import eventually
 
 
 async def test_an_order_waits_with_the_approvals_deadline(office: Office) -> None:
@@ -119,9 +120,7 @@ async def test_a_decision_is_told_until_the_saga_has_read_it(office: Office) -> 
     office.engine.away_calls = 1
 
     await office.decide(order_id, APPROVE)
-    async with asyncio.timeout(10):
-        while not office.engine.calls:  # noqa: ASYNC110 - the starter works in the background
-            await asyncio.sleep(0.01)
+    await eventually(lambda: office.engine.calls)
 
     assert order_id in await office.to_nudge()
     await office.approvals.nudged(order_id)

@@ -1,6 +1,5 @@
 """The repair desk's HTTP surface over a real Postgres."""
 
-import asyncio
 from typing import Any
 
 from sqlalchemy import text
@@ -12,6 +11,7 @@ from shared.messages.repair import AppliedRepair, RepairDecision, StuckStep
 from tests.integration.api import Client
 from tests.integration.order.world import TIMELINE, Desk
 from tests.unit.order.fakes import FakeEngine
+from tests.waiting import eventually
 
 PAYMENT = StuckStep(
     step="process_payment", activity="refund_payment", app_id="payment-service", attempts=3, error="the bank is away"
@@ -68,9 +68,11 @@ class Office:
 
 async def raised(office: Office) -> list[RepairDecision]:
     """The decisions that the engine was told, once the desk knows that it was."""
-    async with asyncio.timeout(10):
-        while await unsent(office):  # noqa: ASYNC110 - the starter works in the background
-            await asyncio.sleep(0.01)
+
+    async def all_are_sent() -> bool:
+        return not await unsent(office)
+
+    await eventually(all_are_sent)
     return [payload for payload in office.engine.payloads if isinstance(payload, RepairDecision)]
 
 
