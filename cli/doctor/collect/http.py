@@ -45,7 +45,7 @@ async def ask(session: aiohttp.ClientSession, method: str, url: str, body: objec
     except aiohttp.ClientConnectorError:
         raise NoAnswerError(f"doesn't run: nobody listens at {url}") from None
     except aiohttp.ClientError as error:
-        raise NoAnswerError(f"doesn't answer at {url} ({error or type(error).__name__})") from None
+        raise NoAnswerError(f"doesn't answer at {url} ({str(error) or type(error).__name__})") from None
 
 
 async def ask_well(session: aiohttp.ClientSession, method: str, url: str, body: object = None) -> Any:  # noqa: ANN401
