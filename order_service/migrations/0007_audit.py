@@ -1,25 +1,13 @@
-"""The reconciler takes open orders in the order of its index; its audit goes on where it came to."""
+"""The reconciler's audit goes on where it came to."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    op.drop_index("orders_open", "orders")
-    op.create_index(
-        "orders_open", "orders", [sa.text("checked_at NULLS FIRST")], postgresql_where=sa.text("ended_at IS NULL")
-    )
-    op.create_index(
-        "orders_ended_undone",
-        "orders",
-        ["ended_at", "order_id"],
-        postgresql_where=sa.text("status IN ('compensated', 'cancelled')"),
-    )
     moment = sa.DateTime(timezone=True)
     op.add_column("reconciler", sa.Column("audit_begun_at", moment))
     op.add_column("reconciler", sa.Column("audited_at", moment))

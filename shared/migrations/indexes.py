@@ -7,8 +7,14 @@ import sqlalchemy as sa
 from alembic import op
 
 
-def create_index(
-    name: str, table: str, columns: Sequence[str], where: str | None = None, *, include: Sequence[str] = ()
+def create_index(  # noqa: PLR0913 - what makes an index
+    name: str,
+    table: str,
+    columns: Sequence[str | sa.TextClause],
+    where: str | None = None,
+    *,
+    include: Sequence[str] = (),
+    unique: bool = False,
 ) -> None:
     """Create an index while others go on writing; may be repeated, and ends the revision's transaction.
 
@@ -21,6 +27,7 @@ def create_index(
             name,
             table,
             [*columns],
+            unique=unique,
             postgresql_concurrently=True,
             postgresql_where=None if where is None else sa.text(where),
             postgresql_include=[*include],

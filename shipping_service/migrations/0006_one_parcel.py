@@ -1,13 +1,10 @@
 """No saga has two booked parcels, whatever its steps are called."""
 
-import sqlalchemy as sa
-from alembic import op
+from shared.migrations.indexes import create_index
 
 revision = "0006"
 down_revision = "0005"
 
 
 def upgrade() -> None:
-    op.create_index(
-        "one_booked_parcel", "shipments", ["saga_id"], unique=True, postgresql_where=sa.text("status = 'booked'")
-    )
+    create_index("one_booked_parcel", "shipments", ["saga_id"], "status = 'booked'", unique=True)
