@@ -52,6 +52,7 @@ class Auditor:
 
     async def _take_turn(self) -> dict[str, Any]:
         async with self._one_at_a_time:
+            # Kept while it runs: the loop alone would let a task go whose askers have all left.
             self._running, self._next = self._next, None
             return await self._check()
 

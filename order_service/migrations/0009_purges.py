@@ -4,8 +4,6 @@ from shared.migrations.indexes import create_index, drop_index
 
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -57,15 +57,19 @@ class BackgroundCalls:
 
 
 async def sweep_until_cancelled(
-    sweep: Callable[[], Awaitable[None]], seconds: float, sooner: asyncio.Event | None = None
+    sweep: Callable[[], Awaitable[None]],
+    seconds: float,
+    sooner: asyncio.Event | None = None,
+    *,
+    failed: str = "sweep failed, trying again",
 ) -> None:
-    """Sweep again and again, at once when `sooner` is set; a database that is away ends nothing."""
+    """Sweep again and again, at once when `sooner` is set; a database that is away ends nothing: it is logged so."""
     sooner = sooner or asyncio.Event()
     while True:
         try:
             await sweep()
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("sweep failed, trying again", error=str(error))
+            log.warning(failed, error=str(error))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await sooner.wait()

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import aiohttp
 
 from devstack.ports import free_block
 from tests.integration.conftest import PROJECT
+from tests.waiting import eventually
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
@@ -62,13 +62,12 @@ async def running(module: str, database_url: str, **more: str) -> AsyncIterator[
 
 
 async def _alive(service: ServiceProcess) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
+    async def is_alive() -> bool:
         try:
             assert (await service.get("/healthz"))[0] == 200
         except aiohttp.ClientError:
             assert service.process.returncode is None, "the service ended"
-            assert time.monotonic() < deadline, "the service isn't alive in time"
-            await asyncio.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    await eventually(is_alive, "the service is alive", START_SECONDS)

@@ -3,18 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from devstack.database import bootstrap
-from devstack.layout import AUDITOR, SCHEMA_OWNERS, database_layout
-from devstack.passwords import load_passwords
-from devstack.settings import load_settings
-from shared.database import migrate
+from devstack.layout import AUDITOR
 from tests.integration.conservation.world import HEALTHY, execute
-
-PROJECT = Path(__file__).parents[3]
+from tests.integration.shop_database import prepared
 
 _numbers = count(1)
 
@@ -22,17 +16,8 @@ _numbers = count(1)
 @pytest.fixture(scope="package")
 def healthy(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The superuser's URL of a shop with a completed, an undone and an open order, and the auditor's URL."""
-    home = tmp_path_factory.mktemp("conservation")
-    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/conservation")
-    layout = database_layout(settings, load_passwords(home))
-
-    async def build() -> None:
-        await bootstrap(layout)
-        for owner in SCHEMA_OWNERS:
-            await migrate(layout.url_of(owner), PROJECT / owner / "migrations")
-        await execute(layout.admin_url, HEALTHY)
-
-    asyncio.run(build())
+    layout = asyncio.run(prepared(postgres_url, "conservation", tmp_path_factory.mktemp("conservation")))
+    asyncio.run(execute(layout.admin_url, HEALTHY))
     return layout.admin_url, layout.url_of(AUDITOR)
 
 

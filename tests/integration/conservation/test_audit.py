@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,7 @@ from sqlalchemy import event
 from order_service.conservation.audit import Auditor
 from order_service.conservation.rules import SUMS
 from shared.database import create_engine
+from tests.waiting import eventually
 
 DEADLINE_SECONDS = 30.0
 
@@ -32,11 +34,7 @@ class Held:
     async def waits(self) -> None:
         """Return when a check stands before the lock."""
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'order_service.orders'::regclass"
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while True:
-                if await self.superuser.fetchval(waiting):
-                    return
-                await asyncio.sleep(0.01)
+        await eventually(partial(self.superuser.fetchval, waiting), "a check waits", DEADLINE_SECONDS)
 
     async def let_go(self) -> None:
         await self.superuser.execute("ROLLBACK")

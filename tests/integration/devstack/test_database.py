@@ -15,7 +15,7 @@ from devstack.passwords import load_passwords
 from devstack.ports import free_block
 from devstack.settings import load_settings
 from shared.migrations import MIGRATION_LOCK
-from tests import waiting as waiting_for
+from tests import waiting
 from tests.integration.devstack.harness import eventually, postgres_command, running
 
 pytestmark = pytest.mark.integration
@@ -190,7 +190,7 @@ async def test_twice_and_at_once_is_the_same(layout: DatabaseLayout) -> None:
 async def test_preparing_waits_for_a_migration_without_holding_it_up(ordinary: DatabaseLayout) -> None:
     """Who builds an index waits for every statement under way, also for one that waits for the builder's lock."""
     await bootstrap(ordinary)
-    waiting = """
+    who_waits = """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND usename = current_user AND query LIKE 'SELECT pg%advisory_lock(%'
     """
@@ -202,9 +202,9 @@ async def test_preparing_waits_for_a_migration_without_holding_it_up(ordinary: D
     preparing = [asyncio.create_task(bootstrap(ordinary)) for _ in range(2)]
 
     async def all_wait() -> bool:
-        return bool(await admin.fetchval(waiting) == len(preparing))
+        return bool(await admin.fetchval(who_waits) == len(preparing))
 
-    await waiting_for.eventually(all_wait, "both wait for a lock")
+    await waiting.eventually(all_wait, "both wait for a lock")
     async with asyncio.timeout(30):
         await service.execute("CREATE INDEX CONCURRENTLY ON things (id)")
     is_waiting = not any(one.done() for one in preparing)

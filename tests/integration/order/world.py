@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from prometheus_client import REGISTRY
@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from order_service.approvals import ApprovalStore
 from order_service.attention import watch_attention
 from order_service.repairs import RepairStore
+from order_service.starter import Starter
 from order_service.store import OrderStore
 from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus
 from shared.messages.timeline import Timeline
+from tests.integration.api import Client
+from tests.unit.order.fakes import FakeEngine
 from tests.waiting import eventually
 
 TIMELINE: Final = Timeline(version=7)
@@ -73,6 +76,20 @@ class Desk:
         row = await self.orders.by_id(order_id)
         assert row is not None
         return str(row.status)
+
+
+class Office:
+    """A desk's HTTP surface, the orders' rows, and an engine that is away as often as a test says."""
+
+    def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
+        self.desk = desk
+        self.client = client
+        self.engine = engine
+        self.starter = starter
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        response = await self.client.get(path)
+        return await response.json()
 
 
 async def count_waiting(engine: AsyncEngine, name: str, orders: int) -> None:

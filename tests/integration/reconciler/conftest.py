@@ -3,19 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 import pytest
 
-from devstack.database import bootstrap
-from devstack.layout import AUDITOR, SCHEMA_OWNERS, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
-from devstack.settings import load_settings
-from shared.database import create_engine, migrate
+from devstack.layout import AUDITOR, SCHEMA_OWNERS, DatabaseLayout
+from shared.database import create_engine
+from tests.integration import shop_database
 from tests.integration.reconciler.world import World
 
-PROJECT = Path(__file__).parents[3]
 TEMPLATE = "reconciled"
 
 _numbers = count(1)
@@ -24,17 +20,7 @@ _numbers = count(1)
 @pytest.fixture(scope="package")
 def prepared(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> DatabaseLayout:
     """The layout of a migrated database, to be copied."""
-    home = tmp_path_factory.mktemp("reconciled")
-    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{TEMPLATE}")
-    layout = database_layout(settings, load_passwords(home))
-
-    async def build() -> None:
-        await bootstrap(layout)
-        for owner in SCHEMA_OWNERS:
-            await migrate(layout.url_of(owner), PROJECT / owner / "migrations")
-
-    asyncio.run(build())
-    return layout
+    return asyncio.run(shop_database.prepared(postgres_url, TEMPLATE, tmp_path_factory.mktemp(TEMPLATE)))
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from order_service.approvals import ApprovalStore
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
-from tests.integration.order.approvals.office import Office
+from tests.integration.order.approvals.office import ApprovalOffice
 from tests.integration.order.world import Desk
 from tests.unit.order.fakes import FakeEngine
 
 
 @pytest.fixture
-async def office(desk: Desk) -> AsyncIterator[Office]:
+async def office(desk: Desk) -> AsyncIterator[ApprovalOffice]:
     approvals, engine = ApprovalStore(desk.engine), FakeEngine()
     starter = Starter(desk.orders, approvals, RepairStore(desk.engine), engine)
     async with client_of(approval_routes(approvals, ApprovalDesk(approvals, starter))) as client:
-        yield Office(desk, client, engine, starter)
+        yield ApprovalOffice(desk, client, engine, starter)
     await starter.close()

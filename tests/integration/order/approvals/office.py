@@ -9,21 +9,18 @@ from order_service.approvals import ApprovalStore
 from order_service.starter import Starter
 from shared.messages.approval import ApprovalStanding, ApprovalState, HoldOrder
 from tests.integration.api import Client
-from tests.integration.order.world import Desk
+from tests.integration.order.world import Desk, Office
 from tests.unit.order.fakes import FakeEngine
 
 APPROVE = {"decision": "approve", "by": "ann"}
 REJECT = {"decision": "reject", "by": "bob", "reason": "a stolen card"}
 
 
-class Office:
-    """The desk's HTTP surface, its rows, and an engine that is away as often as a test says."""
+class ApprovalOffice(Office):
+    """An office with what is asked of this desk."""
 
     def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
-        self.desk = desk
-        self.client = client
-        self.engine = engine
-        self.starter = starter
+        super().__init__(desk, client, engine, starter)
         self.approvals = ApprovalStore(desk.engine)
 
     async def hold(self, order_id: str, *, seconds: float = 3600, run_id: str = "run-1") -> ApprovalStanding:
@@ -49,10 +46,6 @@ class Office:
     async def decide(self, order_id: str, body: object) -> tuple[int, Any]:
         response = await self.client.post(f"/orders/{order_id}/approval", json=body)
         return response.status, await response.json()
-
-    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        response = await self.client.get(path)
-        return await response.json()
 
     async def state(self, order_id: str) -> str | None:
         row = await self.desk.orders.by_id(order_id)

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from shared.messages.approval import ApprovalState
-from tests.integration.order.approvals.office import APPROVE, REJECT, Office, seconds_from_now
+from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice, seconds_from_now
 from tests.waiting import eventually
 
 
-async def test_an_order_waits_with_the_approvals_deadline(office: Office) -> None:
+async def test_an_order_waits_with_the_approvals_deadline(office: ApprovalOffice) -> None:
     """It counts neither as late nor as stuck while a person thinks; a repeat of the record changes nothing."""
     order_id = await office.desk.in_progress(deadline_seconds=1)
 
@@ -23,7 +23,7 @@ async def test_an_order_waits_with_the_approvals_deadline(office: Office) -> Non
     assert 3590 < seconds_from_now(first.due_at) <= 3600
 
 
-async def test_an_approved_order_has_a_deadline_of_its_own(office: Office) -> None:
+async def test_an_approved_order_has_a_deadline_of_its_own(office: ApprovalOffice) -> None:
     """From the approval on: time in which it waited isn't counted."""
     order_id = await office.held()
 
@@ -39,7 +39,7 @@ async def test_an_approved_order_has_a_deadline_of_its_own(office: Office) -> No
     assert await office.desk.status(order_id) == "completed"
 
 
-async def test_a_rejected_order_says_who_and_why(office: Office) -> None:
+async def test_a_rejected_order_says_who_and_why(office: ApprovalOffice) -> None:
     """The saga reads it in the row, and ends the order with it."""
     order_id = await office.held()
 
@@ -51,7 +51,7 @@ async def test_a_rejected_order_says_who_and_why(office: Office) -> None:
     assert [("rejected", "bob", "a stolen card")] == await office.record(order_id)
 
 
-async def test_the_same_decision_again_gets_the_first_one(office: Office) -> None:
+async def test_the_same_decision_again_gets_the_first_one(office: ApprovalOffice) -> None:
     """Whoever repeats it: a lost answer is no second decision."""
     order_id = await office.held()
     first = await office.decide(order_id, APPROVE)
@@ -64,7 +64,9 @@ async def test_the_same_decision_again_gets_the_first_one(office: Office) -> Non
 @pytest.mark.parametrize(
     ("first", "then", "words"), [(APPROVE, REJECT, "approved by ann"), (REJECT, APPROVE, "rejected by bob")]
 )
-async def test_a_contrary_decision_comes_too_late(office: Office, first: object, then: object, words: str) -> None:
+async def test_a_contrary_decision_comes_too_late(
+    office: ApprovalOffice, first: object, then: object, words: str
+) -> None:
     """409 with a sentence that says what stands; nothing is changed."""
     order_id = await office.held()
     await office.decide(order_id, first)
@@ -77,7 +79,7 @@ async def test_a_contrary_decision_comes_too_late(office: Office, first: object,
     assert before == await office.record(order_id)
 
 
-async def test_what_waits_for_no_approval_can_not_be_decided(office: Office) -> None:
+async def test_what_waits_for_no_approval_can_not_be_decided(office: ApprovalOffice) -> None:
     """404 for an unknown order, 409 for one that needs no approval; and a rejection needs a reason."""
     order_id = await office.desk.in_progress()
 
@@ -90,7 +92,7 @@ async def test_what_waits_for_no_approval_can_not_be_decided(office: Office) -> 
         assert (await office.decide(order_id, body))[0] == 422
 
 
-async def test_nobody_decides_after_the_time_is_over(office: Office) -> None:
+async def test_nobody_decides_after_the_time_is_over(office: ApprovalOffice) -> None:
     """Also before the saga has read that it is."""
     order_id = await office.held(seconds=0)
 
@@ -106,7 +108,7 @@ async def test_nobody_decides_after_the_time_is_over(office: Office) -> None:
     assert "not approved in time" in (await office.decide(order_id, REJECT))[1]["detail"]
 
 
-async def test_an_event_without_decision_changes_nothing(office: Office) -> None:
+async def test_an_event_without_decision_changes_nothing(office: ApprovalOffice) -> None:
     """The saga reads that it has to wait on."""
     order_id = await office.held()
 
@@ -114,7 +116,7 @@ async def test_an_event_without_decision_changes_nothing(office: Office) -> None
     assert [] == await office.record(order_id)
 
 
-async def test_a_decision_is_told_until_the_saga_has_read_it(office: Office) -> None:
+async def test_a_decision_is_told_until_the_saga_has_read_it(office: ApprovalOffice) -> None:
     """Also when the engine was away, the process died, or the event got lost."""
     order_id = await office.held()
     office.engine.away_calls = 1
@@ -130,7 +132,7 @@ async def test_a_decision_is_told_until_the_saga_has_read_it(office: Office) -> 
     assert order_id not in await office.to_nudge()
 
 
-async def test_the_saga_is_told_of_a_wait_that_is_over_and_of_a_cancel(office: Office) -> None:
+async def test_the_saga_is_told_of_a_wait_that_is_over_and_of_a_cancel(office: ApprovalOffice) -> None:
     """Its timer and the cancel's own event may be lost as well."""
     over, cancelled = await office.held(seconds=0), await office.held()
     await office.desk.orders.request_cancel(cancelled)
@@ -138,7 +140,7 @@ async def test_the_saga_is_told_of_a_wait_that_is_over_and_of_a_cancel(office: O
     assert {over, cancelled} <= set(await office.to_nudge())
 
 
-async def test_two_processes_do_not_tell_the_same_order_at_once(office: Office) -> None:
+async def test_two_processes_do_not_tell_the_same_order_at_once(office: ApprovalOffice) -> None:
     """Each order goes to one of them for the length of a lease."""
     order_ids = {await office.held(seconds=-60) for _ in range(20)}
 

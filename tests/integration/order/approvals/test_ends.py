@@ -5,10 +5,10 @@ import pytest
 from shared.errors import Refused
 from shared.messages.approval import ApprovalState
 from shared.messages.order import OrderStatus
-from tests.integration.order.approvals.office import APPROVE, REJECT, Office
+from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice
 
 
-async def test_a_cancel_ends_the_wait(office: Office) -> None:
+async def test_a_cancel_ends_the_wait(office: ApprovalOffice) -> None:
     """In the cancel's own statement; a decision comes too late."""
     order_id = await office.held()
 
@@ -22,7 +22,7 @@ async def test_a_cancel_ends_the_wait(office: Office) -> None:
     assert await office.desk.close(order_id) is OrderStatus.CANCELLED
 
 
-async def test_a_cancelled_order_is_not_held(office: Office) -> None:
+async def test_a_cancelled_order_is_not_held(office: ApprovalOffice) -> None:
     """Its customer came first: there is nothing to decide."""
     order_id = await office.desk.in_progress()
     assert await office.desk.orders.request_cancel(order_id)
@@ -33,7 +33,7 @@ async def test_a_cancelled_order_is_not_held(office: Office) -> None:
     assert await office.state(order_id) is None
 
 
-async def test_an_approved_order_can_be_cancelled(office: Office) -> None:
+async def test_an_approved_order_can_be_cancelled(office: ApprovalOffice) -> None:
     """As any other before its pivot."""
     order_id = await office.held()
     await office.decide(order_id, APPROVE)
@@ -44,7 +44,7 @@ async def test_an_approved_order_can_be_cancelled(office: Office) -> None:
     assert [("approved", "ann", "")] == await office.record(order_id)
 
 
-async def test_a_take_over_drops_the_wait(office: Office) -> None:
+async def test_a_take_over_drops_the_wait(office: ApprovalOffice) -> None:
     """The lost run reads that it has nothing more to do, and a person that there is nothing to decide."""
     order_id = await office.held()
 
@@ -57,7 +57,7 @@ async def test_a_take_over_drops_the_wait(office: Office) -> None:
     assert [("dropped", None, None)] == await office.record(order_id)
 
 
-async def test_an_order_that_is_closed_waits_no_more(office: Office) -> None:
+async def test_an_order_that_is_closed_waits_no_more(office: ApprovalOffice) -> None:
     """Whatever ended it."""
     order_id = await office.held()
 
@@ -69,7 +69,7 @@ async def test_an_order_that_is_closed_waits_no_more(office: Office) -> None:
 
 
 @pytest.mark.parametrize("state", ["waiting", "rejected", "expired"])
-async def test_an_order_without_approval_never_passes_its_pivot(office: Office, state: str) -> None:
+async def test_an_order_without_approval_never_passes_its_pivot(office: ApprovalOffice, state: str) -> None:
     """Whatever a workflow does."""
     order_id = await office.held(seconds=3600 if state != "expired" else 0)
     if state == "rejected":

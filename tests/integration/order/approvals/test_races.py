@@ -4,12 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from tests.integration.order.approvals.office import APPROVE, REJECT, Office
+from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice
 
 TRIES = 100
 
 
-async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: Office) -> None:
+async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: ApprovalOffice) -> None:
     """In a hundred races one of them ends the wait, and everyone reads the same end."""
     order_ids = [await office.held() for _ in range(TRIES)]
 
@@ -41,7 +41,7 @@ async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: 
     assert len(outcomes) >= 2, f"no race at all: {outcomes}"
 
 
-async def test_many_approvals_and_rejections_at_once_are_one_decision(office: Office) -> None:
+async def test_many_approvals_and_rejections_at_once_are_one_decision(office: ApprovalOffice) -> None:
     """Twenty people decide about one order."""
     for _ in range(10):
         order_id = await office.held()

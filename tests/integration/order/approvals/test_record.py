@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from tests.integration.order.approvals.office import APPROVE, Office
+from tests.integration.order.approvals.office import APPROVE, ApprovalOffice
 from tests.integration.order.world import Desk, count_waiting, metric
 
 
-async def test_what_waits_is_listed_oldest_first_page_by_page(office: Office) -> None:
+async def test_what_waits_is_listed_oldest_first_page_by_page(office: ApprovalOffice) -> None:
     """With age, score and amount at risk; what was decided is listed no more, but can be looked up."""
     order_ids = [await office.held() for _ in range(3)]
     await office.decide(order_ids[1], APPROVE)
@@ -36,7 +36,7 @@ async def test_what_waits_is_listed_oldest_first_page_by_page(office: Office) ->
         "UPDATE orders SET approval_state = NULL WHERE order_id = :order_id",
     ],
 )
-async def test_the_record_can_not_be_changed(office: Office, change: str) -> None:
+async def test_the_record_can_not_be_changed(office: ApprovalOffice, change: str) -> None:
     """Not even by the service's own role."""
     order_id = await office.held()
     await office.decide(order_id, APPROVE)
@@ -59,7 +59,7 @@ async def test_the_orders_of_a_customers_last_day_are_counted(desk: Desk) -> Non
     assert await desk.orders.orders_last_day("nobody") == 0
 
 
-async def test_the_metrics_tell_of_orders_that_wait(office: Office) -> None:
+async def test_the_metrics_tell_of_orders_that_wait(office: ApprovalOffice) -> None:
     """Number and age of the oldest, so that nobody has to look to be alarmed."""
     order_ids = [await office.held(), await office.held()]
     since = text("UPDATE orders SET approval_since = now() - interval '1 hour' WHERE order_id = :id")

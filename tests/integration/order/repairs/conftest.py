@@ -10,15 +10,15 @@ from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
-from tests.integration.order.repairs.office import Office
+from tests.integration.order.repairs.office import RepairOffice
 from tests.integration.order.world import Desk
 from tests.unit.order.fakes import FakeEngine
 
 
 @pytest.fixture
-async def office(desk: Desk) -> AsyncIterator[Office]:
+async def office(desk: Desk) -> AsyncIterator[RepairOffice]:
     repairs, engine = RepairStore(desk.engine), FakeEngine()
     starter = Starter(desk.orders, ApprovalStore(desk.engine), repairs, engine)
     async with client_of(repair_routes(repairs, RepairDesk(desk.orders, repairs, starter))) as client:
-        yield Office(desk, client, engine, starter)
+        yield RepairOffice(desk, client, engine, starter)
     await starter.close()

@@ -9,7 +9,7 @@ from order_service.starter import Starter
 from shared.messages.order import CloseOrder, OrderStatus, ParkOrder
 from shared.messages.repair import AppliedRepair, RepairDecision, StuckStep
 from tests.integration.api import Client
-from tests.integration.order.world import TIMELINE, Desk
+from tests.integration.order.world import TIMELINE, Desk, Office
 from tests.unit.order.fakes import FakeEngine
 from tests.waiting import eventually
 
@@ -23,14 +23,11 @@ SETTLE = {"step": "process_payment", "decision": "settle", "by": "ann", "note": 
 RETRY = {"step": "process_payment", "decision": "retry", "by": "ann"}
 
 
-class Office:
-    """The desk's HTTP surface, its rows, and an engine that is away as often as a test says."""
+class RepairOffice(Office):
+    """An office with what is asked of this desk."""
 
     def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
-        self.desk = desk
-        self.client = client
-        self.engine = engine
-        self.starter = starter
+        super().__init__(desk, client, engine, starter)
         self.repairs = RepairStore(desk.engine)
 
     async def parked(self, *stuck: StuckStep, repairs: tuple[AppliedRepair, ...] = ()) -> str:
@@ -52,10 +49,6 @@ class Office:
         response = await self.client.post(f"/orders/{order_id}/repairs", json=body, headers=headers)
         return response.status, await response.json()
 
-    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        response = await self.client.get(path)
-        return await response.json()
-
     async def trail(self, order_id: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = (await self.get(f"/orders/{order_id}/repairs"))["items"]
         return items
@@ -66,7 +59,7 @@ class Office:
             await tx.execute(text("UPDATE repairs SET due_at = now() WHERE applied_at IS NULL"))
 
 
-async def raised(office: Office) -> list[RepairDecision]:
+async def raised(office: RepairOffice) -> list[RepairDecision]:
     """The decisions that the engine was told, once the desk knows that it was."""
 
     async def all_are_sent() -> bool:
@@ -76,7 +69,7 @@ async def raised(office: Office) -> list[RepairDecision]:
     return [payload for payload in office.engine.payloads if isinstance(payload, RepairDecision)]
 
 
-async def unsent(office: Office) -> int:
+async def unsent(office: RepairOffice) -> int:
     async with office.desk.engine.connect() as connection:
         count: int = (
             await connection.execute(text("SELECT count(*) FROM repairs WHERE sent_at IS NULL AND applied_at IS NULL"))

@@ -6,10 +6,10 @@ import pytest
 
 from order_service.repairs import RepairStore
 from shared.messages.repair import AppliedRepair, RepairOutcome
-from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, Office, raised
+from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, RepairOffice, raised
 
 
-async def test_a_decision_is_stored_sent_and_on_the_record(office: Office) -> None:
+async def test_a_decision_is_stored_sent_and_on_the_record(office: RepairOffice) -> None:
     order_id = await office.parked()
 
     status, answer = await office.decide(order_id, SETTLE)
@@ -28,7 +28,7 @@ async def test_a_decision_is_stored_sent_and_on_the_record(office: Office) -> No
     assert repair["requested_at"] <= repair["sent_at"] <= repair["applied_at"]
 
 
-async def test_the_compensation_names_the_step_as_well(office: Office) -> None:
+async def test_the_compensation_names_the_step_as_well(office: RepairOffice) -> None:
     order_id = await office.parked()
 
     await office.decide(order_id, {**SETTLE, "step": "refund_payment"})
@@ -36,7 +36,7 @@ async def test_the_compensation_names_the_step_as_well(office: Office) -> None:
     assert ["process_payment"] == [one["step"] for one in await office.trail(order_id)]
 
 
-async def test_the_same_key_and_body_get_the_same_answer_for_good(office: Office) -> None:
+async def test_the_same_key_and_body_get_the_same_answer_for_good(office: RepairOffice) -> None:
     """Also side by side, and after the order has ended; another body, or another order, is a conflict."""
     order_id, other = await office.parked(), await office.parked()
 
@@ -54,7 +54,7 @@ async def test_the_same_key_and_body_get_the_same_answer_for_good(office: Office
 
 
 async def test_a_decision_carried_out_while_its_twin_was_on_the_way(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: RepairOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both had looked for the key and not found it; the order has ended by the time the second one is stored."""
     order_id = await office.parked()
@@ -70,7 +70,7 @@ async def test_a_decision_carried_out_while_its_twin_was_on_the_way(
     assert first == await office.decide(order_id, SETTLE)
 
 
-async def test_a_step_has_one_decision_at_a_time(office: Office) -> None:
+async def test_a_step_has_one_decision_at_a_time(office: RepairOffice) -> None:
     """Two persons with two keys: one is told to wait for the other; another step can be decided meanwhile."""
     order_id = await office.parked(PAYMENT, STOCK)
 
@@ -84,7 +84,7 @@ async def test_a_step_has_one_decision_at_a_time(office: Office) -> None:
     assert accepted["repair_id"] in problem["detail"]
 
 
-async def test_after_a_decision_that_failed_there_is_another_one(office: Office) -> None:
+async def test_after_a_decision_that_failed_there_is_another_one(office: RepairOffice) -> None:
     order_id = await office.parked()
     _, first = await office.decide(order_id, RETRY, "key-1")
     applied = AppliedRepair(repair_id=first["repair_id"], outcome=RepairOutcome.STILL_STUCK, detail="refused again")

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import text
 
-from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, Office
+from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, RepairOffice
 from tests.integration.order.world import count_waiting, metric
 
 
-async def test_what_waits_is_listed_oldest_first_page_by_page(office: Office) -> None:
+async def test_what_waits_is_listed_oldest_first_page_by_page(office: RepairOffice) -> None:
     """With reason, age, money at risk and what is stuck; who was decided about is listed no more."""
     order_ids = [await office.parked(PAYMENT, STOCK) for _ in range(3)]
     await office.close(order_ids[1])
@@ -24,7 +24,7 @@ async def test_what_waits_is_listed_oldest_first_page_by_page(office: Office) ->
     assert [PAYMENT.model_dump(), STOCK.model_dump()] == item["stuck"]
 
 
-async def test_the_age_counts_from_the_first_time(office: Office) -> None:
+async def test_the_age_counts_from_the_first_time(office: RepairOffice) -> None:
     """A decision that failed doesn't make the order look new."""
     order_id = await office.parked()
     since = (await office.get("/attention"))["items"][0]["since"]
@@ -34,11 +34,11 @@ async def test_the_age_counts_from_the_first_time(office: Office) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=nonsense"])
-async def test_a_wrong_query_is_turned_away(office: Office, query: str) -> None:
+async def test_a_wrong_query_is_turned_away(office: RepairOffice, query: str) -> None:
     assert 422 == (await office.client.get(f"/attention?{query}")).status
 
 
-async def test_an_order_that_needs_no_decision_says_why(office: Office) -> None:
+async def test_an_order_that_needs_no_decision_says_why(office: RepairOffice) -> None:
     running = await office.desk.in_progress()
     ended = await office.parked()
     await office.close(ended)
@@ -68,7 +68,7 @@ async def test_an_order_that_needs_no_decision_says_why(office: Office) -> None:
         ({**RETRY, "step": "make_coffee"}, "no step is named 'make_coffee'"),
     ],
 )
-async def test_bad_input_is_told_and_changes_nothing(office: Office, body: object, sentence: str) -> None:
+async def test_bad_input_is_told_and_changes_nothing(office: RepairOffice, body: object, sentence: str) -> None:
     order_id = await office.parked()
 
     status, problem = await office.decide(order_id, body)
@@ -78,7 +78,7 @@ async def test_bad_input_is_told_and_changes_nothing(office: Office, body: objec
     assert [] == await office.trail(order_id)
 
 
-async def test_unknown_orders_and_missing_keys(office: Office) -> None:
+async def test_unknown_orders_and_missing_keys(office: RepairOffice) -> None:
     order_id = await office.parked()
 
     assert 404 == (await office.decide("ord-nobody", RETRY))[0]
@@ -87,7 +87,7 @@ async def test_unknown_orders_and_missing_keys(office: Office) -> None:
     assert [] == await office.trail(order_id)
 
 
-async def test_the_metrics_tell_of_orders_that_wait(office: Office) -> None:
+async def test_the_metrics_tell_of_orders_that_wait(office: RepairOffice) -> None:
     """Number and age of the oldest, so that nobody has to look to be alarmed."""
     order_ids = [await office.parked(), await office.parked()]
     since = text("UPDATE orders SET attention_since = now() - interval '1 hour' WHERE order_id = :id")

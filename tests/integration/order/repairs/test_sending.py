@@ -8,11 +8,11 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.messages.order import CloseOrder, OrderStatus
 from shared.messages.repair import AppliedRepair, RepairOutcome
-from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, Office, raised
+from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, RepairOffice, raised
 from tests.integration.order.world import TIMELINE
 
 
-async def test_a_decision_whose_process_died_is_sent_by_the_next_one(office: Office) -> None:
+async def test_a_decision_whose_process_died_is_sent_by_the_next_one(office: RepairOffice) -> None:
     """The row is all that is left of it; each process that asks gets other rows."""
     order_id = await office.parked()
     office.engine.away_calls = 1
@@ -26,7 +26,7 @@ async def test_a_decision_whose_process_died_is_sent_by_the_next_one(office: Off
     assert (order_id, answer["repair_id"]) == (due.instance_id, due.decision.repair_id)
 
 
-async def test_a_decision_that_was_sent_but_never_applied_is_sent_again(office: Office) -> None:
+async def test_a_decision_that_was_sent_but_never_applied_is_sent_again(office: RepairOffice) -> None:
     """The engine may have lost it; the saga carries each id out once."""
     order_id = await office.parked()
     await office.decide(order_id, RETRY)
@@ -36,7 +36,7 @@ async def test_a_decision_that_was_sent_but_never_applied_is_sent_again(office: 
     assert 1 == len(await office.repairs.lease_unsent(10))
 
 
-async def test_a_decision_that_cannot_be_read_keeps_no_other_waiting(office: Office) -> None:
+async def test_a_decision_that_cannot_be_read_keeps_no_other_waiting(office: RepairOffice) -> None:
     """A later version of the service may have stored it, and been taken back."""
     _, unknown = await office.decide(await office.parked(), RETRY, "key-1")
     _, known = await office.decide(await office.parked(), RETRY, "key-2")
@@ -49,7 +49,7 @@ async def test_a_decision_that_cannot_be_read_keeps_no_other_waiting(office: Off
     assert [known["repair_id"]] == [due.decision.repair_id for due in await office.repairs.lease_unsent(10)]
 
 
-async def test_a_recovery_is_told_of_every_decision_that_is_not_applied(office: Office) -> None:
+async def test_a_recovery_is_told_of_every_decision_that_is_not_applied(office: RepairOffice) -> None:
     """The run that was told of it is lost: it goes to the instance that owns the order now, at once."""
     order_id = await office.parked()
     _, sent = await office.decide(order_id, RETRY)
@@ -61,7 +61,7 @@ async def test_a_recovery_is_told_of_every_decision_that_is_not_applied(office: 
     assert (f"{order_id}-recovery-1", sent["repair_id"]) == (due.instance_id, due.decision.repair_id)
 
 
-async def test_what_a_lost_run_learned_of_a_decision_counts(office: Office) -> None:
+async def test_what_a_lost_run_learned_of_a_decision_counts(office: RepairOffice) -> None:
     """It may not change the order any more; but what the participant has told it is true."""
     order_id = await office.parked()
     _, answer = await office.decide(order_id, SETTLE)
@@ -78,7 +78,7 @@ async def test_what_a_lost_run_learned_of_a_decision_counts(office: Office) -> N
     assert ["settled"] == [one["outcome"] for one in await office.trail(order_id)]
 
 
-async def test_decisions_and_ends_that_race_do_not_block_each_other(office: Office) -> None:
+async def test_decisions_and_ends_that_race_do_not_block_each_other(office: RepairOffice) -> None:
     """Both take the order's row first; each decision is applied or turned away, and none stays open."""
     for number in range(20):
         order_id = await office.parked()
@@ -93,7 +93,7 @@ async def test_decisions_and_ends_that_race_do_not_block_each_other(office: Offi
         assert ["undone"] == [one["outcome"] for one in await office.trail(order_id)]
 
 
-async def test_an_order_that_ends_leaves_no_decision_open(office: Office) -> None:
+async def test_an_order_that_ends_leaves_no_decision_open(office: RepairOffice) -> None:
     """Nobody will read its event: the record says that it wasn't needed, and nothing is sent any more."""
     order_id = await office.parked()
     await office.decide(order_id, RETRY)
@@ -103,7 +103,7 @@ async def test_an_order_that_ends_leaves_no_decision_open(office: Office) -> Non
     assert [] == await office.repairs.lease_unsent(10)
 
 
-async def test_what_came_of_a_decision_is_recorded_once(office: Office) -> None:
+async def test_what_came_of_a_decision_is_recorded_once(office: RepairOffice) -> None:
     """The record of the order may be repeated: the first word counts."""
     order_id = await office.parked()
     _, answer = await office.decide(order_id, RETRY)
@@ -118,7 +118,7 @@ async def test_what_came_of_a_decision_is_recorded_once(office: Office) -> None:
     "statement",
     ["DELETE FROM repairs", "TRUNCATE repairs", "UPDATE repairs SET note = 'x'", "UPDATE repairs SET decided_by = 'x'"],
 )
-async def test_the_audit_trail_cannot_be_changed(office: Office, statement: str) -> None:
+async def test_the_audit_trail_cannot_be_changed(office: RepairOffice, statement: str) -> None:
     """Not even by a mistake of this service: the database refuses."""
     order_id = await office.parked()
     await office.decide(order_id, SETTLE)

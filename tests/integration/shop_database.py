@@ -1,0 +1,19 @@
+"""A database with the schemas of all services, as `devstack` prepares it."""
+
+from pathlib import Path
+
+from devstack.database import bootstrap
+from devstack.layout import SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.passwords import load_passwords
+from devstack.settings import PROJECT_ROOT, load_settings
+from shared.database import migrate
+
+
+async def prepared(postgres_url: str, name: str, home: Path) -> DatabaseLayout:
+    """Make the database of this name on the server, with everything migrated; its passwords are kept in `home`."""
+    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{name}")
+    layout = database_layout(settings, load_passwords(home))
+    await bootstrap(layout)
+    for owner in SCHEMA_OWNERS:
+        await migrate(layout.url_of(owner), PROJECT_ROOT / owner / "migrations")
+    return layout
