@@ -9,9 +9,9 @@ from devstack.settings import PROJECT_ROOT, load_settings
 from shared.database import migrate
 
 
-async def prepared(postgres_url: str, name: str, home: Path) -> DatabaseLayout:
-    """Make the database of this name on the server, with everything migrated; its passwords are kept in `home`."""
-    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{name}")
+async def prepared(postgres_url: str, home: Path) -> DatabaseLayout:
+    """Make a database on the server, with everything migrated; it is named as `home`, which keeps its passwords."""
+    settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{home.name}")
     layout = database_layout(settings, load_passwords(home))
     await bootstrap(layout)
     for owner in SCHEMA_OWNERS:

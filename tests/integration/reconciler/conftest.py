@@ -12,22 +12,20 @@ from shared.database import create_engine
 from tests.integration import shop_database
 from tests.integration.reconciler.world import World
 
-TEMPLATE = "reconciled"
-
 _numbers = count(1)
 
 
 @pytest.fixture(scope="package")
 def prepared(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> DatabaseLayout:
     """The layout of a migrated database, to be copied."""
-    return asyncio.run(shop_database.prepared(postgres_url, TEMPLATE, tmp_path_factory.mktemp(TEMPLATE)))
+    return asyncio.run(shop_database.prepared(postgres_url, tmp_path_factory.mktemp("reconciled")))
 
 
 @pytest.fixture
 async def world(prepared: DatabaseLayout, postgres_url: str) -> AsyncIterator[World]:
-    name = f"{TEMPLATE}_{next(_numbers)}"
+    name = f"{prepared.database}_{next(_numbers)}"
     server = await asyncpg.connect(postgres_url)
-    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+    await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{prepared.database}"')
     # What `bootstrap` sets per role is set per database, so that a copy doesn't have it.
     for owner in (*SCHEMA_OWNERS, AUDITOR):
         path = owner if owner != AUDITOR else ", ".join(SCHEMA_OWNERS)
