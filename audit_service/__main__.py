@@ -12,15 +12,15 @@ from audit_service.retention import FinishedAudits
 from audit_service.schema import MIGRATIONS
 from audit_service.settings import AuditSettings
 from audit_service.workflow import compliance_audit_workflow
-from shared.contracts import AUDIT_SERVICE, COMPLIANCE_AUDIT
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.host.activities import ActivityHost
-from shared.host.background import running
-from shared.host.service import Service, run
-from shared.host.settings import load
-from shared.host.stop import Stop
-from shared.workflows.engine import DaprEngine
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.service.background import running
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.service.stop import Stop
+from shared.shop.audit import AUDIT_SERVICE, COMPLIANCE_AUDIT
+from shared.workflows.client import DaprEngine
 
 
 def compose(settings: AuditSettings) -> Service:

@@ -5,10 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from audit_service.chain import Record
 from audit_service.records import append
 from audit_service.rules import KIND, check
-from shared.contracts import APPEND_AUDIT_RECORD, audit_instance_id
-from shared.errors import Refused
-from shared.host.activities import ActivityHost, Call
-from shared.messages.audit import AppendAuditRecord, ComplianceAudited
+from shared.participant.activities import ActivityHost, Call
+from shared.participant.errors import Refused
+from shared.shop.audit import APPEND_AUDIT_RECORD, AppendAuditRecord, ComplianceAudited, audit_instance_id
 
 
 def serve_audit(host: ActivityHost, engine: AsyncEngine) -> None:

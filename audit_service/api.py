@@ -7,8 +7,8 @@ from aiohttp import web
 
 from audit_service.chain import Head, Record
 from audit_service.records import PAGE, AuditTrail
-from shared.host.problems import ProblemError
-from shared.host.query import number_in
+from shared.web.problems import ProblemError
+from shared.web.query import number_in
 
 HIGHEST = 2**63 - 1
 

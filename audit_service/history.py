@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dapr.ext.workflow import PropagatedHistory
 
-from shared.messages.audit import SeenStep, SeenWorkflow
+from shared.shop.audit import SeenStep, SeenWorkflow
 
 MOST_STEPS: Final = 200
 """Of one workflow: the first ones. A record stays small enough to be read."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from shared.workflows.engine import EngineAwayError, WorkflowCare
+from shared.workflows.client import EngineAwayError, WorkflowCare
 
 SWEEP_SECONDS: Final = 30.0
 

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from shared.errors import Refused
-from shared.messages.audit import AppendAuditRecord
+from shared.participant.errors import Refused
+from shared.shop.audit import AppendAuditRecord
 
 KIND: Final = "compliance"
 

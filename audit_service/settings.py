@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.host.settings import ServiceSettings
+from shared.service.settings import ServiceSettings
 
 
 class AuditSettings(ServiceSettings):

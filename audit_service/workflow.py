@@ -6,12 +6,18 @@ from dapr.ext.workflow import DaprWorkflowContext
 from pydantic import ValidationError
 
 from audit_service.history import lineage_of
-from shared.contracts import APPEND_AUDIT_RECORD, AUDIT_SERVICE, COMPLIANCE_AUDIT, audit_instance_id
-from shared.errors import MessageRejectedError, NonRetryableError
-from shared.messages.audit import AppendAuditRecord, ComplianceAudit
-from shared.saga.engine import Turns
+from shared.participant.errors import MessageRejectedError, NonRetryableError
+from shared.saga.context import Turns
 from shared.saga.failures import StepFailed
 from shared.saga.saga import Saga
+from shared.shop.audit import (
+    APPEND_AUDIT_RECORD,
+    AUDIT_SERVICE,
+    COMPLIANCE_AUDIT,
+    AppendAuditRecord,
+    ComplianceAudit,
+    audit_instance_id,
+)
 
 
 def compliance_audit_workflow(ctx: DaprWorkflowContext, request: dict[str, Any]) -> Turns[dict[str, Any]]:

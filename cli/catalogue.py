@@ -16,7 +16,7 @@ from cli.timeline import money
 from devstack.client import StackClient
 from devstack.errors import NotRunningError
 from devstack.settings import load_settings
-from shared.contracts import INVENTORY_SERVICE
+from shared.shop.inventory import INVENTORY_SERVICE
 
 COLUMNS: Final = "sku,name,price_cents,currency,stock"
 

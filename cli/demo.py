@@ -21,8 +21,8 @@ from cli.timeline import timeline
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, StackError
 from devstack.settings import Mode, StackSettings, load_settings
-from shared.contracts import ORDER_SERVICE, PAYMENT_SERVICE
-from shared.messages.order import OrderStatus
+from shared.shop.order import ORDER_SERVICE, OrderStatus
+from shared.shop.payment import PAYMENT_SERVICE
 
 DEADLINE_SECONDS: Final = 60.0
 PLACE_SECONDS: Final = 20.0

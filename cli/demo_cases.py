@@ -7,8 +7,10 @@ from typing import Any, Final
 from cli.mix import ABROAD, DECLINED
 from cli.order_body import Line, OrderUsageError, order_body
 from cli.shop_client import OrderDoc, ProductDoc, StepDoc
-from shared.contracts import BOOK_SHIPMENT, PROCESS_PAYMENT, REFUND_PAYMENT, RELEASE_STOCK, RESERVE_STOCK
-from shared.messages.faults import Fault, FaultMode
+from shared.contracts.faults import Fault, FaultMode
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK
+from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT
+from shared.shop.shipping import BOOK_SHIPMENT
 
 RESERVE: Final = RESERVE_STOCK.activity
 PAY: Final = PROCESS_PAYMENT.activity

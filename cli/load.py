@@ -19,7 +19,7 @@ from cli.shop_client import ShopAwayError, ShopClient, shop_url
 from devstack.client import StackClient, StackStatus
 from devstack.errors import StackError
 from devstack.settings import load_settings
-from shared.contracts import ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE
 
 PRODUCTS_READ = 500
 

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from cli.order_body import HOME, VISA, Line, OrderUsageError, order_body
 from cli.shop_client import ProductDoc
-from shared.contracts import BOOK_SHIPMENT, PROCESS_PAYMENT, RESERVE_STOCK
-from shared.messages.faults import Fault, FaultMode
+from shared.contracts.faults import Fault, FaultMode
+from shared.shop.inventory import RESERVE_STOCK
+from shared.shop.payment import PROCESS_PAYMENT
+from shared.shop.shipping import BOOK_SHIPMENT
 
 DECLINED: Final = "tok_declined"
 ABROAD: Final = "AQ"

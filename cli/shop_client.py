@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, SettingsError, StackError
 from devstack.settings import load_settings
-from shared.contracts import ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0

@@ -19,7 +19,7 @@ from devstack.addresses import TASK_ORCHESTRATOR
 from devstack.client import StackClient
 from devstack.errors import NotRunningError
 from devstack.settings import load_settings
-from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})

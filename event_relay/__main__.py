@@ -26,13 +26,13 @@ from shared.events.consuming import end_sidecar, subscribed
 from shared.events.dead_letters import DEAD_LETTER_TYPE, SidecarPublisher
 from shared.events.event import DEAD_LETTER_TOPIC
 from shared.events.watch import broker_answers
-from shared.host import logs
-from shared.host.about import Introduction
-from shared.host.http import application
-from shared.host.readiness import database_reason
-from shared.host.schema import prepare_schema
-from shared.host.settings import load
-from shared.host.stop import Stop, stop_signal
+from shared.service import logs
+from shared.service.about import Introduction
+from shared.service.readiness import database_reason
+from shared.service.schema import prepare_schema
+from shared.service.settings import load
+from shared.service.stop import Stop, stop_signal
+from shared.web.http import application
 
 NAME: Final = "event-relay"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

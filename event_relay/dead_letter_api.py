@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from event_relay.dead_letters import DeadLetters, replay_of
 from shared.events.dead_letters import NotPublishedError
-from shared.host.problems import ProblemError, read_json
+from shared.web.problems import ProblemError, read_json
 
 LIMIT: Final = 200
 

@@ -19,15 +19,15 @@ from inventory_service.leases import Leases, LeaseTimes
 from inventory_service.orders import Orders
 from inventory_service.settings import InventorySettings
 from inventory_service.store import Stock
-from shared.contracts import INVENTORY_SERVICE
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.fence import Fence
-from shared.host.activities import ActivityHost
-from shared.host.background import running
-from shared.host.service import Service, Surface, run
-from shared.host.settings import load
-from shared.host.stop import Stop
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.participant.fence import Fence
+from shared.service.background import running
+from shared.service.service import Service, Surface, run
+from shared.service.settings import load
+from shared.service.stop import Stop
+from shared.shop.inventory import INVENTORY_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -1,10 +1,9 @@
 """The inventory's activities: one closure per contract."""
 
 from inventory_service.store import Stock
-from shared.contracts import RELEASE_STOCK, RESERVE_STOCK
-from shared.host.activities import ActivityHost, Call
-from shared.messages.call import UndoStep
-from shared.messages.inventory import ReserveStock, StockReleased, StockReserved
+from shared.contracts.call import UndoStep
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock, StockReleased, StockReserved
 
 
 def serve_inventory(host: ActivityHost, stock: Stock) -> None:

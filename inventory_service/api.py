@@ -11,8 +11,8 @@ from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
-from shared.host.problems import ProblemError
-from shared.host.query import number_in
+from shared.web.problems import ProblemError
+from shared.web.query import number_in
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inventory_service.orders import OrderIs, Orders, OrdersAwayError
 from inventory_service.store import Stock
 from inventory_service.tables import RESERVATIONS
-from shared.fence import StepKey
-from shared.messages.base import problems_in
+from shared.contracts.message import problems_in
+from shared.participant.fence import StepKey
 
 BATCH: Final = 50
 ASK_AGAIN_SECONDS: Final = 30.0

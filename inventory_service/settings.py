@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from inventory_service.store import LEASE_SECONDS
-from shared.host.settings import ServiceSettings
+from shared.service.settings import ServiceSettings
 
 
 class InventorySettings(ServiceSettings):

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inventory_service.sku import is_sku
 from inventory_service.tables import STOCK
-from shared.errors import Refused
-from shared.fence import Fence, StepKey
-from shared.hand_closings import STATUS, record_closing
-from shared.messages.inventory import StockLine, StockReleased, StockReserved
-from shared.messages.repair import ByHand
+from shared.contracts.repair import ByHand
+from shared.participant.errors import Refused
+from shared.participant.fence import Fence, StepKey
+from shared.participant.hand_closings import STATUS, record_closing
+from shared.shop.inventory import StockLine, StockReleased, StockReserved
 
 LEASE_SECONDS: Final = 3600.0
 """Longer than an order takes (its deadline and the patience of its undo), so that few orders are asked about twice."""

@@ -74,7 +74,7 @@ RESERVATIONS: Final = Table(
     UniqueConstraint("saga_id", "step", name="a_step_reserves_once"),
     Index("leases_by_end", "lease_until", postgresql_where=text("lease_until IS NOT NULL")),
 )
-"""`status`: active, released, or closed by a person (`settled`, `written_off`, see `shared.hand_closings`): those units
+"""`status`: active, released, or closed by a person (`settled`, `written_off`, see `shared.participant`): those units
 are neither on sale nor reserved. Whoever puts them back on sale counts them and imports the count.
 
 `lease_until`: when the order behind an active reservation is asked about (see `leases.py`); NULL once it is known to

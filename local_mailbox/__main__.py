@@ -10,11 +10,11 @@ from local_mailbox.api import mailbox_routes
 from local_mailbox.settings import MailboxSettings
 from local_mailbox.smtp import MailHandler, listen
 from local_mailbox.store import MailboxStore
-from shared.host import logs
-from shared.host.http import application
-from shared.host.settings import load
-from shared.host.standalone import serve_until
-from shared.host.stop import stop_signal
+from shared.service import logs
+from shared.service.settings import load
+from shared.service.stop import stop_signal
+from shared.web.http import application
+from shared.web.standalone import serve_until
 
 NAME: Final = "mailbox"
 SHUTDOWN_SECONDS: Final = 2.0

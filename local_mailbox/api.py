@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from local_mailbox.habits import habit_of
 from local_mailbox.page import page
 from local_mailbox.store import Kind, MailboxStore
-from shared.host.problems import ProblemError
-from shared.json_text import parse_json
+from shared.web.json_text import parse_json
+from shared.web.problems import ProblemError
+from shared.web.whole_number import whole_number
 from shared.webhooks import Secret, SignatureError, verify
-from shared.whole_number import whole_number
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000

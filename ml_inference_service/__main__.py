@@ -9,12 +9,12 @@ from ml_inference_service.card import read_card
 from ml_inference_service.model import FraudModel, ModelUnusableError
 from ml_inference_service.scorer import Scorer
 from ml_inference_service.settings import InferenceSettings
-from shared.contracts import ML_INFERENCE_SERVICE
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.host.activities import ActivityHost
-from shared.host.service import Service, run
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.shop.inference import ML_INFERENCE_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

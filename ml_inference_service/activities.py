@@ -5,9 +5,8 @@ first answer in all but its cost. A repeat that meets a newer model may differ; 
 """
 
 from ml_inference_service.scorer import Scorer
-from shared.contracts import RUN_ML_INFERENCE
-from shared.host.activities import ActivityHost, Call
-from shared.messages.inference import MlInferenceResult, RunMlInference
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
 
 
 def serve_inference(host: ActivityHost, scorer: Scorer) -> None:

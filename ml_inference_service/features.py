@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import Refused
-from shared.messages.inference import RunMlInference
+from shared.participant.errors import Refused
+from shared.shop.inference import RunMlInference
 
 Features = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from ml_inference_service.features import Features, features_of
-from shared.messages.inference import MlInferenceResult, RunMlInference
+from shared.shop.inference import MlInferenceResult, RunMlInference
 
 
 class Model(Protocol):

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ml_inference_service.model import Provider
-from shared.host.settings import ServiceSettings
+from shared.service.settings import ServiceSettings
 
 
 class InferenceSettings(ServiceSettings):

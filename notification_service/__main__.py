@@ -12,14 +12,14 @@ from notification_service.order_mail import order_mail
 from notification_service.pusher import WebhookPusher
 from notification_service.settings import NotificationSettings
 from notification_service.store import NotificationStore
-from shared.contracts import NOTIFICATION_SERVICE
 from shared.database import create_engine
 from shared.events.consuming import consuming
-from shared.faults import FaultInjector
-from shared.fence import Fence
-from shared.host.activities import ActivityHost
-from shared.host.service import Service, run
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.participant.fence import Fence
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.shop.notification import NOTIFICATION_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -1,9 +1,8 @@
 """The notification activities: one closure per contract."""
 
 from notification_service.notifications import Notifications
-from shared.contracts import SEND_EMAIL, SEND_PUSH
-from shared.host.activities import ActivityHost, Call
-from shared.messages.notification import NotificationSent, SendEmail, SendPush
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.notification import SEND_EMAIL, SEND_PUSH, NotificationSent, SendEmail, SendPush
 
 
 def serve_notifications(host: ActivityHost, notifications: Notifications) -> None:

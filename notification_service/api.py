@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notification_service.store import of_saga
-from shared.host.problems import ProblemError
+from shared.web.problems import ProblemError
 
 MAX_SAGA_ID_LENGTH: Final = 255
 MAX_ITEMS: Final = 200

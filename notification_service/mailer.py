@@ -16,7 +16,7 @@ import aiosmtplib
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientRefused, SMTPResponseException
 
 from notification_service.smtp_url import SmtpServer
-from shared.errors import Refused
+from shared.participant.errors import Refused
 
 START_INPUT: Final = 354
 FIRST_ABOUT_THE_MAIL: Final = 550

@@ -8,9 +8,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.notification import SendEmail
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.notification import SendEmail
 
 MAX_ADDRESS_LENGTH: Final = 254
 MAX_LOCAL_PART_LENGTH: Final = 64

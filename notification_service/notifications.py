@@ -14,9 +14,9 @@ from notification_service.mailer import Mailer, MailOutageError, MailUnknownErro
 from notification_service.pusher import Pusher
 from notification_service.store import NotificationStore
 from notification_service.tables import Medium, Status
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.notification import NotificationSent, SendEmail, SendPush
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.notification import NotificationSent, SendEmail, SendPush
 
 UNKNOWN: Final = "unknown whether the e-mail left, so it isn't sent again"
 MAX_SHOWN_LENGTH: Final = 320

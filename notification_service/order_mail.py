@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notification_service.mailer import MailOutageError
 from notification_service.notifications import Notifications
-from shared.errors import Refused
 from shared.events.consumer import Handler
 from shared.events.event import EventType, OrderEvent
 from shared.events.inbox import TryLaterError
 from shared.events.received import Received
-from shared.fence import StepKey, StillPendingError
-from shared.messages.notification import SendEmail
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey, StillPendingError
+from shared.shop.notification import SendEmail
 
 log = structlog.get_logger()
 

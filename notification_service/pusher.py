@@ -9,9 +9,9 @@ from typing import Final, Protocol
 import aiohttp
 
 from notification_service.message import key_digest
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.notification import SendPush
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.notification import SendPush
 from shared.webhooks import Secret, signed_headers
 
 EVENT_TYPE: Final = "push.requested"

@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from notification_service.tables import NOTIFICATIONS, Medium, Status
-from shared.errors import Refused
-from shared.fence import StepKey, StepState, StillPendingError, claim, first_answer, lock, repeated, settle
-from shared.messages.notification import NotificationSent
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey, StepState, StillPendingError, claim, first_answer, lock, repeated, settle
+from shared.shop.notification import NotificationSent
 
 LOCK_WAIT: Final = "25s"
 """A sender that lives is done by then."""

@@ -27,15 +27,15 @@ from order_service.settings import OrderSettings
 from order_service.starter import Starter
 from order_service.store import OrderStore
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.host.activities import ActivityHost
-from shared.host.background import running
-from shared.host.readiness import sidecar_reason
-from shared.host.service import Service, run
-from shared.host.settings import load
-from shared.host.stop import Stop
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.service.background import running
+from shared.service.readiness import sidecar_reason
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.service.stop import Stop
+from shared.shop.order import ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
 

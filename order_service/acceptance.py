@@ -13,23 +13,23 @@ from order_service.catalogue import Catalogue, InventoryAwayError, PricedProduct
 from order_service.fraud_terms import FraudTerms
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.contracts import (
+from shared.contracts.timeline import Timeline
+from shared.shop.inference import RUN_ML_INFERENCE
+from shared.shop.inventory import StockLine
+from shared.shop.order import (
     CLOSE_ORDER,
     CONCLUDE_APPROVAL,
     HOLD_ORDER,
-    ORDER_CONTRACTS,
     PARK_ORDER,
-    RUN_ML_INFERENCE,
     TAKE_OVER_ORDER,
     VALIDATE_ORDER,
+    PlacedOrder,
 )
-from shared.host.fault_plans import check_fault_plan
-from shared.host.key import check_same_request, request_hash
-from shared.host.problems import ProblemError
-from shared.messages.inventory import StockLine
-from shared.messages.order import PlacedOrder
-from shared.messages.shipping import Address
-from shared.messages.timeline import Timeline
+from shared.shop.registry import ORDER_CONTRACTS
+from shared.shop.shipping import Address
+from shared.web.fault_plans import check_fault_plan
+from shared.web.key import check_same_request, request_hash
+from shared.web.problems import ProblemError
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
 ACTIVITIES: Final = frozenset(contract.activity for contract in (*ORDER_CONTRACTS, RUN_ML_INFERENCE))

@@ -2,7 +2,11 @@
 
 from order_service.approvals import ApprovalStore
 from order_service.store import OrderStore
-from shared.contracts import (
+from shared.contracts.timeline import Timeline
+from shared.participant.activities import ActivityHost, Call
+from shared.participant.errors import Refused
+from shared.shop.approval import ApprovalStanding, ConcludeApproval, HoldOrder
+from shared.shop.order import (
     CLOSE_ORDER,
     COMPLETE_ORDER,
     CONCLUDE_APPROVAL,
@@ -10,11 +14,6 @@ from shared.contracts import (
     PARK_ORDER,
     TAKE_OVER_ORDER,
     VALIDATE_ORDER,
-)
-from shared.errors import Refused
-from shared.host.activities import ActivityHost, Call
-from shared.messages.approval import ApprovalStanding, ConcludeApproval, HoldOrder
-from shared.messages.order import (
     CloseOrder,
     CompleteOrder,
     OrderRecorded,
@@ -25,7 +24,6 @@ from shared.messages.order import (
     TakeOverOrder,
     ValidateOrder,
 )
-from shared.messages.timeline import Timeline
 
 
 def serve_order_activities(host: ActivityHost, orders: OrderStore, approvals: ApprovalStore) -> None:

@@ -4,15 +4,14 @@ It stands before every effect. A waiting order keeps no unit from another custom
 whoever places risky orders can't empty the shop with them; the price is that the goods may be gone when it is approved.
 """
 
-from shared.contracts import CONCLUDE_APPROVAL, HOLD_ORDER, RUN_ML_INFERENCE
-from shared.messages.approval import ApprovalState, ConcludeApproval, FraudCheck, HoldOrder, WhenAway
-from shared.messages.inference import MlInferenceResult
-from shared.messages.order import PlacedOrder
 from shared.saga.advice import Advice
-from shared.saga.engine import Turns
+from shared.saga.context import Turns
+from shared.saga.decisions import APPROVAL_EVENT
 from shared.saga.failures import NotApproved, SagaCancelled
-from shared.saga.repair import APPROVAL_EVENT
 from shared.saga.saga import Saga
+from shared.shop.approval import ApprovalState, ConcludeApproval, FraudCheck, HoldOrder, WhenAway
+from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult
+from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, PlacedOrder
 
 
 def ask_whether_risky(saga: Saga, order: PlacedOrder, check: FraudCheck) -> Turns[None]:

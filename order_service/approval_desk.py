@@ -8,8 +8,8 @@ from sqlalchemy import Row
 from order_service.api.approval_bodies import ApprovalBody
 from order_service.approvals import ApprovalStore
 from order_service.starter import Starter
-from shared.host.problems import ProblemError
-from shared.messages.approval import ApprovalState
+from shared.shop.approval import ApprovalState
+from shared.web.problems import ProblemError
 
 _TOO_LATE: Final = {
     ApprovalState.APPROVED: "was approved by {by} already: cancel the order instead, before it is completed",

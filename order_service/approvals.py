@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.repairs import Waiting
 from order_service.tables import APPROVALS, ORDERS
-from shared.messages.approval import ApprovalStanding, ApprovalState, HoldOrder
-from shared.messages.order import OrderStatus
+from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
+from shared.shop.order import OrderStatus
 
 NUDGE_LEASE: Final = text("interval '5 seconds'")
 """How long one process has for telling a workflow of a decision before any process tries again."""

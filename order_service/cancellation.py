@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.host.problems import ProblemError
-from shared.messages.order import OrderStatus
+from shared.shop.order import OrderStatus
+from shared.web.problems import ProblemError
 
 _TOO_LATE = {
     OrderStatus.COMPLETED: "is completed and can't be cancelled any more: return the parcel for a refund instead",

@@ -2,9 +2,8 @@
 
 from typing import Protocol
 
-from shared.contracts import ORDER_RECOVERY_WORKFLOW, ORDER_WORKFLOW
-from shared.messages.order import PlacedOrder, RecoverOrder
-from shared.workflows.engine import DaprEngine, WorkflowCare, WorkflowTeller
+from shared.shop.order import ORDER_RECOVERY_WORKFLOW, ORDER_WORKFLOW, PlacedOrder, RecoverOrder
+from shared.workflows.client import DaprEngine, WorkflowCare, WorkflowTeller
 
 
 class WorkflowEngine(WorkflowTeller, Protocol):

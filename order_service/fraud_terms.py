@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Final
 
 from order_service.api.bodies import OrderBody
-from shared.messages.approval import FraudCheck, WhenAway
-from shared.messages.inference import RunMlInference
-from shared.messages.order import PlacedOrder
+from shared.shop.approval import FraudCheck, WhenAway
+from shared.shop.inference import RunMlInference
+from shared.shop.order import PlacedOrder
 
 PATIENCE_SECONDS: Final = 5.0
 """How long an order waits for its score: a customer waits too, and the shop can do without."""

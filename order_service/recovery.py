@@ -11,12 +11,11 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import NOT_CLAIMED, UNDO_OF, undo_order
-from shared.contracts import ORDER_SERVICE, TAKE_OVER_ORDER
-from shared.messages.order import RecoverOrder, TakeOverOrder
 from shared.saga.compensation import Undo
-from shared.saga.engine import Turns
+from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
+from shared.shop.order import ORDER_SERVICE, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
 
 RecoveryWorkflow = Callable[[DaprWorkflowContext, RecoverOrder], Turns[dict[str, Any]]]
 

@@ -10,10 +10,10 @@ from order_service.api.repair_bodies import RepairBody
 from order_service.repairs import RepairStore, due_of
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.contracts import ORDER_CONTRACTS
-from shared.host.key import check_same_request, request_hash
-from shared.host.problems import ProblemError
-from shared.messages.repair import StuckStep
+from shared.contracts.repair import StuckStep
+from shared.shop.registry import ORDER_CONTRACTS
+from shared.web.key import check_same_request, request_hash
+from shared.web.problems import ProblemError
 
 
 class RepairDesk:

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from order_service.tables import ORDERS, REPAIRS
-from shared.messages.base import problems_in
-from shared.messages.order import OrderStatus
-from shared.messages.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
+from shared.contracts.message import problems_in
+from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
+from shared.shop.order import OrderStatus
 
 log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from order_service.fraud_terms import Switch
-from shared.host.settings import ServiceSettings
-from shared.messages.approval import WhenAway
+from shared.service.settings import ServiceSettings
+from shared.shop.approval import WhenAway
 
 
 class OrderSettings(ServiceSettings):

@@ -22,11 +22,11 @@ from order_service.approvals import ApprovalStore
 from order_service.engine import WorkflowEngine
 from order_service.repairs import Due, RepairStore
 from order_service.store import OrderStore
-from shared.messages.base import problems_in
-from shared.messages.order import PlacedOrder
-from shared.saga.repair import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
+from shared.contracts.message import problems_in
+from shared.saga.decisions import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
+from shared.shop.order import PlacedOrder
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
-from shared.workflows.engine import EngineAwayError
+from shared.workflows.client import EngineAwayError
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from order_service.approvals import ALLOWS_COMPLETION
 from order_service.events import ONE_EVENT_MORE, and_tell
 from order_service.tables import ORDERS
-from shared.messages.order import OrderStatus
+from shared.shop.order import OrderStatus
 from shared.workflows.rows import START_LEASE
 
 OPEN: Final = (OrderStatus.ACCEPTED, OrderStatus.IN_PROGRESS)

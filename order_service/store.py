@@ -12,10 +12,10 @@ from order_service.events import ONE_EVENT_MORE, and_tell
 from order_service.repairs import close_open, record_applied, send_again
 from order_service.statements import ACCEPT, CHANGED, COMPLETE, OPEN, the
 from order_service.tables import ORDERS
-from shared.errors import Refused
-from shared.messages.approval import ApprovalState
-from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus, ParkOrder
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.participant.errors import Refused
+from shared.shop.approval import ApprovalState
+from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus, ParkOrder
 from shared.workflows.rows import WorkflowRows
 
 NEVER: Final = -1

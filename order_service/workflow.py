@@ -6,27 +6,26 @@ from typing import Any, Final
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.approval import ask_whether_risky
-from shared.contracts import (
-    BOOK_SHIPMENT,
-    CANCEL_SHIPMENT,
+from shared.contracts.contract import Contract
+from shared.saga.context import Turns
+from shared.saga.failures import SagaCancelled, SagaStopped
+from shared.saga.saga import Observer, Saga
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.order import (
     CLOSE_ORDER,
     COMPLETE_ORDER,
     ORDER_SERVICE,
     PARK_ORDER,
-    PROCESS_PAYMENT,
-    REFUND_PAYMENT,
-    RELEASE_STOCK,
-    RESERVE_STOCK,
     VALIDATE_ORDER,
-    Contract,
+    CloseOrder,
+    CompleteOrder,
+    OrderStatus,
+    ParkOrder,
+    PlacedOrder,
+    ValidateOrder,
 )
-from shared.messages.inventory import ReserveStock
-from shared.messages.order import CloseOrder, CompleteOrder, OrderStatus, ParkOrder, PlacedOrder, ValidateOrder
-from shared.messages.payment import ProcessPayment
-from shared.messages.shipping import BookShipment
-from shared.saga.engine import Turns
-from shared.saga.failures import SagaCancelled, SagaStopped
-from shared.saga.saga import Observer, Saga
+from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT, ProcessPayment
+from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, BookShipment
 
 AnyContract = Contract[Any, Any]
 OrderWorkflow = Callable[[DaprWorkflowContext, PlacedOrder], Turns[dict[str, Any]]]

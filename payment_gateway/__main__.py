@@ -11,12 +11,12 @@ from payment_gateway.reports import GatewayReports
 from payment_gateway.settings import GatewaySettings
 from payment_gateway.store import GatewayStore
 from shared.database import create_engine
-from shared.host import logs
-from shared.host.readiness import database_reason
-from shared.host.schema import prepare_schema
-from shared.host.settings import load
-from shared.host.standalone import serve_until
-from shared.host.stop import stop_signal
+from shared.service import logs
+from shared.service.readiness import database_reason
+from shared.service.schema import prepare_schema
+from shared.service.settings import load
+from shared.service.stop import stop_signal
+from shared.web.standalone import serve_until
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 NAME: Final = "payment-gateway"

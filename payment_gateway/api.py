@@ -14,8 +14,8 @@ from payment_gateway.cards import CARDS, Reply
 from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderError
 from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
-from shared.host.http import Readiness, application
-from shared.host.problems import ProblemError, problem_response, read_json
+from shared.web.http import Readiness, application
+from shared.web.problems import ProblemError, problem_response, read_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

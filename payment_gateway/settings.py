@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.host.settings import HttpSettings
+from shared.service.settings import HttpSettings
 
 
 class GatewaySettings(HttpSettings):

@@ -8,13 +8,13 @@ from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments
 from payment_service.settings import PaymentSettings
 from payment_service.store import PaymentStore
-from shared.contracts import PAYMENT_SERVICE
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.fence import Fence
-from shared.host.activities import ActivityHost
-from shared.host.service import Service, run
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.participant.fence import Fence
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.shop.payment import PAYMENT_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -1,10 +1,9 @@
 """The payment-service's activities: one closure per contract."""
 
 from payment_service.payments import Payments
-from shared.contracts import PROCESS_PAYMENT, REFUND_PAYMENT
-from shared.host.activities import ActivityHost, Call
-from shared.messages.call import UndoStep
-from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
+from shared.contracts.call import UndoStep
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT, PaymentProcessed, PaymentRefunded, ProcessPayment
 
 
 def serve_payments(host: ActivityHost, payments: Payments) -> None:

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.messages.payment import ProcessPayment
+from shared.shop.payment import ProcessPayment
 
 CARD_DECLINED: Final = "the card was declined: use another card"
 

@@ -15,8 +15,8 @@ from payment_service.gateway import (
     GatewayOutageError,
     Reversal,
 )
-from shared.errors import Refused
-from shared.messages.payment import ProcessPayment
+from shared.participant.errors import Refused
+from shared.shop.payment import ProcessPayment
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from payment_service.tables import Account, EntryKind
-from shared.fence import StepKey
+from shared.participant.fence import StepKey
 
 _DEBIT_AND_CREDIT: Final = {
     EntryKind.CHARGE: (Account.GATEWAY_CLEARING, Account.CUSTOMER_ORDERS),

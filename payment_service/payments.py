@@ -14,10 +14,10 @@ from payment_service.gateway import (
     Reversal,
 )
 from payment_service.store import TAKEN_BACK, Captured, PaymentStore
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
-from shared.messages.repair import ByHand
+from shared.contracts.repair import ByHand
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
 
 
 class Payments:

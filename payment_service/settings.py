@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.host.settings import ServiceSettings
+from shared.service.settings import ServiceSettings
 
 
 class PaymentSettings(ServiceSettings):

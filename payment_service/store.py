@@ -20,13 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from payment_service.gateway import ChargeUnwantedError, GatewayOutageError, Reversal
 from payment_service.ledger import post
 from payment_service.tables import PAYMENTS, EntryKind, PaymentStatus
-from shared.errors import Refused
+from shared.contracts.repair import ByHand, Decision
 from shared.events.event import EventType
 from shared.events.outbox import FIRST, SECOND
-from shared.fence import StepKey, StepState, claim, first_answer, lock, repeated, settle
-from shared.hand_closings import STATUS, record_closing
-from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
-from shared.messages.repair import ByHand, Decision
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey, StepState, claim, first_answer, lock, repeated, settle
+from shared.participant.hand_closings import STATUS, record_closing
+from shared.shop.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
 
 # A charge of which no attempt has been recorded here has no payment.
 _MOVE: Final = text("""

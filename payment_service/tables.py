@@ -1,4 +1,4 @@
-"""The payment-service's tables, beside the fence (`saga_steps`, see `shared.fence`).
+"""The payment-service's tables, beside the fence (`saga_steps`, see `shared.participant.fence`).
 
 `payments`: one row per (saga, step) that asked for money; a step that was undone before it came has none.
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-from shared.contracts import SHIPPING_SERVICE
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.fence import Fence
-from shared.host.activities import ActivityHost
-from shared.host.service import Service, run
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.participant.fence import Fence
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.shop.shipping import SHIPPING_SERVICE
 from shipping_service.activities import serve_shipping
 from shipping_service.api import shipping_routes
 from shipping_service.settings import ShippingSettings

@@ -1,9 +1,8 @@
 """The shipping activities: one closure per contract."""
 
-from shared.contracts import BOOK_SHIPMENT, CANCEL_SHIPMENT
-from shared.host.activities import ActivityHost, Call
-from shared.messages.call import UndoStep
-from shared.messages.shipping import BookShipment, ShipmentBooked, ShipmentCancelled
+from shared.contracts.call import UndoStep
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, BookShipment, ShipmentBooked, ShipmentCancelled
 from shipping_service.store import Shipments
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.host.problems import ProblemError
+from shared.web.problems import ProblemError
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import is_tracking_number
 

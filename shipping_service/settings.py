@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from shared.host.settings import ServiceSettings
+from shared.service.settings import ServiceSettings
 
 EUROPEAN_UNION: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 BEYOND: Final = "AU CA CH GB IS JP LI NO NZ US"

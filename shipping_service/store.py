@@ -8,13 +8,13 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy import func as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.errors import Refused
+from shared.contracts.repair import ByHand
 from shared.events.event import EventType, ShipmentEvent
 from shared.events.outbox import FIRST, SECOND, event_of, told
-from shared.fence import Fence, StepKey
-from shared.hand_closings import STATUS, record_closing
-from shared.messages.repair import ByHand
-from shared.messages.shipping import Address, BookShipment, ShipmentBooked, ShipmentCancelled
+from shared.participant.errors import Refused
+from shared.participant.fence import Fence, StepKey
+from shared.participant.hand_closings import STATUS, record_closing
+from shared.shop.shipping import Address, BookShipment, ShipmentBooked, ShipmentCancelled
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import new_tracking_number
 

@@ -28,5 +28,5 @@ SHIPMENTS: Final = Table(
     Index("shipments_by_age", "booked_at", "shipment_id"),
     Index("one_booked_parcel", "saga_id", unique=True, postgresql_where=text("status = 'booked'")),
 )
-"""`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.hand_closings`).
+"""`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.participant`).
 No saga has two that are booked."""

@@ -8,16 +8,16 @@ from typing import Final
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts import TASK_ORCHESTRATOR_SERVICE
 from shared.database import create_engine
 from shared.events.consuming import consuming
-from shared.faults import FaultInjector
-from shared.host.activities import ActivityHost
-from shared.host.background import running
-from shared.host.service import Service, run
-from shared.host.settings import load
-from shared.host.stop import Stop
-from shared.workflows.engine import DaprEngine
+from shared.participant.activities import ActivityHost
+from shared.participant.faults import FaultInjector
+from shared.service.background import running
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.service.stop import Stop
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
+from shared.workflows.client import DaprEngine
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
 from task_orchestrator_service.activities import serve_task_activities

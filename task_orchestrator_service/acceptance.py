@@ -8,8 +8,8 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.messages.task import AcceptedTask, TaskStatus
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.shop.task import AcceptedTask, TaskStatus
 from task_orchestrator_service.tables import TASKS
 
 

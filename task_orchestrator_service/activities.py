@@ -1,8 +1,17 @@
 """The task workflows' local activities: each changes the task's row in one transaction, and can be repeated."""
 
-from shared.contracts import ASSIGN_TASK, CLOSE_TASK, VALIDATE_TASK
-from shared.host.activities import ActivityHost, Call
-from shared.messages.task import AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskValidated, ValidateTask
+from shared.participant.activities import ActivityHost, Call
+from shared.shop.task import (
+    ASSIGN_TASK,
+    CLOSE_TASK,
+    VALIDATE_TASK,
+    AssignTask,
+    CloseTask,
+    TaskAssigned,
+    TaskClosed,
+    TaskValidated,
+    ValidateTask,
+)
 from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.team import Team
 

@@ -15,10 +15,9 @@ from typing import Final, Protocol
 import structlog
 from prometheus_client import Counter
 
-from shared.contracts import TASK_PROCESSING
-from shared.messages.task import TaskStatus
+from shared.shop.task import TASK_PROCESSING, TaskStatus
 from shared.workflows.background import sweep_until_cancelled
-from shared.workflows.engine import (
+from shared.workflows.client import (
     EngineAwayError,
     Instance,
     InstanceStatus,

@@ -4,11 +4,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.contracts import TASK_PROCESSING
 from shared.events.consumer import Handler
 from shared.events.event import EventType, OrderEvent
 from shared.events.received import Received
-from shared.messages.task import AcceptedTask
+from shared.shop.task import TASK_PROCESSING, AcceptedTask
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 
 

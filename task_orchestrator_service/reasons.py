@@ -1,6 +1,6 @@
 """Why a task failed, as its row keeps it: what happened where, and what to do next."""
 
-from shared.messages.timeline import StepOutcome
+from shared.contracts.timeline import StepOutcome
 from shared.saga.failures import SagaStopped, StepFailed
 
 

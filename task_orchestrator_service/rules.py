@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from shared.errors import Refused
-from shared.messages.task import AcceptedTask
+from shared.participant.errors import Refused
+from shared.shop.task import AcceptedTask
 
 MOST_UNITS: Final = 10_000
 """Of one line."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.messages.task import TaskStatus
+from shared.shop.task import TaskStatus
 from shared.workflows.purges import RowPurges
 from task_orchestrator_service.tables import TASKS
 

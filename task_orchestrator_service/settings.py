@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from shared.contracts import TASK_SECONDS
+from shared.contracts.contract import TASK_SECONDS
 from shared.events.consuming import ConsumerSettings
 from task_orchestrator_service.team import Team
 

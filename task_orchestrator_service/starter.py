@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.contracts import TASK_ORCHESTRATOR_SERVICE, WORKFLOWS
-from shared.messages.base import problems_in
-from shared.messages.task import AcceptedTask
+from shared.contracts.message import problems_in
+from shared.shop.registry import WORKFLOWS
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, AcceptedTask
 from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
-from shared.workflows.engine import EngineAwayError, WorkflowStarter
+from shared.workflows.client import EngineAwayError, WorkflowStarter
 from task_orchestrator_service.runs import instance_id
 from task_orchestrator_service.store import TaskStore
 

@@ -9,9 +9,9 @@ from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.errors import Refused
-from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.participant.errors import Refused
+from shared.shop.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
 from shared.workflows.rows import WorkflowRows
 from task_orchestrator_service.rules import check
 from task_orchestrator_service.runs import OpenTask

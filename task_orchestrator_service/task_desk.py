@@ -7,13 +7,13 @@ from uuid import uuid4
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts import CLOSE_TASK, TASK_CONTRACTS
-from shared.errors import Refused
-from shared.host.fault_plans import check_fault_plan
-from shared.host.key import check_same_request, request_hash
-from shared.host.problems import ProblemError
-from shared.messages.inventory import StockLine
-from shared.messages.task import AcceptedTask
+from shared.participant.errors import Refused
+from shared.shop.inventory import StockLine
+from shared.shop.registry import TASK_CONTRACTS
+from shared.shop.task import CLOSE_TASK, AcceptedTask
+from shared.web.fault_plans import check_fault_plan
+from shared.web.key import check_same_request, request_hash
+from shared.web.problems import ProblemError
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 from task_orchestrator_service.api.bodies import TaskBody
 from task_orchestrator_service.rules import check

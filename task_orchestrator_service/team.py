@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.messages.task import Lane
+from shared.shop.task import Lane
 
 
 @dataclass(frozen=True, slots=True)

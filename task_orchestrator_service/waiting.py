@@ -4,7 +4,8 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from shared.contracts import TASK_ORCHESTRATOR_SERVICE, WORKFLOWS
+from shared.shop.registry import WORKFLOWS
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from shared.workflows.background import sweep_until_cancelled
 from task_orchestrator_service.store import Queue, TaskStore
 

@@ -5,23 +5,19 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from shared.contracts import (
+from shared.saga.context import Turns
+from shared.saga.failures import SagaStopped
+from shared.saga.saga import Observer, Saga
+from shared.shop.audit import COMPLIANCE_AUDIT, ComplianceAudit, audit_instance_id
+from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
+from shared.shop.notification import SEND_EMAIL, SEND_PUSH, SendEmail, SendPush
+from shared.shop.task import (
     ASSIGN_TASK,
     CLOSE_TASK,
-    COMPLIANCE_AUDIT,
-    RUN_ML_INFERENCE,
-    SEND_EMAIL,
-    SEND_PUSH,
     TASK_ORCHESTRATOR_SERVICE,
     TASK_PROCESSING,
     TASK_WITH_AUDIT,
     VALIDATE_TASK,
-    audit_instance_id,
-)
-from shared.messages.audit import ComplianceAudit
-from shared.messages.inference import MlInferenceResult, RunMlInference
-from shared.messages.notification import SendEmail, SendPush
-from shared.messages.task import (
     AcceptedTask,
     AssignTask,
     CloseTask,
@@ -29,9 +25,6 @@ from shared.messages.task import (
     TaskStatus,
     ValidateTask,
 )
-from shared.saga.engine import Turns
-from shared.saga.failures import SagaStopped
-from shared.saga.saga import Observer, Saga
 from task_orchestrator_service.reasons import reason_of
 
 TaskWorkflow = Callable[[DaprWorkflowContext, AcceptedTask], Turns[dict[str, Any]]]

@@ -1,6 +1,6 @@
 """Where a test finds the activities that a service registers."""
 
-from shared.host.activities import Activity
+from shared.participant.activities import Activity
 
 
 class Registered:

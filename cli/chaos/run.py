@@ -19,7 +19,7 @@ from cli.shop_client import OrderDoc, ShopAwayError, ShopClient, ShopRefusedErro
 from devstack.client import StackClient
 from devstack.errors import StackError
 from devstack.settings import StackSettings
-from shared.contracts import ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE
 
 SETTLE_SECONDS: Final = 600.0
 """An order's deadline, and then what the reconciler takes to find and undo an order whose workflow was lost."""

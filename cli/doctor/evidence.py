@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from cli.doctor.targets import Surroundings, Target
-from shared.contracts import WORKFLOWS, contracts_of
-from shared.host.about import About
-from shared.host.call_probe import ProbedCall
+from shared.participant.call_probe import ProbedCall
+from shared.service.about import About
+from shared.shop.registry import WORKFLOWS, contracts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from cli.doctor.collect.probes import probe, worth_probing
 from cli.doctor.evidence import App, Case, Stalled
 from cli.doctor.finding import Finding
 from cli.doctor.targets import Surroundings, Target
-from shared.contracts import CALLS, ORDER_SERVICE, PROBE_CALLS
+from shared.participant.call_probe import PROBE_CALLS
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import CALLS
 
 
 @dataclass(frozen=True, slots=True)

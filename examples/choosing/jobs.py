@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from shared.messages.base import Message
+from shared.contracts.message import Message
 
 CALLER: Final = "choosing-caller"
 CALLEE: Final = "choosing-callee"

@@ -1,6 +1,6 @@
 """Reservations that a person closes instead of the compensation."""
 
-from shared.migrations.participant import create_hand_closings, replace_check
+from shared.participant.migrations import create_hand_closings, replace_check
 
 revision = "0004"
 down_revision = "0003"

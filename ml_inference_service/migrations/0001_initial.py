@@ -1,6 +1,6 @@
 """The count of injected faults: a score leaves nothing else behind."""
 
-from shared.migrations.participant import create_fault_hits
+from shared.participant.migrations import create_fault_hits
 
 revision = "0001"
 down_revision = None

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ml_inference_service.features import FREE_MAIL, HOME_COUNTRIES, THROWAWAY_MAIL, Features, features_of
-from shared.messages.inference import RunMlInference
+from shared.shop.inference import RunMlInference
 
 FRAUD_SHARE: Final = 0.04
 UNSEEN_SHARE: Final = 0.02

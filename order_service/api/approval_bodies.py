@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.host.bodies import Body, Printable, Text
-from shared.messages.approval import ApprovalState
+from shared.shop.approval import ApprovalState
+from shared.web.bodies import Body, Printable, Text
 
 
 class Verdict(StrEnum):

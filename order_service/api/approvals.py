@@ -9,9 +9,9 @@ from order_service.api.approval_bodies import ApprovalBody
 from order_service.api.path import order_id_of
 from order_service.approval_desk import ApprovalDesk
 from order_service.approvals import ApprovalStore
-from shared.host.pages import page_of
-from shared.host.problems import read_json
-from shared.host.views import iso
+from shared.web.pages import page_of
+from shared.web.problems import read_json
+from shared.web.views import iso
 
 
 def approval_routes(approvals: ApprovalStore, desk: ApprovalDesk) -> list[web.RouteDef]:

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from shared.host.bodies import Body, CustomerBody, LineBody, StepBody, Text
-from shared.messages.faults import Fault
+from shared.contracts.faults import Fault
+from shared.web.bodies import Body, CustomerBody, LineBody, StepBody, Text
 
 
 class PaymentBody(Body):

@@ -20,9 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from order_service.api.path import order_id_of
 from order_service.api.views import order_view
 from order_service.store import OrderStore
-from shared.host.problems import ProblemError
-from shared.messages.order import OrderStatus
-from shared.whole_number import whole_number
+from shared.shop.order import OrderStatus
+from shared.web.problems import ProblemError
+from shared.web.whole_number import whole_number
 
 TICK_SECONDS: Final = 0.2
 PING_SECONDS: Final = 15.0

@@ -7,10 +7,10 @@ from pydantic import BaseModel
 from order_service.api.approval_bodies import ApprovalBody, ApprovalPage, ApprovalView
 from order_service.api.bodies import AcceptedBody, OrderBody, OrderPage, OrderView, ProductPage
 from order_service.api.repair_bodies import AttentionPage, RepairBody, RepairList, RepairRequested
-from shared.host.about import About
-from shared.host.bodies import Problem
-from shared.host.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
-from shared.messages.order import OrderStatus
+from shared.service.about import About
+from shared.shop.order import OrderStatus
+from shared.web.bodies import Problem
+from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (
     About,

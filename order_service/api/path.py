@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from shared.host.problems import ProblemError
+from shared.web.problems import ProblemError
 
 
 def order_id_of(request: web.Request) -> str:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.host.bodies import Body, Printable, Text
-from shared.messages.repair import Decision
+from shared.contracts.repair import Decision
+from shared.web.bodies import Body, Printable, Text
 
 
 class RepairBody(Body):

@@ -10,10 +10,10 @@ from order_service.api.path import order_id_of
 from order_service.api.repair_bodies import RepairBody, StuckView
 from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
-from shared.host.key import idempotency_key_of
-from shared.host.pages import page_of
-from shared.host.problems import read_json
-from shared.host.views import iso
+from shared.web.key import idempotency_key_of
+from shared.web.pages import page_of
+from shared.web.problems import read_json
+from shared.web.views import iso
 
 
 def repair_routes(repairs: RepairStore, desk: RepairDesk) -> list[web.RouteDef]:

@@ -25,10 +25,10 @@ from order_service.repair_desk import RepairDesk
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.host.key import idempotency_key_of
-from shared.host.pages import page_of, read_status
-from shared.host.problems import ProblemError, read_json
-from shared.messages.order import OrderStatus
+from shared.shop.order import OrderStatus
+from shared.web.key import idempotency_key_of
+from shared.web.pages import page_of, read_status
+from shared.web.problems import ProblemError, read_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

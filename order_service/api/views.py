@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.host.views import iso, steps_view
+from shared.web.views import iso, steps_view
 
 
 def order_view(row: Row[Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.migrations.participant import create_fault_hits
+from shared.participant.migrations import create_fault_hits
 
 revision = "0002"
 down_revision = "0001"

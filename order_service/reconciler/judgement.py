@@ -2,8 +2,8 @@
 
 from order_service.reconciler.findings import Finding, FindingKind
 from order_service.reconciler.watch import WatchedOrder
-from shared.messages.order import OrderStatus
-from shared.workflows.engine import Instance, InstanceStatus, UnreadableError
+from shared.shop.order import OrderStatus
+from shared.workflows.client import Instance, InstanceStatus, UnreadableError
 
 
 def judge(order: WatchedOrder, instance: Instance | None) -> Finding | None:

@@ -27,9 +27,9 @@ from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.strays import Strays
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
-from shared.messages.base import problems_in
-from shared.messages.order import RecoverOrder
-from shared.workflows.engine import EngineAwayError, InstanceStatus, UnreadableError
+from shared.contracts.message import problems_in
+from shared.shop.order import RecoverOrder
+from shared.workflows.client import EngineAwayError, InstanceStatus, UnreadableError
 from shared.workflows.probe import Probe
 
 POKED: Final = "The workflow was poked by an event."

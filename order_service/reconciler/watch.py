@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.tables import ORDERS
 from order_service.workflow import UNDO_OF
-from shared.contracts import UNDO_SECONDS
-from shared.messages.order import OrderStatus, PlacedOrder
+from shared.contracts.contract import UNDO_SECONDS
+from shared.shop.order import OrderStatus, PlacedOrder
 
 BATCH: Final = 200
 """Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""

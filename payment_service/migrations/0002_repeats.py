@@ -1,6 +1,6 @@
 """The fence counts what it answered again."""
 
-from shared.migrations.participant import count_repeats
+from shared.participant.migrations import count_repeats
 
 revision = "0002"
 down_revision = "0001"

@@ -1,6 +1,6 @@
 """Payments that a person closes instead of the compensation, with the ledger's accounts for them."""
 
-from shared.migrations.participant import create_hand_closings, replace_check
+from shared.participant.migrations import create_hand_closings, replace_check
 
 revision = "0003"
 down_revision = "0002"

@@ -20,9 +20,9 @@ from shared.events.heartbeats import Heartbeats
 from shared.events.inbox import Inbox
 from shared.events.subscription import match_of, subscription, subscription_routes
 from shared.events.watch import SubscriptionWatch, WatchTimes, broker_answers
-from shared.host.background import running
-from shared.host.settings import ServiceSettings
-from shared.host.stop import Stop
+from shared.service.background import running
+from shared.service.settings import ServiceSettings
+from shared.service.stop import Stop
 
 log = structlog.get_logger()
 

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import aiohttp
 
+from shared.contracts.message import Message
 from shared.events.event import PUBSUB, CloudEvent
 from shared.events.received import Envelope
-from shared.messages.base import Message
 
 DEAD_LETTER_TYPE: Final = "shop.dead_letter"
 PUBLISH_SECONDS: Final = 10.0

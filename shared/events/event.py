@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import ConfigDict
 
-from shared.messages.base import Message
-from shared.messages.inventory import StockLine
+from shared.contracts.message import Message
+from shared.shop.inventory import StockLine
 
 PUBSUB: Final = "pubsub"
 """The name of the Dapr pub/sub component, whatever broker stands behind it."""

@@ -19,8 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database import may_pass
-from shared.errors import Refused
 from shared.events.received import Received, storable
+from shared.participant.errors import Refused
 
 METADATA: Final = MetaData()
 INBOX: Final = Table(
@@ -181,7 +181,7 @@ class Inbox:
                 attempts = 1 if row.state == State.DEAD else row.attempts + 1
                 values = {"state": State.OPEN, "attempts": attempts, "reason": reason, "settled_at": None}
                 await tx.execute(update(INBOX).where(_is(event)).values(values))
-        except Exception as error:  # noqa: BLE001 - as in `take`
+        except Exception as error:  # noqa: BLE001 - the entry point of every delivery: whatever it is, it must be answered
             return Verdict(Outcome.RETRY, storable(f"{reason} ({type(error).__name__}: {error})"))
         is_dead = for_good or attempts >= self._max_attempts
         return Verdict(Outcome.DEAD if is_dead else Outcome.RETRY, reason, attempts, row.deaths)

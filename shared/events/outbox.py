@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.expression import FromClause
 
+from shared.contracts.message import Message
 from shared.events.event import EventType
-from shared.messages.base import Message
 
 OUTBOX: Final = Table(
     "outbox",

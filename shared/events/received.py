@@ -6,10 +6,10 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from shared.errors import Refused
+from shared.contracts.message import Message, problems_in
 from shared.events.event import CloudEvent
-from shared.json_text import parse_json
-from shared.messages.base import Message, problems_in
+from shared.participant.errors import Refused
+from shared.web.json_text import parse_json
 
 DataT = TypeVar("DataT", bound=Message)
 

@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from shared.contracts import INVENTORY_SERVICE, ORDER_SERVICE, PAYMENT_SERVICE, SHIPPING_SERVICE
 from shared.events.consumer import Answer
 from shared.events.event import PUBSUB, EventType
 from shared.events.heartbeats import HEARTBEAT_TYPE, Heartbeats
 from shared.events.watch import SubscriptionWatch
-from shared.json_text import parse_json
+from shared.shop.inventory import INVENTORY_SERVICE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.shipping import SHIPPING_SERVICE
+from shared.web.json_text import parse_json
 
 EVENTS_PATH: Final = "/dapr/events"
 HEARTBEAT_PATH: Final = "/dapr/heartbeats"

@@ -5,14 +5,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from shared.contracts import CHILD_CONTRACTS, CONTRACTS
+from shared.contracts.call import ActivityCall, ActivityReply
+from shared.contracts.message import Message
+from shared.contracts.repair import RepairDecision
 from shared.events.dead_letters import DeadLetter
 from shared.events.event import EVENT_DATA, CloudEvent
-from shared.messages.base import Message
-from shared.messages.call import ActivityCall, ActivityReply
-from shared.messages.order import PlacedOrder, RecoverOrder
-from shared.messages.repair import RepairDecision
-from shared.messages.task import AcceptedTask
+from shared.shop.order import PlacedOrder, RecoverOrder
+from shared.shop.registry import CHILD_CONTRACTS, CONTRACTS
+from shared.shop.task import AcceptedTask
 
 GOLDEN: Final = Path(__file__).parent / "messages.json"
 

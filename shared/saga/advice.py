@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic
 
-from shared.contracts import ResponseT
+from shared.contracts.contract import ResponseT
 
 
 @dataclass(frozen=True, slots=True)

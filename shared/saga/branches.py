@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dapr.ext.workflow import when_any
 
-from shared.saga.engine import Branch, Task, Turns
+from shared.saga.context import Branch, Task, Turns
 from shared.saga.failures import SagaStopped
 
 T = TypeVar("T")

@@ -11,15 +11,15 @@ from typing import Any
 from dapr.ext.workflow import TaskFailedError
 from pydantic import ValidationError
 
-from shared.contracts import Contract
-from shared.messages.base import Message
-from shared.messages.call import ActivityCall, ActivityReply
-from shared.messages.faults import Fault
-from shared.messages.timeline import StepKind, StepOutcome
-from shared.saga.engine import Branch, Task, WorkflowContext
+from shared.contracts.call import ActivityCall, ActivityReply
+from shared.contracts.contract import Contract
+from shared.contracts.faults import Fault
+from shared.contracts.message import Message
+from shared.contracts.timeline import StepKind, StepOutcome
+from shared.saga.context import Branch, Task, WorkflowContext
 from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
-from shared.saga.wakes import Wakes
+from shared.saga.timers import Wakes
 
 AnyContract = Contract[Any, Any]
 

@@ -9,11 +9,11 @@ from typing import Any
 from dapr.ext.workflow import PropagationScope
 from pydantic import ValidationError
 
-from shared.contracts import ChildContract
-from shared.messages.base import Message
-from shared.messages.timeline import StepKind, StepOutcome
+from shared.contracts.contract import ChildContract
+from shared.contracts.message import Message
+from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.calls import Attempted, failed_attempt
-from shared.saga.engine import Branch, Task, WorkflowContext
+from shared.saga.context import Branch, Task, WorkflowContext
 from shared.saga.failures import lateness
 from shared.saga.journal import Journal
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.contracts import Contract
-from shared.messages.call import UndoStep
-from shared.messages.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
-from shared.messages.timeline import StepKind, StepOutcome
+from shared.contracts.call import UndoStep
+from shared.contracts.contract import Contract
+from shared.contracts.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
+from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.branches import run_together
 from shared.saga.calls import Attempted, Caller
-from shared.saga.engine import Branch, Turns, WorkflowContext
-from shared.saga.repair import DECISION_SECONDS, REPAIR_EVENT, by_hand, carried_out, read_decision
+from shared.saga.context import Branch, Turns, WorkflowContext
+from shared.saga.decisions import DECISION_SECONDS, REPAIR_EVENT, by_hand, carried_out, read_decision
 
 _NO_PATIENCE_LEFT: Final = "compensation gave up"
 

@@ -11,7 +11,7 @@ SagaStopped
 
 from datetime import datetime
 
-from shared.messages.timeline import StepOutcome
+from shared.contracts.timeline import StepOutcome
 
 REFUSAL = "NonRetryableError"
 

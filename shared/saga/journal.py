@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.messages.timeline import AttemptError, StepKind, StepOutcome, StepRecord, Timeline
+from shared.contracts.timeline import AttemptError, StepKind, StepOutcome, StepRecord, Timeline
 
 MAX_ERRORS_PER_STEP = 20
 """A patient undo may fail for hours; the record keeps its first errors and its last."""

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from shared.contracts import ChildContract, Contract, RequestT, ResponseT
-from shared.messages.faults import Fault
-from shared.messages.timeline import StepKind, StepOutcome, Timeline
+from shared.contracts.contract import ChildContract, Contract, RequestT, ResponseT
+from shared.contracts.faults import Fault
+from shared.contracts.timeline import StepKind, StepOutcome, Timeline
 from shared.saga.advice import Advice
 from shared.saga.branches import run_together
 from shared.saga.calls import Attempted, Caller
 from shared.saga.children import call_child
 from shared.saga.compensation import Compensated, Compensation, StuckUndo, Undo
-from shared.saga.engine import Branch, Turns, WorkflowContext
+from shared.saga.context import Branch, Turns, WorkflowContext
 from shared.saga.failures import PivotRefused, SagaCancelled, SagaOverdue, SagaStopped, StepFailed
 
 T = TypeVar("T")

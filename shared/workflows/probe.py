@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from shared.workflows.engine import EngineAwayError, NoAnswerError, WorkflowTeller
+from shared.workflows.client import EngineAwayError, NoAnswerError, WorkflowTeller
 
 NUDGE_EVENT: Final = "nudge"
 """Nobody waits for it: it only makes the engine take a turn of the workflow."""

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
 
 GATHER_SECONDS: Final = 0.05
 """Changes of this long are written in one statement."""

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.workflows.engine import EngineAwayError, WorkflowCare
+from shared.workflows.client import EngineAwayError, WorkflowCare
 
 BATCH: Final = 200
 SWEEP_SECONDS: Final = 2.0

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
 
 START_LEASE: Final = text("interval '10 seconds'")
 """How long one process has for starting a row's workflow before any process tries again."""

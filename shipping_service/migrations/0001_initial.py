@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.migrations.participant import create_fault_hits, create_fence
+from shared.participant.migrations import create_fault_hits, create_fence
 
 revision = "0001"
 down_revision = None

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.host.bodies import Body, CustomerBody, LineBody, StepBody, Text
-from shared.messages.faults import Fault
+from shared.contracts.faults import Fault
+from shared.web.bodies import Body, CustomerBody, LineBody, StepBody, Text
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$")]
 Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from shared.host.about import About
-from shared.host.bodies import Problem
-from shared.host.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
-from shared.messages.task import TaskStatus
+from shared.service.about import About
+from shared.shop.task import TaskStatus
+from shared.web.bodies import Problem
+from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
 from task_orchestrator_service.api.bodies import TaskAccepted, TaskBody, TaskPage, TaskView
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (About, Problem, TaskAccepted, TaskBody, TaskPage, TaskView)

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from shared.host.key import idempotency_key_of
-from shared.host.pages import page_of, read_status
-from shared.host.problems import ProblemError, read_json
-from shared.messages.task import TaskStatus
+from shared.shop.task import TaskStatus
+from shared.web.key import idempotency_key_of
+from shared.web.pages import page_of, read_status
+from shared.web.problems import ProblemError, read_json
 from task_orchestrator_service.api.bodies import TaskBody
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.host.views import iso, steps_view
-from shared.messages.task import TaskResult
+from shared.shop.task import TaskResult
+from shared.web.views import iso, steps_view
 
 
 def task_view(row: Row[Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.migrations.inbox import create_inbox
-from shared.migrations.participant import create_fault_hits
+from shared.participant.migrations import create_fault_hits
 
 revision = "0001"
 down_revision = None

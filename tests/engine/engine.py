@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Protocol
 
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
 from tests.engine.context import START, Called, Context, Happened, seconds_since_start
 
 Workflow = Callable[[Any, Any], Generator[Any, Any, Any]]

@@ -1,6 +1,6 @@
 """A world of participants: they carry out the fault plan of every call, behind a fence, in virtual time.
 
-They keep the contract of `shared/fence.py` and `shared/faults.py` and nothing else of a service: what the saga must
+They keep the contract of `shared/participant/` and nothing else of a service: what the saga must
 hold against is how often, when and with which outcome an activity is executed, not what its effect is.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from shared.contracts import COMPLETE_ORDER, PARK_ORDER
-from shared.errors import Refused
-from shared.messages.call import ActivityCall
-from shared.messages.faults import Fault, FaultMode
+from shared.contracts.call import ActivityCall
+from shared.contracts.faults import Fault, FaultMode
+from shared.participant.errors import Refused
+from shared.shop.order import COMPLETE_ORDER, PARK_ORDER
 from tests.engine.context import Called
 from tests.engine.engine import Engine, Make, Play
 from tests.engine.script import ANSWER_SECONDS, reply

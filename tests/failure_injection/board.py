@@ -13,7 +13,8 @@ from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
-from shared.contracts import CONTRACTS, ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import CONTRACTS
 from tests.e2e.repairs import Desk
 from tests.e2e.shop import ENDED, Shop, an_order, eventually, unless_away
 from tests.matrix.cells import Cell

@@ -49,7 +49,7 @@ class Mutation:
 MUTATIONS: Final = (
     Mutation(
         name="no tombstone",
-        file="shared/fence.py",
+        file="shared/participant/fence.py",
         before="""\
             await settle(tx, key, StepState.UNDONE, undo_answer=answer.model_dump(mode="json"))
             return answer
@@ -64,7 +64,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         name="no fence",
-        file="shared/fence.py",
+        file="shared/participant/fence.py",
         before="if await claim(tx, key, StepState.DONE):",
         after="if await claim(tx, key, StepState.DONE) or True:",
         cells=("reserve_stock-do-lose_reply", "book_shipment-do-duplicate", "book_shipment-do-crash_after"),

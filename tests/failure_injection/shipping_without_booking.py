@@ -1,11 +1,12 @@
 """A shipping-service of another version, which has no `book_shipment`. It runs with the real one's environment."""
 
-from shared.contracts import BOOK_SHIPMENT, SHIPPING_SERVICE, Contract, RequestT, ResponseT
+from shared.contracts.contract import Contract, RequestT, ResponseT
 from shared.database import create_engine
-from shared.fence import Fence
-from shared.host.activities import ActivityHost, Handler, Refusal
-from shared.host.service import Service, run
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost, Handler, Refusal
+from shared.participant.fence import Fence
+from shared.service.service import Service, run
+from shared.service.settings import load
+from shared.shop.shipping import BOOK_SHIPMENT, SHIPPING_SERVICE
 from shipping_service.__main__ import MIGRATIONS
 from shipping_service.activities import serve_shipping
 from shipping_service.settings import ShippingSettings

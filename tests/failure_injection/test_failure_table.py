@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from shared.contracts import BOOK_SHIPMENT, PROCESS_PAYMENT
+from shared.shop.payment import PROCESS_PAYMENT
+from shared.shop.shipping import BOOK_SHIPMENT
 from tests.e2e.replacing import instead_of
 from tests.e2e.shop import Shop, eventually, fault, held, outcomes
 from tests.failure_injection.evidence import Evidence

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from shared.host.http import MAX_BODY_BYTES, application
+from shared.web.http import MAX_BODY_BYTES, application
 
 Client = TestClient[web.Request, web.Application]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from shared.contracts import DO_SECONDS
-from shared.messages.faults import Fault, FaultMode
+from shared.contracts.contract import DO_SECONDS
+from shared.contracts.faults import Fault, FaultMode
 from tests.matrix.definition import Definition
 
 UNDO_PATIENCE_SECONDS: Final = 24.0

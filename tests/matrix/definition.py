@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.messages.faults import Fault, FaultMode
-from shared.messages.order import PlacedOrder
+from shared.contracts.faults import Fault, FaultMode
+from shared.shop.order import PlacedOrder
 from tests.engine.engine import Make, Play
 from tests.engine.orders import an_order
 from tests.engine.participants import Participants

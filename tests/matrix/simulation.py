@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from order_service.workflow import order_workflow_shown_to
-from shared.messages.order import PlacedOrder
+from shared.shop.order import PlacedOrder
 from tests.engine.context import START
 from tests.engine.engine import Make, Play
 from tests.engine.orders import an_order

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cli.doctor.evidence import Case, LateOrder
 from cli.doctor.finding import Finding, Kind
-from shared.contracts import ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE
 
 
 def findings(case: Case) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from cli.doctor.evidence import App, Case
 from cli.doctor.finding import Finding, Kind
-from shared.contracts import WORKFLOWS, contracts_of
-from shared.host.about import About
+from shared.service.about import About
+from shared.shop.registry import WORKFLOWS, contracts_of
 
 
 def findings(case: Case) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cli.doctor.collect.http import ASK_SECONDS, NoAnswerError, ask, ask_well
 from cli.doctor.evidence import App, Sidecar
 from cli.doctor.targets import Target
-from shared.host.about import About
+from shared.service.about import About
 
 
 async def look_at(session: aiohttp.ClientSession, target: Target) -> App:

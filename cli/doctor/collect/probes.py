@@ -14,8 +14,8 @@ from cli.doctor.checks import BLOCKING
 from cli.doctor.collect.http import NoAnswerError, ask, ask_well
 from cli.doctor.evidence import App, Probed, Stalled
 from cli.doctor.finding import Finding, Kind
-from shared.contracts import CALLS, PROBE_CALLS
-from shared.host.call_probe import PROBE_SECONDS, UNANSWERED, CallProbe, ProbedCall
+from shared.participant.call_probe import PROBE_CALLS, PROBE_SECONDS, UNANSWERED, CallProbe, ProbedCall
+from shared.shop.registry import CALLS
 
 POLL_SECONDS = 0.1
 WAIT_SECONDS = PROBE_SECONDS + 5.0

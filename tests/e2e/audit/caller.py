@@ -13,7 +13,7 @@ import grpc
 from dapr.ext.workflow import DaprWorkflowClient
 
 from devstack.client import StackClient
-from shared.contracts import AUDIT_SERVICE
+from shared.shop.audit import AUDIT_SERVICE
 from tests.e2e.audit.worker import WORKFLOW
 from tests.e2e.shop import Answer, Shop, eventually
 from tests.integration.conftest import PROJECT

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.contracts import AUDIT_SERVICE, EVENT_RELAY
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.registry import EVENT_RELAY
 from tests.e2e.audit.caller import Caller, a_task
 from tests.e2e.audit.worker import WORKFLOW
 from tests.e2e.shop import eventually, fault, held

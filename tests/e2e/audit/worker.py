@@ -18,7 +18,7 @@ from dapr.ext.workflow import (
     when_any,
 )
 
-from shared.contracts import COMPLIANCE_AUDIT, audit_instance_id
+from shared.shop.audit import COMPLIANCE_AUDIT, audit_instance_id
 
 WORKFLOW: Final = "task_with_audit_of_the_tests"
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.workflows.engine import EngineAwayError
+from shared.workflows.client import EngineAwayError
 from tests.e2e.losing_turns import losing, lost_turn_of
 from tests.e2e.reconciler.conftest import HURRY, Backstage
 from tests.e2e.reconciler.test_recovery import report

@@ -6,8 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.contracts import ORDER_RECOVERY_WORKFLOW
-from shared.messages.order import PlacedOrder, RecoverOrder
+from shared.shop.order import ORDER_RECOVERY_WORKFLOW, PlacedOrder, RecoverOrder
 from tests.e2e.reconciler.conftest import Backstage
 from tests.e2e.shop import DO, UNDO, Shop, eventually, fault, held, outcomes
 

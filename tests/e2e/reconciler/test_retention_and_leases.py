@@ -6,12 +6,11 @@ from uuid import uuid4
 import pytest
 
 from inventory_service.store import Stock
-from shared.contracts import ORDER_WORKFLOW
 from shared.database import create_engine
-from shared.errors import Refused
-from shared.fence import Fence, StepKey
-from shared.messages.inventory import StockLine
-from shared.messages.order import PlacedOrder
+from shared.participant.errors import Refused
+from shared.participant.fence import Fence, StepKey
+from shared.shop.inventory import StockLine
+from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from tests.e2e.reconciler.conftest import Backstage
 from tests.e2e.reconciler.test_recovery import found
 from tests.e2e.shop import Shop, an_order, eventually, fault

@@ -10,11 +10,11 @@ from audit_service.activities import serve_audit
 from audit_service.api import audit_routes
 from audit_service.chain import GENESIS
 from audit_service.records import AuditTrail
-from shared.contracts import AUDIT_SERVICE
-from shared.errors import NonRetryableError
-from shared.faults import FaultInjector, InjectedOutageError
-from shared.host.about import About
-from shared.host.activities import ActivityHost
+from shared.participant.activities import ActivityHost
+from shared.participant.errors import NonRetryableError
+from shared.participant.faults import FaultInjector, InjectedOutageError
+from shared.service.about import About
+from shared.shop.audit import AUDIT_SERVICE
 from tests.integration.api import client_of
 from tests.integration.audit.world import Trail
 from tests.integration.service_process import running

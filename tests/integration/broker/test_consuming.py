@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.errors import Refused
 from shared.events.consumer import Handler
 from shared.events.consuming import consuming
 from shared.events.event import EventType
 from shared.events.received import Received
-from shared.host.stop import Stop
+from shared.participant.errors import Refused
+from shared.service.stop import Stop
 from tests.integration.broker.rig import Rig
 from tests.integration.inbox.world import an_event
 from tests.waiting import eventually

@@ -20,7 +20,7 @@ from notification_service.settings import NotificationSettings
 from order_service.settings import OrderSettings
 from payment_gateway.settings import GatewaySettings
 from payment_service.settings import PaymentSettings
-from shared.host.settings import HttpSettings
+from shared.service.settings import HttpSettings
 from shared.webhooks import write_secret
 from shipping_service.settings import ShippingSettings
 from task_orchestrator_service.settings import TaskSettings

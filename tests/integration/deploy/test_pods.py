@@ -6,7 +6,7 @@ from aiohttp import web
 from devstack.addresses import APPS, EVENT_RELAY, ML_INFERENCE
 from devstack.broker_binary import BROKER_FOLDER, pinned_broker
 from devstack.kustomize_binary import DEPLOY
-from shared.host.http import application
+from shared.web.http import application
 from tests.integration.deploy.manifests import OVERLAYS, PREPARE, Document, Manifests, containers, only_container
 
 pytestmark = pytest.mark.integration

@@ -9,16 +9,11 @@ import yaml
 
 from cli.doctor.kubernetes import CLUSTER_APPS, Pod
 from devstack.dapr_processes import COMPONENTS
-from shared.contracts import (
-    AUDIT_SERVICE,
-    CALLS,
-    CHILD_CONTRACTS,
-    CONTRACTS,
-    ORDER_SERVICE,
-    RUN_ML_INFERENCE,
-    TASK_ORCHESTRATOR_SERVICE,
-    contracts_of,
-)
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.inference import RUN_ML_INFERENCE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import CALLS, CHILD_CONTRACTS, CONTRACTS, contracts_of
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from tests.integration.deploy.manifests import NAMESPACE, PREPARE, Manifests
 
 pytestmark = pytest.mark.integration

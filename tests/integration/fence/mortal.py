@@ -3,11 +3,11 @@
 import asyncio
 import sys
 
+from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.message import Message
 from shared.database import create_engine
-from shared.faults import FaultInjector
-from shared.messages.base import Message
-from shared.messages.faults import Fault, FaultMode
-from shared.messages.inventory import StockReserved
+from shared.participant.faults import FaultInjector
+from shared.shop.inventory import StockReserved
 from tests.integration.fence.world import KEY, Participant
 
 

@@ -1,4 +1,4 @@
-"""`shared.faults` on a real Postgres: what each mode does to the effect, and how often it strikes."""
+"""`shared.participant.faults` on a real Postgres: what each mode does to the effect, and how often it strikes."""
 
 import asyncio
 import os
@@ -9,12 +9,12 @@ from collections import Counter
 
 import pytest
 
-from shared.errors import Refused
-from shared.faults import FaultInjector, InjectedOutageError
-from shared.fence import StepKey
-from shared.messages.base import Message
-from shared.messages.faults import Fault, FaultMode
-from shared.messages.inventory import StockReserved
+from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.message import Message
+from shared.participant.errors import Refused
+from shared.participant.faults import FaultInjector, InjectedOutageError
+from shared.participant.fence import StepKey
+from shared.shop.inventory import StockReserved
 from tests.integration.conftest import PROJECT
 from tests.integration.fence.world import KEY, Participant
 

@@ -1,4 +1,4 @@
-"""`shared.fence` on a real Postgres: at most one effect per step, none after its undo, the first answer for good."""
+"""The fence on a real Postgres: at most one effect per step, none after its undo, the first answer for good."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.inventory import StockReleased, StockReserved
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.inventory import StockReleased, StockReserved
 from tests.integration.fence.world import KEY, OutageError, Participant
 
 

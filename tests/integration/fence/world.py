@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.fence import Fence, StepKey
-from shared.messages.inventory import StockReleased, StockReserved
+from shared.participant.fence import Fence, StepKey
+from shared.shop.inventory import StockReleased, StockReserved
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 KEY: Final = StepKey("order-1", "reserve_stock")

@@ -9,11 +9,11 @@ from typing import Final
 from aiohttp import web
 
 from shared.database import create_engine
-from shared.host.activities import ActivityHost
-from shared.host.background import running
-from shared.host.service import Service, run
-from shared.host.settings import ServiceSettings, load
-from shared.host.stop import Stop
+from shared.participant.activities import ActivityHost
+from shared.service.background import running
+from shared.service.service import Service, run
+from shared.service.settings import ServiceSettings, load
+from shared.service.stop import Stop
 
 NAME: Final = "half-dead-service"
 

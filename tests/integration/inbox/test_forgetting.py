@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from shared.errors import Refused
 from shared.events.consumer import Answer
 from shared.events.forgetting import forget_once
+from shared.participant.errors import Refused
 from tests.integration.inbox.world import World, an_event
 
 A_DAY = timedelta(days=1)

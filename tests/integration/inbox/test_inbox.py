@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.errors import Refused
 from shared.events.consumer import Answer
 from shared.events.inbox import METADATA, TryLaterError
+from shared.participant.errors import Refused
 from tests.integration.inbox.world import APP, MAX_ATTEMPTS, World, an_event
 from tests.integration.schema import differences
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.database import create_engine
-from shared.errors import Refused
 from shared.events.consumer import Answer
+from shared.participant.errors import Refused
 from tests.integration.inbox.world import World, an_event
 
 ORDERS = ("a", "b")

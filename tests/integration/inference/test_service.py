@@ -13,12 +13,13 @@ from ml_inference_service.card import read_card
 from ml_inference_service.model import FraudModel, Provider
 from ml_inference_service.scorer import Scorer
 from ml_inference_service.settings import InferenceSettings
-from shared.contracts import ML_INFERENCE_SERVICE, contracts_of
 from shared.database import create_engine
-from shared.errors import NonRetryableError
-from shared.faults import FaultInjector, InjectedOutageError
-from shared.host.activities import ActivityHost
-from shared.host.settings import load
+from shared.participant.activities import ActivityHost
+from shared.participant.errors import NonRetryableError
+from shared.participant.faults import FaultInjector, InjectedOutageError
+from shared.service.settings import load
+from shared.shop.inference import ML_INFERENCE_SERVICE
+from shared.shop.registry import contracts_of
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.service_process import running
 from tests.registered import Registered

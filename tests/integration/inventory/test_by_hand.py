@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from shared.errors import Refused
-from shared.messages.inventory import StockReleased
-from shared.messages.repair import ByHand, Decision
+from shared.contracts.repair import ByHand, Decision
+from shared.participant.errors import Refused
+from shared.shop.inventory import StockReleased
 from tests.integration.inventory.world import Inventory
 
 SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="the units are at the customer's")

@@ -12,8 +12,8 @@ from inventory_service.catalogue_import import CatalogueRejectedError, Imported
 from inventory_service.settings import InventorySettings
 from inventory_service.tables import METADATA
 from shared.database import create_engine, migrate
-from shared.errors import Refused
-from shared.messages.inventory import StockLine
+from shared.participant.errors import Refused
+from shared.shop.inventory import StockLine
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory, a_catalogue, a_key
 from tests.integration.schema import differences

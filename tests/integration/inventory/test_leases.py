@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from inventory_service.leases import Leases, LeaseTimes
 from inventory_service.orders import Orders
-from shared.errors import Refused
-from shared.host.http import application
-from shared.host.problems import ProblemError
+from shared.participant.errors import Refused
+from shared.web.http import application
+from shared.web.problems import ProblemError
 from tests.integration.inventory.world import Inventory
 
 TIMES: Final = LeaseTimes(lease_seconds=3600, sweep_seconds=0.01)

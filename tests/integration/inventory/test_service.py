@@ -10,13 +10,14 @@ import pytest
 from inventory_service.__main__ import compose
 from inventory_service.activities import serve_inventory
 from inventory_service.settings import InventorySettings
-from shared.contracts import INVENTORY_SERVICE, contracts_of
+from shared.contracts.call import ActivityCall
 from shared.database import create_engine
-from shared.errors import NonRetryableError
-from shared.faults import FaultInjector, InjectedOutageError
-from shared.fence import Fence
-from shared.host.activities import Activity, ActivityHost
-from shared.messages.call import ActivityCall
+from shared.participant.activities import Activity, ActivityHost
+from shared.participant.errors import NonRetryableError
+from shared.participant.faults import FaultInjector, InjectedOutageError
+from shared.participant.fence import Fence
+from shared.shop.inventory import INVENTORY_SERVICE
+from shared.shop.registry import contracts_of
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory
 from tests.integration.service_process import ServiceProcess, running

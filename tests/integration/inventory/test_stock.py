@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.inventory import StockLine, StockReleased, StockReserved
+from shared.participant.errors import Refused
+from shared.shop.inventory import StockLine, StockReleased, StockReserved
 from tests.integration.inventory.world import Inventory, a_key
 
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from shared.contracts.repair import ByHand, Decision
 from shared.database import create_engine
-from shared.errors import Refused
-from shared.messages.repair import ByHand, Decision
+from shared.participant.errors import Refused
 from tests.integration.deaths import Deaths, DiedError
 from tests.integration.inventory.world import Inventory
 

@@ -14,8 +14,8 @@ from enum import StrEnum
 from notification_service.mailer import Mailer
 from notification_service.pusher import Pusher
 from shared.database import create_engine
-from shared.fence import StepKey
-from shared.messages.notification import SendPush
+from shared.participant.fence import StepKey
+from shared.shop.notification import SendPush
 from tests.integration.notification.world import Desk, a_mailer, a_pusher
 
 

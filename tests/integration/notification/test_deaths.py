@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.errors import Refused
+from shared.participant.errors import Refused
 from tests.integration.conftest import PROJECT
 from tests.integration.notification.mortal import Point
 from tests.integration.notification.world import Desk, MailboxProcess

@@ -9,8 +9,8 @@ import pytest
 from notification_service.mailer import MailOutageError
 from notification_service.tables import Medium
 from shared.database import create_engine
-from shared.errors import Refused
-from shared.fence import StepKey
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
 from tests.integration.notification.world import (
     EMAIL_STEP,
     SENDER,

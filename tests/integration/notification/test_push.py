@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from notification_service.pusher import PushOutageError, WebhookPusher
-from shared.errors import Refused
+from shared.participant.errors import Refused
 from shared.webhooks import Secret, read_secrets
 from tests.integration.notification.world import SECRET, Desk, MailboxProcess
 

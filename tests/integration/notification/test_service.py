@@ -8,9 +8,10 @@ from notification_service.__main__ import compose
 from notification_service.api import notification_routes
 from notification_service.settings import NotificationSettings
 from notification_service.tables import METADATA
-from shared.contracts import NOTIFICATION_SERVICE, contracts_of
-from shared.errors import Refused
-from shared.host.settings import load
+from shared.participant.errors import Refused
+from shared.service.settings import load
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.registry import contracts_of
 from tests.integration.api import Client, client_of
 from tests.integration.notification.world import SECRET, Desk
 from tests.integration.schema import differences

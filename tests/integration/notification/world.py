@@ -21,8 +21,8 @@ from notification_service.notifications import Notifications
 from notification_service.pusher import Pusher, WebhookPusher
 from notification_service.smtp_url import read_smtp_url
 from notification_service.store import NotificationStore
-from shared.fence import StepKey
-from shared.messages.notification import NotificationSent, SendEmail, SendPush
+from shared.participant.fence import StepKey
+from shared.shop.notification import NotificationSent, SendEmail, SendPush
 from shared.webhooks import read_secrets
 from tests.integration.conftest import PROJECT
 from tests.waiting import eventually

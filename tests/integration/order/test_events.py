@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.order import ParkOrder
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.participant.errors import Refused
+from shared.shop.order import ParkOrder
 from tests.integration.order.world import Desk
 from tests.integration.outbox import data_of, told
 

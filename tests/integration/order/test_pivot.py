@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.order import OrderStatus
+from shared.participant.errors import Refused
+from shared.shop.order import OrderStatus
 from tests.integration.order.world import Desk
 
 TRIES = 100

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.order import OrderStatus, ParkOrder
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.participant.errors import Refused
+from shared.shop.order import OrderStatus, ParkOrder
 from tests.integration.order.world import TIMELINE, Desk
 
 TRIES = 100

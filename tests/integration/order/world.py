@@ -13,8 +13,8 @@ from order_service.attention import watch_attention
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.messages.order import CloseOrder, OrderRecorded, OrderStatus
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus
 from tests.integration.api import Client
 from tests.unit.order.fakes import FakeEngine
 from tests.waiting import eventually

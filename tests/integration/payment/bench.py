@@ -18,10 +18,10 @@ from payment_service.gateway import PaymentGateway
 from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
+from shared.contracts.repair import ByHand, Decision
 from shared.database import create_engine
-from shared.fence import StepKey
-from shared.messages.payment import ProcessPayment
-from shared.messages.repair import ByHand, Decision
+from shared.participant.fence import StepKey
+from shared.shop.payment import ProcessPayment
 
 SLOW_SECONDS: Final = 0.3
 

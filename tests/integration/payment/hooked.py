@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from payment_service.gateway import Charge, PaymentGateway, Reversal
-from shared.messages.payment import ProcessPayment
+from shared.shop.payment import ProcessPayment
 
 Hook = Callable[[], Awaitable[None]]
 

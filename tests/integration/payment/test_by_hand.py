@@ -7,10 +7,10 @@ import pytest
 
 from payment_service.gateway import GatewayOutageError
 from payment_service.http_gateway import HttpGateway
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.payment import PaymentRefunded
-from shared.messages.repair import ByHand, Decision
+from shared.contracts.repair import ByHand, Decision
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.payment import PaymentRefunded
 from tests.integration.payment.bench import Bench, GatewayClient, a_decision, a_key, a_payment, query
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, die, dies_after, dies_before
 

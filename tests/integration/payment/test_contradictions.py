@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from payment_service.gateway import Charge, GatewayOutageError, Reversal
-from shared.errors import Refused
-from shared.messages.payment import PaymentRefunded, ProcessPayment
+from shared.participant.errors import Refused
+from shared.shop.payment import PaymentRefunded, ProcessPayment
 from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError
 

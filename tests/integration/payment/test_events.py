@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from payment_service.gateway import GatewayOutageError
-from shared.errors import Refused
-from shared.fence import StepKey
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
 from tests.integration.outbox import data_of, told
 from tests.integration.payment.bench import Bench, a_decision, a_key, a_payment, query
 from tests.integration.payment.hooked import ProcessDiedError, dies_after, dies_before

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from payment_service.gateway import ChargeSealedError, ChargeStatus, GatewayOutageError
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.payment import PaymentProcessed, PaymentRefunded
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.payment import PaymentProcessed, PaymentRefunded
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.payment.bench import (
     GATEWAY_BY_KEY,

@@ -4,9 +4,9 @@ import pytest
 
 from payment_service.gateway import GatewayOutageError
 from payment_service.http_gateway import HttpGateway
-from shared.errors import Refused
-from shared.fence import Fence, StillPendingError
-from shared.messages.payment import PaymentProcessed, PaymentRefunded
+from shared.participant.errors import Refused
+from shared.participant.fence import Fence, StillPendingError
+from shared.shop.payment import PaymentProcessed, PaymentRefunded
 from tests.integration.payment.bench import Bench, a_key, a_payment
 from tests.integration.payment.hooked import Hooking, ProcessDiedError, dies_after, dies_before
 

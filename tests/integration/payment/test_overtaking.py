@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.payment import PaymentRefunded
+from shared.participant.errors import Refused
+from shared.shop.payment import PaymentRefunded
 from tests.integration.payment.bench import Bench, a_key, a_payment
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, dies_before
 from tests.waiting import eventually

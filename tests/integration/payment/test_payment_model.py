@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from payment_service.gateway import GatewayOutageError
 from payment_service.payments import Payments
-from shared.errors import Refused
-from shared.fence import StepKey, StillPendingError
-from shared.messages.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey, StillPendingError
+from shared.shop.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.deaths import Deaths, DiedError
 from tests.integration.payment.bench import Bench, a_payment, running_bench

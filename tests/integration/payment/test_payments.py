@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.payment import PaymentRefunded, ProcessPayment
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.payment import PaymentRefunded, ProcessPayment
 from tests.integration.payment.bench import Bench, a_key, a_payment
 
 pytestmark = pytest.mark.integration

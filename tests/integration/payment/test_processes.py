@@ -17,7 +17,7 @@ from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
 from shared.database import create_engine
-from shared.messages.payment import PaymentRefunded
+from shared.shop.payment import PaymentRefunded
 from tests.integration.conftest import PROJECT, ServiceDatabase
 from tests.integration.payment.bench import Bench, a_key, a_payment
 from tests.waiting import eventually

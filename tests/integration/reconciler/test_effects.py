@@ -3,8 +3,8 @@
 import pytest
 
 from order_service.reconciler.findings import MEANINGS, FindingKind
-from shared.messages.order import CloseOrder, OrderStatus
-from shared.messages.timeline import Timeline
+from shared.contracts.timeline import Timeline
+from shared.shop.order import CloseOrder, OrderStatus
 from tests.integration.reconciler.world import World, by_kind
 
 A_RESERVATION = """

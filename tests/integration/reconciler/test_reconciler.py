@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from order_service.reconciler.findings import FindingKind
 from order_service.reconciler.reconciler import OPEN_FINDINGS, alone
-from shared.workflows.engine import Instance, InstanceStatus
+from shared.workflows.client import Instance, InstanceStatus
 from tests.integration.reconciler.world import PATIENT, RUNNING, World, by_kind
 from tests.waiting import eventually
 

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from order_service.purges import Purges
-from shared.messages.order import CloseOrder, OrderStatus
-from shared.messages.timeline import StepKind, StepOutcome, StepRecord, Timeline
-from shared.workflows.engine import Instance, InstanceStatus
+from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
+from shared.shop.order import CloseOrder, OrderStatus
+from shared.workflows.client import Instance, InstanceStatus
 from shared.workflows.retention import Keep, Retention
 from tests.integration.reconciler.world import RUNNING, World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.workflows.engine import Instance, InstanceStatus
+from shared.workflows.client import Instance, InstanceStatus
 from shared.workflows.probe import NUDGE_EVENT
 from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind
 

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from order_service.reconciler.reconciler import Pace, Reconciler
 from order_service.reconciler.strays import Strays
 from order_service.store import OrderStore
-from shared.messages.base import Message
-from shared.messages.order import ParkOrder, PlacedOrder, RecoverOrder
-from shared.messages.timeline import Timeline
-from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
+from shared.contracts.message import Message
+from shared.contracts.timeline import Timeline
+from shared.shop.order import ParkOrder, PlacedOrder, RecoverOrder
+from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from tests.engine.orders import an_order
 
 RUNNING: Final = Instance(InstanceStatus.RUNNING)

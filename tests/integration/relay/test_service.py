@@ -1,7 +1,7 @@
 """The relay as a process, without a sidecar."""
 
 from event_relay.__main__ import MIGRATIONS
-from shared.host.about import About
+from shared.service.about import About
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.service_process import running
 

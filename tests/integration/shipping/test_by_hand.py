@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from shared.errors import Refused
-from shared.messages.repair import ByHand, Decision
-from shared.messages.shipping import ShipmentCancelled
+from shared.contracts.repair import ByHand, Decision
+from shared.participant.errors import Refused
+from shared.shop.shipping import ShipmentCancelled
 from tests.integration.shipping.world import Shipping
 
 SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="fetched it from the carrier")

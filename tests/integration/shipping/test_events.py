@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.repair import ByHand, Decision
+from shared.contracts.repair import ByHand, Decision
+from shared.participant.errors import Refused
 from tests.integration.outbox import data_of, told
 from tests.integration.shipping.world import Shipping
 

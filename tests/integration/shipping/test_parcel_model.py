@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shared.database import create_engine
-from shared.errors import Refused
+from shared.participant.errors import Refused
 from tests.integration.deaths import Deaths, DiedError
 from tests.integration.shipping.world import Shipping
 

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.contracts import SHIPPING_SERVICE, contracts_of
-from shared.host.settings import load
+from shared.service.settings import load
+from shared.shop.registry import contracts_of
+from shared.shop.shipping import SHIPPING_SERVICE
 from shipping_service.__main__ import compose
 from shipping_service.api import shipping_routes
 from shipping_service.settings import ShippingSettings

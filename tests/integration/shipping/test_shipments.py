@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.shipping import ShipmentBooked, ShipmentCancelled
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.shipping import ShipmentBooked, ShipmentCancelled
 from shipping_service.tables import METADATA
 from shipping_service.tracking import is_tracking_number
 from tests.integration.schema import differences

@@ -5,10 +5,10 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.fence import Fence, StepKey
-from shared.messages.inventory import StockLine
-from shared.messages.repair import ByHand
-from shared.messages.shipping import Address, BookShipment, ShipmentBooked, ShipmentCancelled
+from shared.contracts.repair import ByHand
+from shared.participant.fence import Fence, StepKey
+from shared.shop.inventory import StockLine
+from shared.shop.shipping import Address, BookShipment, ShipmentBooked, ShipmentCancelled
 from shipping_service.settings import ShippingSettings
 from shipping_service.store import Shipments
 

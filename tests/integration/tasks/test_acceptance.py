@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.events.inbox import Outcome
+from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.task_desk import TaskDesk
 from tests.integration.api import Client, client_of

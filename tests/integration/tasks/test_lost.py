@@ -2,10 +2,9 @@
 
 import pytest
 
-from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
-from shared.errors import Refused
-from shared.messages.task import AssignTask
-from shared.workflows.engine import Instance, InstanceStatus
+from shared.participant.errors import Refused
+from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT, AssignTask
+from shared.workflows.client import Instance, InstanceStatus
 from shared.workflows.retention import Ended
 from task_orchestrator_service.lost import MOST_RESTARTS, LostTasks, Patience
 from task_orchestrator_service.runs import TaskPurges

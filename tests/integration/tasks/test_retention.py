@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.messages.task import CloseTask, TaskStatus
-from shared.messages.timeline import StepKind, StepOutcome, StepRecord, Timeline
+from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
+from shared.shop.task import CloseTask, TaskStatus
 from shared.workflows.retention import Ended
 from task_orchestrator_service.runs import TaskPurges
 from tests.integration.tasks.world import World

@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.contracts import TASK_ORCHESTRATOR_SERVICE, contracts_of
-from shared.host.settings import load
+from shared.service.settings import load
+from shared.shop.registry import contracts_of
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from task_orchestrator_service.__main__ import compose
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.routes import task_routes

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.inventory import StockLine
-from shared.messages.task import Lane, TaskStatus
+from shared.participant.errors import Refused
+from shared.shop.inventory import StockLine
+from shared.shop.task import Lane, TaskStatus
 from task_orchestrator_service.tables import METADATA
 from tests.integration.schema import differences
 from tests.integration.tasks.world import World

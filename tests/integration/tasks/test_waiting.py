@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 from prometheus_client import REGISTRY
 
-from shared.contracts import TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
 from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.waiting import watch_waiting
 from tests.integration.service_process import running

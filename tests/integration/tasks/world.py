@@ -10,15 +10,14 @@ from typing import Any, Final
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts import TASK_PROCESSING
+from shared.contracts.message import Message
+from shared.contracts.timeline import Timeline
 from shared.events.event import CloudEvent, EventType
 from shared.events.inbox import Inbox, Verdict
 from shared.events.received import open_envelope, read_event
-from shared.messages.base import Message
-from shared.messages.inventory import StockLine
-from shared.messages.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
-from shared.messages.timeline import Timeline
-from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
+from shared.shop.inventory import StockLine
+from shared.shop.task import TASK_PROCESSING, AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
+from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from shared.workflows.probe import NUDGE_EVENT
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 from task_orchestrator_service.order_tasks import ORDER_TASKS

@@ -5,7 +5,7 @@ from dapr.ext.workflow import PropagatedHistory
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from audit_service.history import MOST_STEPS, lineage_of
-from shared.messages.audit import SeenStep, SeenWorkflow
+from shared.shop.audit import SeenStep, SeenWorkflow
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from audit_service.retention import FinishedAudits
-from shared.workflows.engine import EngineAwayError, Instance, InstanceStatus
+from shared.workflows.client import EngineAwayError, Instance, InstanceStatus
 
 pytestmark = pytest.mark.unit
 

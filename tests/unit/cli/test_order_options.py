@@ -7,7 +7,7 @@ import pytest
 from cli.fault_spec import FaultSpecError, parse_fault
 from cli.order_body import OrderUsageError, order_body, pair_lines
 from order_service.api.bodies import OrderBody
-from shared.messages.faults import Fault, FaultMode
+from shared.contracts.faults import Fault, FaultMode
 
 pytestmark = pytest.mark.unit
 

@@ -28,31 +28,20 @@ from payment_service.activities import serve_payments
 from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
-from shared.contracts import (
-    AUDIT_SERVICE,
-    BOOK_SHIPMENT,
-    CANCEL_SHIPMENT,
-    CONTRACTS,
-    DO,
-    INVENTORY_SERVICE,
-    ML_INFERENCE_SERVICE,
-    NOTIFICATION_SERVICE,
-    ORDER_SERVICE,
-    PAYMENT_SERVICE,
-    PROCESS_PAYMENT,
-    REFUND_PAYMENT,
-    RELEASE_STOCK,
-    RESERVE_STOCK,
-    SHIPPING_SERVICE,
-    TASK_ORCHESTRATOR_SERVICE,
-    UNDO,
-    contracts_of,
-)
-from shared.errors import MessageRejectedError, NonRetryableError, Refused
-from shared.fence import Fence
-from shared.host.activities import ActivityHost, Call
-from shared.messages.call import UndoStep
-from shared.messages.inventory import StockReleased
+from shared.contracts.call import UndoStep
+from shared.contracts.contract import DO, UNDO
+from shared.participant.activities import ActivityHost, Call
+from shared.participant.errors import MessageRejectedError, NonRetryableError, Refused
+from shared.participant.fence import Fence
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.inference import ML_INFERENCE_SERVICE
+from shared.shop.inventory import INVENTORY_SERVICE, RELEASE_STOCK, RESERVE_STOCK, StockReleased
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.payment import PAYMENT_SERVICE, PROCESS_PAYMENT, REFUND_PAYMENT
+from shared.shop.registry import CONTRACTS, contracts_of
+from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, SHIPPING_SERVICE
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from shipping_service.activities import serve_shipping
 from shipping_service.store import Shipments
 from task_orchestrator_service.activities import serve_task_activities

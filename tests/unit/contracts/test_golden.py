@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import CHILD_CONTRACTS, CONTRACTS
 from shared.events.event import EVENT_DATA
 from shared.golden.__main__ import update
 from shared.golden.compare import breaking_changes
 from shared.golden.schemas import schemas_golden, schemas_today
+from shared.shop.registry import CHILD_CONTRACTS, CONTRACTS
 
 pytestmark = pytest.mark.unit
 

@@ -19,7 +19,7 @@ from order_service.settings import OrderSettings
 from payment_gateway.settings import GatewaySettings
 from payment_service.settings import PaymentSettings
 from shared.events.consuming import ConsumerSettings
-from shared.host.settings import HttpSettings, ServiceSettings
+from shared.service.settings import HttpSettings, ServiceSettings
 from shipping_service.settings import ShippingSettings
 from task_orchestrator_service.settings import TaskSettings
 

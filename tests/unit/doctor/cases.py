@@ -6,8 +6,9 @@ from typing import Any
 from cli.doctor.evidence import App, Case, Sidecar, Store
 from cli.doctor.targets import LOCAL, Target
 from devstack.addresses import CORE_APPS
-from shared.contracts import PROBE_CALLS, WORKFLOWS, contracts_of
-from shared.host.about import About, Revisions
+from shared.participant.call_probe import PROBE_CALLS
+from shared.service.about import About, Revisions
+from shared.shop.registry import WORKFLOWS, contracts_of
 
 STORE = Store("statestore", "state.postgresql", "v2")
 

@@ -10,8 +10,8 @@ from cli.doctor.collect.probes import worth_probing
 from cli.doctor.evidence import Case, LateOrder, Probed, Stalled, Store
 from cli.doctor.finding import Finding, Kind
 from devstack.addresses import CORE_APPS, ORDER, PAYMENT, SHIPPING
-from shared.host.about import Revisions
-from shared.host.call_probe import ProbedCall
+from shared.participant.call_probe import ProbedCall
+from shared.service.about import Revisions
 from tests.unit.doctor.cases import STORE, a_case, a_sidecar, an_about, an_app
 
 pytestmark = pytest.mark.unit

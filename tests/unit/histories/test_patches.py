@@ -7,10 +7,9 @@ import pytest
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import ORDER_WORKFLOW
-from shared.messages.order import PlacedOrder
-from shared.saga.engine import Turns, WorkflowContext
+from shared.saga.context import Turns, WorkflowContext
 from shared.saga.saga import Observer
+from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from tests.engine.engine import replay as replay_in_memory
 from tests.engine.orders import an_order
 from tests.engine.script import Script

@@ -8,9 +8,8 @@ import pytest
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import ORDER_WORKFLOW
-from shared.messages.order import PlacedOrder
-from shared.saga.engine import Turns
+from shared.saga.context import Turns
+from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from tests.histories.recorded import FOLDER, HistoryMismatchError, Recording, recordings, replay
 
 pytestmark = pytest.mark.unit

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared.host.background import running
-from shared.host.stop import Stop
+from shared.service.background import running
+from shared.service.stop import Stop
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from pydantic import BaseModel
 
-from shared.host.problems import read_json
-from shared.json_text import MAX_NESTING, parse_json
+from shared.web.json_text import MAX_NESTING, parse_json
+from shared.web.problems import read_json
 from tests.integration.api import client_of
 
 pytestmark = pytest.mark.unit

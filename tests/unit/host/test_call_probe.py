@@ -2,10 +2,9 @@
 
 import pytest
 
-from shared.contracts import PROCESS_PAYMENT
-from shared.host.activities import ActivityHost, Call
-from shared.host.call_probe import PROBE, is_probe
-from shared.messages.payment import PaymentProcessed, ProcessPayment
+from shared.participant.activities import ActivityHost, Call
+from shared.participant.call_probe import PROBE, is_probe
+from shared.shop.payment import PROCESS_PAYMENT, PaymentProcessed, ProcessPayment
 from tests.registered import Registered
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ from aiohttp.test_utils import make_mocked_request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.host.problems import problems
+from shared.web.problems import problems
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.messages.inference import RunMlInference
+from shared.shop.inference import RunMlInference
 
 
 def the_facts(**changes: Any) -> RunMlInference:  # noqa: ANN401 - any field of the message

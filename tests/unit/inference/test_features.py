@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml_inference_service.features import NAMES, features_of
-from shared.errors import Refused
+from shared.participant.errors import Refused
 from tests.unit.inference.orders import RISKY, the_facts
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ from ml_inference_service.card import read_card
 from ml_inference_service.features import Features
 from ml_inference_service.model import FraudModel, Provider
 from ml_inference_service.scorer import Scorer, ScorerBusyError
-from shared.errors import Refused
+from shared.participant.errors import Refused
 from tests.unit.inference.orders import RISKY, the_facts
 
 pytestmark = pytest.mark.unit

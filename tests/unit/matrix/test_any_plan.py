@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_service.workflow import order_workflow_shown_to
-from shared.messages.faults import Fault, FaultMode
-from shared.messages.order import PlacedOrder
+from shared.contracts.faults import Fault, FaultMode
+from shared.shop.order import PlacedOrder
 from tests.engine.orders import an_order
 from tests.engine.participants import Participants
 from tests.matrix.cells import UNDO_PATIENCE_SECONDS

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-from shared.contracts import CONCLUDE_APPROVAL, HOLD_ORDER, ORDER_CONTRACTS, TAKE_OVER_ORDER
-from shared.messages.faults import FaultMode
+from shared.contracts.faults import FaultMode
+from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, TAKE_OVER_ORDER
+from shared.shop.registry import ORDER_CONTRACTS
 from tests.matrix.cells import VARIANTS, Cell, Kind, cells_of
 from tests.matrix.expectations import LATE_EXECUTIONS, RULES, expected_end
 from tests.matrix.simulation import SHOP, simulate

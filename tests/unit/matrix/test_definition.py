@@ -5,31 +5,27 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import (
-    BOOK_SHIPMENT,
-    CANCEL_SHIPMENT,
-    CLOSE_ORDER,
-    COMPLETE_ORDER,
-    DO,
-    DO_SECONDS,
-    ORDER_SERVICE,
-    PARK_ORDER,
-    RELEASE_STOCK,
-    RESERVE_STOCK,
-    SHIPPING_SERVICE,
-    UNDO,
-    UNDO_SECONDS,
-    VALIDATE_ORDER,
-    Contract,
-)
-from shared.messages.call import UndoStep
-from shared.messages.inventory import ReserveStock
-from shared.messages.order import CloseOrder, CompleteOrder, OrderStatus, ParkOrder, PlacedOrder, ValidateOrder
-from shared.messages.repair import UndoAnswer
-from shared.messages.shipping import BookShipment
-from shared.saga.engine import Turns
+from shared.contracts.call import UndoStep
+from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
+from shared.contracts.repair import UndoAnswer
+from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.order import (
+    CLOSE_ORDER,
+    COMPLETE_ORDER,
+    ORDER_SERVICE,
+    PARK_ORDER,
+    VALIDATE_ORDER,
+    CloseOrder,
+    CompleteOrder,
+    OrderStatus,
+    ParkOrder,
+    PlacedOrder,
+    ValidateOrder,
+)
+from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, SHIPPING_SERVICE, BookShipment
 from tests.engine.engine import Make
 from tests.matrix.cells import Kind, cells_of
 from tests.matrix.definition import Step, discover

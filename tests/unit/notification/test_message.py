@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from notification_service.mailer import MailOutageError, on_the_wire, outcome
 from notification_service.message import build, check, is_address, message_id
 from notification_service.notifications import shown
-from shared.errors import Refused
-from shared.fence import StepKey
-from shared.messages.notification import SendEmail
+from shared.participant.errors import Refused
+from shared.participant.fence import StepKey
+from shared.shop.notification import SendEmail
 
 pytestmark = pytest.mark.unit
 

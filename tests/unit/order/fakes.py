@@ -10,9 +10,9 @@ from typing import Any
 from order_service.api.bodies import OrderBody
 from order_service.catalogue import InventoryAwayError, PricedProduct
 from order_service.repairs import Due
-from shared.messages.base import Message
-from shared.messages.order import OrderStatus, PlacedOrder
-from shared.workflows.engine import EngineAwayError
+from shared.contracts.message import Message
+from shared.shop.order import OrderStatus, PlacedOrder
+from shared.workflows.client import EngineAwayError
 
 TEA = PricedProduct("TEA", "Tea", 450, "EUR")
 MUG = PricedProduct("MUG", "Mug", 1200, "EUR")

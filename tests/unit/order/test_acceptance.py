@@ -13,9 +13,9 @@ from order_service.catalogue import Catalogue
 from order_service.fraud_terms import FraudTerms
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.host.problems import ProblemError
-from shared.messages.approval import FraudCheck, WhenAway
-from shared.messages.inference import RunMlInference
+from shared.shop.approval import FraudCheck, WhenAway
+from shared.shop.inference import RunMlInference
+from shared.web.problems import ProblemError
 from tests.unit.order.fakes import FakeCatalogue, FakeOrders, FakeStarter, a_body
 
 pytestmark = pytest.mark.unit

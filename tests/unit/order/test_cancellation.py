@@ -8,8 +8,8 @@ import pytest
 from order_service.cancellation import cancel
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.host.problems import ProblemError
-from shared.messages.order import OrderStatus
+from shared.shop.order import OrderStatus
+from shared.web.problems import ProblemError
 from tests.unit.order.fakes import FakeOrders, FakeStarter
 
 pytestmark = pytest.mark.unit

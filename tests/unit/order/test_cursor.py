@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 import pytest
 
-from shared.host.cursor import decode_cursor, encode_cursor
-from shared.host.problems import ProblemError
+from shared.web.cursor import decode_cursor, encode_cursor
+from shared.web.problems import ProblemError
 
 pytestmark = pytest.mark.unit
 

@@ -14,9 +14,9 @@ from order_service.approvals import ApprovalStore
 from order_service.repairs import Due, RepairStore
 from order_service.starter import Starter
 from order_service.store import OrderStore
-from shared.messages.base import Message
-from shared.messages.order import PlacedOrder
-from shared.messages.repair import Decision, RepairDecision
+from shared.contracts.message import Message
+from shared.contracts.repair import Decision, RepairDecision
+from shared.shop.order import PlacedOrder
 from shared.workflows.background import CONCURRENT_CALLS
 from tests.engine.orders import an_order
 from tests.unit.order.fakes import FakeApprovals, FakeEngine, FakeOrders, FakeRepairs

@@ -4,8 +4,9 @@ import pytest
 
 from payment_service.__main__ import compose
 from payment_service.settings import PaymentSettings
-from shared.contracts import PAYMENT_SERVICE, contracts_of
-from shared.host.settings import load
+from shared.service.settings import load
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.registry import contracts_of
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ from aiohttp.test_utils import TestServer
 
 from payment_service.gateway import ChargeUnwantedError, GatewayOutageError
 from payment_service.http_gateway import HttpGateway
-from shared.errors import Refused
-from shared.messages.payment import ProcessPayment
+from shared.participant.errors import Refused
+from shared.shop.payment import ProcessPayment
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
-from shared.messages.approval import WhenAway
+from shared.shop.approval import WhenAway
 from tests.engine.engine import Play, replay
 from tests.engine.orders import FACTS, a_check, an_order
 from tests.engine.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, Script, always, late

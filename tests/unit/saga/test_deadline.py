@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import COMPLETE_ORDER, ORDER_SERVICE, VALIDATE_ORDER
-from shared.messages.order import CompleteOrder, PlacedOrder, ValidateOrder
-from shared.saga.engine import Turns
+from shared.saga.context import Turns
 from shared.saga.failures import SagaOverdue
 from shared.saga.saga import Saga
+from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, VALIDATE_ORDER, CompleteOrder, PlacedOrder, ValidateOrder
 from tests.engine.engine import Play
 from tests.engine.orders import an_order
 from tests.engine.script import NEVER, OUTAGE, REFUSED, Answer, Raised, Script, always, late

@@ -6,24 +6,14 @@ from typing import Any
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import (
-    BOOK_SHIPMENT,
-    CANCEL_SHIPMENT,
-    COMPLETE_ORDER,
-    ORDER_SERVICE,
-    PROCESS_PAYMENT,
-    REFUND_PAYMENT,
-    RELEASE_STOCK,
-    RESERVE_STOCK,
-)
-from shared.messages.inventory import ReserveStock
-from shared.messages.order import CompleteOrder, PlacedOrder
-from shared.messages.payment import ProcessPayment
-from shared.messages.shipping import BookShipment
-from shared.messages.timeline import Timeline
-from shared.saga.engine import Turns
+from shared.contracts.timeline import Timeline
+from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Saga
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, CompleteOrder, PlacedOrder
+from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT, ProcessPayment
+from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, BookShipment
 from tests.engine.engine import Play, replay
 from tests.engine.orders import an_order
 from tests.engine.script import (

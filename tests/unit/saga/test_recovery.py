@@ -7,8 +7,8 @@ import pytest
 
 from order_service.recovery import recovery_workflow_shown_to
 from order_service.workflow import UNDO_OF, order_workflow_shown_to
-from shared.messages.order import RecoverOrder
-from shared.messages.timeline import StepKind, StepOutcome, StepRecord, Timeline
+from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
+from shared.shop.order import RecoverOrder
 from tests.engine.context import START
 from tests.engine.engine import Play
 from tests.engine.orders import an_order

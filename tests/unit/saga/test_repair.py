@@ -7,10 +7,10 @@ import pytest
 
 from order_service.recovery import recovery_workflow_shown_to
 from order_service.workflow import order_workflow_shown_to
-from shared.contracts import CONTRACTS
-from shared.messages.call import UndoStep
-from shared.messages.order import RecoverOrder
-from shared.messages.repair import UndoAnswer
+from shared.contracts.call import UndoStep
+from shared.contracts.repair import UndoAnswer
+from shared.shop.order import RecoverOrder
+from shared.shop.registry import CONTRACTS
 from tests.engine.engine import Play, replay
 from tests.engine.orders import an_order
 from tests.engine.script import (

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import TASK_PROCESSING, TASK_SECONDS, TASK_WITH_AUDIT
-from shared.messages.inventory import StockLine
-from shared.messages.task import AcceptedTask
+from shared.contracts.contract import TASK_SECONDS
+from shared.shop.inventory import StockLine
+from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT, AcceptedTask
 from task_orchestrator_service.workflow import TaskWorkflow, task_workflows_shown_to
 from tests.engine.context import SAGA_ID
 from tests.engine.engine import Observed, Play

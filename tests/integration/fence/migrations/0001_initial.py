@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.migrations.participant import count_repeats, create_fault_hits, create_fence
+from shared.participant.migrations import count_repeats, create_fault_hits, create_fence
 
 revision = "0001"
 down_revision = None

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from order_service.approvals import ApprovalStore
 from order_service.starter import Starter
-from shared.messages.approval import ApprovalStanding, ApprovalState, HoldOrder
+from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from tests.integration.api import Client
 from tests.integration.order.world import Desk, Office
 from tests.unit.order.fakes import FakeEngine

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.messages.approval import ApprovalState
+from shared.shop.approval import ApprovalState
 from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice, seconds_from_now
 from tests.waiting import eventually
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.errors import Refused
-from shared.messages.approval import ApprovalState
-from shared.messages.order import OrderStatus
+from shared.participant.errors import Refused
+from shared.shop.approval import ApprovalState
+from shared.shop.order import OrderStatus
 from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice
 
 

@@ -6,8 +6,8 @@ from sqlalchemy import text
 
 from order_service.repairs import RepairStore
 from order_service.starter import Starter
-from shared.messages.order import CloseOrder, OrderStatus, ParkOrder
-from shared.messages.repair import AppliedRepair, RepairDecision, StuckStep
+from shared.contracts.repair import AppliedRepair, RepairDecision, StuckStep
+from shared.shop.order import CloseOrder, OrderStatus, ParkOrder
 from tests.integration.api import Client
 from tests.integration.order.world import TIMELINE, Desk, Office
 from tests.unit.order.fakes import FakeEngine

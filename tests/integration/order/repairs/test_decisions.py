@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from order_service.repairs import RepairStore
-from shared.messages.repair import AppliedRepair, RepairOutcome
+from shared.contracts.repair import AppliedRepair, RepairOutcome
 from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, RepairOffice, raised
 
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from shared.messages.order import CloseOrder, OrderStatus
-from shared.messages.repair import AppliedRepair, RepairOutcome
+from shared.contracts.repair import AppliedRepair, RepairOutcome
+from shared.shop.order import CloseOrder, OrderStatus
 from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, RepairOffice, raised
 from tests.integration.order.world import TIMELINE
 

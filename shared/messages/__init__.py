@@ -1,1 +1,0 @@
-"""The messages that cross service boundaries. Their JSON form is guarded by a golden file."""

@@ -1,0 +1,61 @@
+"""The tables that every participant of a saga has, created by its first revision."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+def create_fence() -> None:
+    """Create `saga_steps` (see `shared.participant.fence`)."""
+    op.create_table(
+        "saga_steps",
+        sa.Column("saga_id", sa.Text, primary_key=True),
+        sa.Column("step", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("answer", JSONB),
+        sa.Column("undo_answer", JSONB),
+        sa.Column("refusal", sa.Text),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.CheckConstraint("state IN ('pending', 'done', 'refused', 'undoing', 'undone')", name="state_is_known"),
+    )
+
+
+def create_fault_hits() -> None:
+    """Create `fault_hits` (see `shared.participant.faults`)."""
+    op.create_table(
+        "fault_hits",
+        sa.Column("saga_id", sa.Text, primary_key=True),
+        sa.Column("activity", sa.Text, primary_key=True),
+        sa.Column("place", sa.Integer, primary_key=True),
+        sa.Column("hits", sa.Integer, nullable=False),
+    )
+
+
+def count_repeats() -> None:
+    """Add `repeats` to `saga_steps`."""
+    op.add_column("saga_steps", sa.Column("repeats", sa.Integer, nullable=False, server_default="0"))
+
+
+def create_hand_closings() -> None:
+    """Create `hand_closings` (see `shared.participant.hand_closings`)."""
+    op.create_table(
+        "hand_closings",
+        sa.Column("saga_id", sa.Text, primary_key=True),
+        sa.Column("step", sa.Text, primary_key=True),
+        sa.Column("repair_id", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("amount", sa.BigInteger, nullable=False),
+        sa.Column("unit", sa.Text, nullable=False),
+        sa.Column("decided_by", sa.Text, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.CheckConstraint("status IN ('settled', 'written_off')", name="status_is_known"),
+        sa.CheckConstraint("amount > 0", name="something_was_closed"),
+    )
+
+
+def replace_check(table: str, name: str, condition: str) -> None:
+    """Give a check constraint another condition."""
+    op.drop_constraint(name, table, type_="check")
+    op.create_check_constraint(name, table, condition)

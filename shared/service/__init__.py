@@ -1,0 +1,1 @@
+"""A service from start to drained end."""

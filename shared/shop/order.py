@@ -1,0 +1,151 @@
+"""Messages of the order-service: the workflow's input and its local activities."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from shared.contracts.contract import UNTIL_DONE, Contract
+from shared.contracts.faults import Fault
+from shared.contracts.message import Message
+from shared.contracts.repair import AppliedRepair, StuckStep
+from shared.contracts.timeline import Timeline
+from shared.shop.approval import ApprovalStanding, ConcludeApproval, FraudCheck, HoldOrder
+from shared.shop.inventory import StockLine
+from shared.shop.shipping import Address
+
+ORDER_SERVICE: Final = "order-service"
+ORDER_WORKFLOW: Final = "order_workflow"
+ORDER_RECOVERY_WORKFLOW: Final = "order_recovery_workflow"
+
+
+class OrderStatus(StrEnum):
+    """The customer's story."""
+
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    COMPENSATED = "compensated"
+    CANCELLED = "cancelled"
+    NEEDS_ATTENTION = "needs_attention"
+
+    @property
+    def has_ended(self) -> bool:
+        """Nothing more happens to the order, unless a person does it."""
+        return self in {OrderStatus.COMPLETED, OrderStatus.COMPENSATED, OrderStatus.CANCELLED}
+
+
+class PlacedOrder(Message):
+    """The input of the order workflow.
+
+    `run_id` is new for every attempt to start the workflow: Dapr silently replaces a finished instance when its id is
+    scheduled again, and only the run that claims the order may act (see `ValidateOrder`).
+
+    `deadline_at`: an order that hasn't passed its pivot by then is undone. `undo_patience_seconds`: how long each
+    compensation is tried before a person is asked; None leaves it to its contract. `fraud_check`: how it is checked for
+    fraud before anything is done for it; None: it isn't.
+    """
+
+    order_id: str
+    run_id: str
+    lines: tuple[StockLine, ...]
+    total_cents: int
+    currency: str
+    payment_token: str
+    shipping_address: Address
+    deadline_at: datetime | None = None
+    undo_patience_seconds: float | None = None
+    fraud_check: FraudCheck | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class ValidateOrder(Message):
+    """Claim the order for this run of the workflow."""
+
+    run_id: str
+
+
+class OrderValidated(Message):
+    """`claimed` is false if another run of the workflow owns the order; this one must end without a trace.
+
+    `cancelled`: the customer cancelled before the saga began, so that it needn't begin.
+    """
+
+    claimed: bool
+    run_id: str
+    cancelled: bool = False
+
+
+class CompleteOrder(Message):
+    """The pivot: record the order as completed, unless it was cancelled, is late, or belongs to another run."""
+
+    timeline: Timeline
+    tracking_number: str
+    run_id: str | None = None
+
+
+class CloseOrder(Message):
+    """Record the end of an order that was undone, and the person's decisions that led to it."""
+
+    timeline: Timeline
+    status: OrderStatus
+    reason: str
+    run_id: str | None = None
+    repairs: tuple[AppliedRepair, ...] = ()
+
+
+class ParkOrder(Message):
+    """Record that compensation gave up and a person has to decide, and what came of the decision before."""
+
+    timeline: Timeline
+    reason: str
+    money_at_risk_cents: int
+    run_id: str | None = None
+    stuck: tuple[StuckStep, ...] = ()
+    repairs: tuple[AppliedRepair, ...] = ()
+
+
+class OrderRecorded(Message):
+    """The order's row says so. `owned` is false if another run owns the order: this one must end without a trace."""
+
+    status: OrderStatus
+    owned: bool = True
+
+
+class RecoverOrder(Message):
+    """The input of the recovery workflow: undo the whole order in place of a run that was lost.
+
+    `order.run_id` is the recovery's own; `replaces` the run that it takes the order from (None: none had claimed it).
+    """
+
+    order: PlacedOrder
+    replaces: str | None
+    reason: str
+
+
+class TakeOverOrder(Message):
+    """Make a recovery the order's owner, if the run that it replaces still is and the order is open."""
+
+    run_id: str
+    replaces: str | None
+    instance_id: str
+
+
+class OrderTakenOver(Message):
+    """`taken` is false if the order has ended or another run owns it: this one must end without a trace.
+
+    `timeline`: how far the lost run was seen to have come.
+    """
+
+    taken: bool
+    timeline: Timeline
+
+
+VALIDATE_ORDER: Final = Contract(ORDER_SERVICE, "validate_order", ValidateOrder, OrderValidated, UNTIL_DONE, None)
+COMPLETE_ORDER: Final = Contract(ORDER_SERVICE, "complete_order", CompleteOrder, OrderRecorded, UNTIL_DONE, None)
+CLOSE_ORDER: Final = Contract(ORDER_SERVICE, "close_order", CloseOrder, OrderRecorded, UNTIL_DONE, None)
+PARK_ORDER: Final = Contract(ORDER_SERVICE, "park_order", ParkOrder, OrderRecorded, UNTIL_DONE, None)
+TAKE_OVER_ORDER: Final = Contract(ORDER_SERVICE, "take_over_order", TakeOverOrder, OrderTakenOver, UNTIL_DONE, None)
+HOLD_ORDER: Final = Contract(ORDER_SERVICE, "hold_order", HoldOrder, ApprovalStanding, UNTIL_DONE, None)
+CONCLUDE_APPROVAL: Final = Contract(
+    ORDER_SERVICE, "conclude_approval", ConcludeApproval, ApprovalStanding, UNTIL_DONE, None
+)

@@ -1,0 +1,51 @@
+"""Messages of the shipping-service."""
+
+from typing import Final
+
+from shared.contracts.call import UndoStep
+from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
+from shared.contracts.message import Message
+from shared.contracts.repair import UndoAnswer
+from shared.shop.inventory import StockLine
+
+SHIPPING_SERVICE: Final = "shipping-service"
+
+
+class Address(Message):
+    """Where the parcel goes."""
+
+    name: str
+    line1: str
+    city: str
+    postal_code: str
+    country: str
+
+
+class BookShipment(Message):
+    """Book one parcel with these lines."""
+
+    address: Address
+    lines: tuple[StockLine, ...]
+
+
+class ShipmentBooked(Message):
+    """The parcel will be picked up."""
+
+    shipment_id: str
+    tracking_number: str
+
+
+class ShipmentCancelled(UndoAnswer):
+    """No parcel leaves; `cancelled` is false if none had been booked, or if a person closed the step."""
+
+    cancelled: bool
+
+    @property
+    def _undone(self) -> str:
+        return "the parcel was cancelled" if self.cancelled else "no parcel was booked"
+
+
+CANCEL_SHIPMENT: Final = Contract(SHIPPING_SERVICE, "cancel_shipment", UndoStep, ShipmentCancelled, UNDO, UNDO_SECONDS)
+BOOK_SHIPMENT: Final = Contract(
+    SHIPPING_SERVICE, "book_shipment", BookShipment, ShipmentBooked, DO, DO_SECONDS, undo=CANCEL_SHIPMENT
+)

@@ -1,0 +1,1 @@
+"""HTTP: problems, bodies, paging, OpenAPI."""

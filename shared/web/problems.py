@@ -1,0 +1,87 @@
+"""RFC 9457 problem documents: every error of every HTTP surface."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from shared.database import is_unreachable, may_pass
+from shared.web.json_text import parse_json
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger()
+
+
+class ProblemError(Exception):
+    """An error with a sentence for the client; nothing was changed."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: dict[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.extra = extra
+
+
+def problem_response(
+    status: int, detail: str, headers: dict[str, str] | None = None, extra: dict[str, Any] | None = None
+) -> web.Response:
+    """A problem document with this status and sentence."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **(extra or {})}
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever goes wrong into a problem document."""
+    try:
+        return await handler(request)
+    except ProblemError as problem:
+        return problem_response(problem.status, problem.detail, problem.headers, problem.extra)
+    except web.HTTPRequestEntityTooLarge as error:
+        return problem_response(error.status, f"The body is larger than this address takes: {error.text}.")
+    except web.HTTPException as error:
+        kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Location"}}
+        return problem_response(error.status, f"{error.reason}: {request.method} {request.path}.", kept)
+    except Exception as error:  # the entry point of every request
+        if may_pass(error):
+            if not is_unreachable(error):  # that one is told by the readiness
+                log.warning("the database is too busy", method=request.method, path=request.path, error=str(error))
+            detail = "The database is away or too busy. Try again; with the same Idempotency-Key that is safe."
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+        log.exception("request failed", method=request.method, path=request.path)
+        detail = "The service made a mistake; its log says which. Repeating with the same Idempotency-Key is safe."
+        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+async def read_json(request: web.Request, model: type[BaseModel]) -> Any:  # noqa: ANN401 - an instance of `model`
+    """The request's body as a validated model.
+
+    Raises:
+        ProblemError: 400 for what isn't JSON or nested too deeply, 422 with a sentence per field for what
+            doesn't fit the model.
+    """
+    raw = await request.read()
+    try:
+        body = parse_json(raw)
+    except ValueError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body must be JSON: {error}.") from error
+    try:
+        return model.model_validate_json(raw) if isinstance(body, dict) else model.model_validate(body)
+    except ValidationError as error:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()) + ".",
+            errors=[{"field": _place(one["loc"]), "message": one["msg"]} for one in error.errors()],
+        ) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "body"
