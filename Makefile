@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PACKAGES := $(sort $(wildcard *_service)) payment_gateway $(wildcard event_relay local_mailbox) examples shared devstack cli bench tests
+PACKAGES := $(sort $(wildcard *_service)) payment_gateway $(wildcard event_relay local_mailbox) examples shared saga_testing devstack cli bench tests
 
 .PHONY: bench-soak setup runtime tilt demo chaos up down test check lint format unit integration e2e lock golden clean
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from order_service.workflow import NOT_CLAIMED, UNDO_OF, undo_order
-from shared.saga.compensation import Undo
+from order_service.workflow import NOT_CLAIMED, STEPS, undo_order
 from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
@@ -37,7 +36,7 @@ def recovery_workflow_shown_to(observer: Observer | None) -> RecoveryWorkflow:
         owner = yield from saga.record(TAKE_OVER_ORDER, claim)
         if not owner.taken:
             return {"status": NOT_CLAIMED}
-        saga.take_over(owner.timeline, (Undo(undo, do.activity) for do, undo in UNDO_OF.items()))
+        saga.take_over(owner.timeline, STEPS)
         return {"status": (yield from undo_order(saga, order, SagaLost(recovery.reason)))}
 
     return order_recovery_workflow

@@ -6,11 +6,10 @@ from typing import Any, Final
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.approval import ask_whether_risky
-from shared.contracts.contract import Contract
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Observer, Saga
-from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,
     COMPLETE_ORDER,
@@ -24,18 +23,14 @@ from shared.shop.order import (
     PlacedOrder,
     ValidateOrder,
 )
-from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT, ProcessPayment
-from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, BookShipment
+from shared.shop.payment import PROCESS_PAYMENT, ProcessPayment
+from shared.shop.registry import ORDER_CONTRACTS
+from shared.shop.shipping import BOOK_SHIPMENT, BookShipment
 
-AnyContract = Contract[Any, Any]
 OrderWorkflow = Callable[[DaprWorkflowContext, PlacedOrder], Turns[dict[str, Any]]]
 
-UNDO_OF: Final[dict[AnyContract, AnyContract]] = {
-    RESERVE_STOCK: RELEASE_STOCK,
-    PROCESS_PAYMENT: REFUND_PAYMENT,
-    BOOK_SHIPMENT: CANCEL_SHIPMENT,
-}
-"""Every step before the pivot with its undo, in the saga's order: a recovery undoes them all (see `recovery.py`)."""
+STEPS: Final = tuple(contract for contract in ORDER_CONTRACTS if contract.undo is not None)
+"""Every step before the pivot, in the workflow's order: a recovery undoes them all (see `recovery.py`)."""
 
 NOT_CLAIMED = "not_claimed"
 """The result of a run that found the order owned by another run; it did nothing else."""
@@ -74,9 +69,9 @@ def _fulfil(saga: Saga, order: PlacedOrder) -> Turns[None]:
 
     if order.fraud_check is not None:
         yield from ask_whether_risky(saga, order, order.fraud_check)
-    yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=UNDO_OF[RESERVE_STOCK])
-    yield from saga.step(PROCESS_PAYMENT, payment, undo=UNDO_OF[PROCESS_PAYMENT])
-    shipment = yield from saga.step(BOOK_SHIPMENT, parcel, undo=UNDO_OF[BOOK_SHIPMENT])
+    yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
+    yield from saga.step(PROCESS_PAYMENT, payment)
+    shipment = yield from saga.step(BOOK_SHIPMENT, parcel)
     yield from saga.pivot(
         COMPLETE_ORDER,
         CompleteOrder(timeline=saga.timeline, tracking_number=shipment.tracking_number, run_id=order.run_id),

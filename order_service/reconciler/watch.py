@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.tables import ORDERS
-from order_service.workflow import UNDO_OF
+from order_service.workflow import STEPS
 from shared.contracts.contract import UNDO_SECONDS
 from shared.shop.order import OrderStatus, PlacedOrder
 
@@ -97,7 +97,7 @@ class Watch:
             "late_seconds": patience.late_seconds,
             "margin_seconds": patience.margin_seconds,
             "decision_seconds": patience.decision_seconds,
-            "undos": len(UNDO_OF),
+            "undos": len(STEPS),
             "default_patience_seconds": UNDO_SECONDS,
             "limit": BATCH,
         }

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from shared.contracts.contract import ChildContract, Contract, RequestT, ResponseT
+from shared.contracts.contract import AnyContract, ChildContract, Contract, RequestT, ResponseT
 from shared.contracts.faults import Fault
 from shared.contracts.timeline import StepKind, StepOutcome, Timeline
 from shared.saga.advice import Advice
@@ -17,7 +17,6 @@ from shared.saga.failures import PivotRefused, SagaCancelled, SagaOverdue, SagaS
 
 T = TypeVar("T")
 
-AnyContract = Contract[Any, Any]
 Observer = Callable[[str, Timeline], None]
 """Told (saga id, timeline) of every change, never while replaying. It shows the saga live; the truth comes last."""
 
@@ -31,7 +30,7 @@ class Saga:
     Example:
         saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE)
         try:
-            yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=RELEASE_STOCK)
+            yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
             yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(...))
         except SagaStopped as stopped:
             compensated = yield from saga.compensate(stopped)
@@ -88,31 +87,27 @@ class Saga:
         self,
         do: Contract[RequestT, ResponseT],
         request: RequestT,
-        *,
-        undo: AnyContract | None = None,
     ) -> Turns[ResponseT]:
-        """Do one step; its answer comes back only if it is done.
+        """Do one step, which the undo of its contract compensates; its answer comes back only if it is done.
 
         Raises:
             StepFailed: refused, failed, or unknown after the retry policy and the deadline of `do`.
             SagaCancelled: the customer cancelled before this step began or between its attempts.
             SagaOverdue: the saga's deadline passed before this step began.
         """
-        (response,) = yield from self.parallel(self.branch(do, request, undo=undo))
+        (response,) = yield from self.parallel(self.branch(do, request))
         return response
 
     def branch(
         self,
         do: Contract[RequestT, ResponseT],
         request: RequestT,
-        *,
-        undo: AnyContract | None = None,
     ) -> Branch[ResponseT]:
         """A step to be run by `parallel`. Undo is owed before its do begins."""
-        if undo is not None and self._past_pivot:
+        if do.undo is not None and self._past_pivot:
             raise ValueError(f"{do.activity} comes after the pivot: it can be retried but not undone")
         self._check_may_go_on()
-        owed = Undo(undo, do.activity) if undo is not None else None
+        owed = Undo(do.undo, do.activity) if do.undo is not None else None
         if owed is not None:
             self._owed.append(owed)
         attempted = yield from self._caller.call(
@@ -217,13 +212,13 @@ class Saga:
         self._owed.clear()
         return response
 
-    def take_over(self, timeline: Timeline, steps: Iterable[Undo]) -> None:
-        """Go on for a run that was lost: owe every undo that it may have owed, in the order of its steps.
+    def take_over(self, timeline: Timeline, steps: Iterable[AnyContract]) -> None:
+        """Go on for a run that was lost: owe the undo of every one of its steps, which come in the saga's order.
 
         How far it came isn't known for sure, and needn't be: undoing what was never done leaves a tombstone.
         """
         self._caller.journal.go_on_from(timeline, self._ctx.current_utc_datetime)
-        self._owed = list(steps)
+        self._owed = [Undo(do.undo, do.activity) for do in steps if do.undo is not None]
 
     def compensate(self, stopped: SagaStopped) -> Turns[Compensated]:
         """Undo all that may have happened, newest first; one undo that gives up never stops the others.

@@ -13,11 +13,11 @@ from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
+from saga_testing.matrix.cells import Cell
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CONTRACTS
 from tests.e2e.repairs import Desk
 from tests.e2e.shop import ENDED, Shop, an_order, eventually, unless_away
-from tests.matrix.cells import Cell
 
 CELLS_PER_HEALTHY_ORDER: Final = 8
 CLIENTS: Final = 8

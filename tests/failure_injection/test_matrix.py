@@ -9,13 +9,14 @@ from typing import cast
 
 import pytest
 
+from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, Cell, Kind, cells_of
+from saga_testing.matrix.expectations import Expected, expected_end
+from saga_testing.matrix.simulation import Simulated
 from tests.e2e.shop import eventually
 from tests.failure_injection.board import CELL_SECONDS, Board
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
-from tests.matrix.cells import UNDO_PATIENCE_SECONDS, Cell, Kind, cells_of
-from tests.matrix.expectations import Expected, expected_end
-from tests.matrix.simulation import SHOP, Simulated, simulate
+from tests.order_saga.matrix import SHOP, simulate
 
 CELLS = sorted(cells_of(SHOP), key=lambda cell: not cell.kills)
 

@@ -1,0 +1,6 @@
+"""The recorded histories of the shop's workflows, a folder per version."""
+
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent

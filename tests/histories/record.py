@@ -13,14 +13,15 @@ from typing import Final
 
 from devstack.settings import PROJECT_ROOT
 from order_service.fraud_terms import PATIENCE_SECONDS
+from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, cells_of
+from saga_testing.recorded import write
 from tests.e2e.approval.desk import ApprovalDesk
 from tests.e2e.repairs import Desk
 from tests.e2e.shop import Shop, an_order, eventually, fault
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
-from tests.histories.recorded import FOLDER, write
-from tests.matrix.cells import UNDO_PATIENCE_SECONDS, cells_of
-from tests.matrix.simulation import SHOP
+from tests.histories import FOLDER
+from tests.order_saga.matrix import SHOP
 
 Story = Callable[[Shop], str]
 """Places an order; its id."""
@@ -66,7 +67,8 @@ def _record(version: str, shop: Shop, evidence: Evidence, stories: Mapping[str, 
     for name, order_id in orders.items():
         has_ended = _wait(shop, order_id) != "needs_attention"
         events = evidence.whole_history(order_id) if has_ended else evidence.history(order_id)
-        sys.stdout.write(f"{write(version, name, order_id, events).relative_to(PROJECT_ROOT)}: {len(events)} events\n")
+        file = write(FOLDER / version, name, order_id, events)
+        sys.stdout.write(f"{file.relative_to(PROJECT_ROOT)}: {len(events)} events\n")
 
 
 def _stories() -> dict[str, Story]:

@@ -17,7 +17,7 @@ from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
 from shared.shop.order import ParkOrder, PlacedOrder, RecoverOrder
 from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
-from tests.engine.orders import an_order
+from tests.order_saga.orders import an_order
 
 RUNNING: Final = Instance(InstanceStatus.RUNNING)
 AT_ONCE: Final = Pace(

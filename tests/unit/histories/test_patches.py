@@ -7,17 +7,18 @@ import pytest
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.engine import replay as replay_in_memory
+from saga_testing.recorded import HistoryMismatchError, Recording, begin, noting, recordings, replay
 from shared.saga.context import Turns, WorkflowContext
 from shared.saga.saga import Observer
 from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
-from tests.engine.engine import replay as replay_in_memory
-from tests.engine.orders import an_order
-from tests.engine.script import Script
-from tests.histories.recorded import HistoryMismatchError, Recording, begin, noting, recordings, replay
+from tests.histories import FOLDER
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 
-RECORDINGS: Final = list(recordings())
+RECORDINGS: Final = list(recordings(FOLDER))
 PATCH: Final = "pay-first"
 SWAP: Final = {"reserve_stock": "process_payment", "process_payment": "reserve_stock"}
 WITH_STEPS: Final = [one for one in RECORDINGS if any(event.taskScheduled.name in SWAP for event in one.events)]

@@ -8,13 +8,14 @@ import pytest
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.recorded import HistoryMismatchError, Recording, recordings, replay
 from shared.saga.context import Turns
 from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
-from tests.histories.recorded import FOLDER, HistoryMismatchError, Recording, recordings, replay
+from tests.histories import FOLDER
 
 pytestmark = pytest.mark.unit
 
-RECORDINGS = list(recordings())
+RECORDINGS = list(recordings(FOLDER))
 SWAP = {
     "reserve_stock": "process_payment",
     "process_payment": "reserve_stock",

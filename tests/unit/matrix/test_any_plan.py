@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS
 from shared.contracts.faults import Fault, FaultMode
 from shared.shop.order import PlacedOrder
-from tests.engine.orders import an_order
-from tests.engine.participants import Participants
-from tests.matrix.cells import UNDO_PATIENCE_SECONDS
-from tests.matrix.simulation import SHOP
+from tests.order_saga.matrix import SHOP
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Participants
 
 pytestmark = pytest.mark.unit
 

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
+from saga_testing.matrix.cells import VARIANTS, Cell, Kind, cells_of
+from saga_testing.matrix.expectations import LATE_EXECUTIONS, RULES, expected_end
 from shared.contracts.faults import FaultMode
 from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, TAKE_OVER_ORDER
 from shared.shop.registry import ORDER_CONTRACTS
-from tests.matrix.cells import VARIANTS, Cell, Kind, cells_of
-from tests.matrix.expectations import LATE_EXECUTIONS, RULES, expected_end
-from tests.matrix.simulation import SHOP, simulate
+from tests.order_saga.matrix import SHOP, simulate
 
 pytestmark = pytest.mark.unit
 

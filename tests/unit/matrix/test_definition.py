@@ -1,17 +1,22 @@
 """The matrix finds out by itself what a saga consists of."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from saga_testing.engine import Make
+from saga_testing.matrix.cells import Kind, cells_of
+from saga_testing.matrix.definition import Step, discover
+from saga_testing.matrix.expectations import expected_end
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.repair import UndoAnswer
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
-from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,
     COMPLETE_ORDER,
@@ -25,12 +30,8 @@ from shared.shop.order import (
     PlacedOrder,
     ValidateOrder,
 )
-from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, SHIPPING_SERVICE, BookShipment
-from tests.engine.engine import Make
-from tests.matrix.cells import Kind, cells_of
-from tests.matrix.definition import Step, discover
-from tests.matrix.expectations import expected_end
-from tests.matrix.simulation import SHOP, simulate
+from shared.shop.shipping import BOOK_SHIPMENT, SHIPPING_SERVICE, BookShipment
+from tests.order_saga.matrix import SHOP, simulate, subject
 
 pytestmark = pytest.mark.unit
 
@@ -39,11 +40,11 @@ class Wrapped(UndoAnswer):
     """The gift is wrapped, or no longer."""
 
 
-WRAP_GIFT = Contract(SHIPPING_SERVICE, "wrap_gift", ReserveStock, Wrapped, DO, DO_SECONDS)
 UNWRAP_GIFT = Contract(SHIPPING_SERVICE, "unwrap_gift", UndoStep, Wrapped, UNDO, UNDO_SECONDS)
+WRAP_GIFT = Contract(SHIPPING_SERVICE, "wrap_gift", ReserveStock, Wrapped, DO, DO_SECONDS, undo=UNWRAP_GIFT)
 
 
-def gifts(*, undo: Contract[UndoStep, Wrapped] | None) -> Make:
+def gifts(wrap: Contract[ReserveStock, Wrapped] = WRAP_GIFT) -> Make:
     """A shop of the future: reserve, wrap, ship."""
 
     def shown_to(observer: Observer) -> Callable[[Any, PlacedOrder], Turns[dict[str, Any]]]:
@@ -60,9 +61,9 @@ def gifts(*, undo: Contract[UndoStep, Wrapped] | None) -> Make:
             yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
             parcel = BookShipment(address=order.shipping_address, lines=order.lines)
             try:
-                yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines), undo=RELEASE_STOCK)
-                yield from saga.step(WRAP_GIFT, ReserveStock(lines=order.lines), undo=undo)
-                yield from saga.step(BOOK_SHIPMENT, parcel, undo=CANCEL_SHIPMENT)
+                yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
+                yield from saga.step(wrap, ReserveStock(lines=order.lines))
+                yield from saga.step(BOOK_SHIPMENT, parcel)
                 yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
             except SagaStopped as stopped:
                 undone = yield from saga.compensate(stopped)
@@ -93,8 +94,8 @@ def test_the_order_saga_is_found_out() -> None:
 
 def test_a_new_step_adds_its_cells_by_itself() -> None:
     """Nobody has to tell the matrix of a step: its cells appear, with their ends, for the do and for the undo."""
-    make = gifts(undo=UNWRAP_GIFT)
-    definition = discover(make)
+    make = gifts()
+    definition = discover(subject(make))
     cells = list(cells_of(definition))
 
     wrapping = [cell for cell in cells if cell.activity == "wrap_gift"]
@@ -103,10 +104,10 @@ def test_a_new_step_adds_its_cells_by_itself() -> None:
     assert {cell.kind for cell in unwrapping} == {Kind.UNDO}
     assert len(wrapping) == len(unwrapping) == len([cell for cell in cells if cell.activity == "reserve_stock"])
     for cell in cells:
-        assert simulate(cell, make).end == expected_end(cell, definition), cell.id
+        assert simulate(cell, saga=subject(make)).end == expected_end(cell, definition), cell.id
 
 
 def test_a_step_that_the_matrix_has_no_rule_for_is_an_error() -> None:
     """A step without undo before the pivot would silently have no undo cells."""
     with pytest.raises(ValueError, match="only steps with undo"):
-        discover(gifts(undo=None))
+        discover(subject(gifts(replace(WRAP_GIFT, undo=None))))

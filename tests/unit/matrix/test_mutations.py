@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from devstack.settings import PROJECT_ROOT
+from saga_testing.matrix.cells import cells_of
 from tests.failure_injection.mutations import ALL_CELLS, MUTATIONS, Mutation, copied_to, run_tests
-from tests.matrix.cells import cells_of
-from tests.matrix.simulation import SHOP
+from tests.order_saga.matrix import SHOP
 
 pytestmark = pytest.mark.unit
 

@@ -18,7 +18,7 @@ from shared.contracts.message import Message
 from shared.contracts.repair import Decision, RepairDecision
 from shared.shop.order import PlacedOrder
 from shared.workflows.background import CONCURRENT_CALLS
-from tests.engine.orders import an_order
+from tests.order_saga.orders import an_order
 from tests.unit.order.fakes import FakeApprovals, FakeEngine, FakeOrders, FakeRepairs
 
 pytestmark = pytest.mark.unit

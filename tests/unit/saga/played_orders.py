@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
-from tests.engine.engine import Play
-from tests.engine.orders import an_order
-from tests.engine.script import (
-    Answer,
-    Raised,
-    Script,
-)
+from saga_testing.engine import Play
+from saga_testing.script import Answer, Raised
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 RESERVED = ["validate_order", "reserve_stock"]
 PAID = [*RESERVED, "process_payment"]

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.engine import Play, replay
+from saga_testing.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, always, late
 from shared.shop.approval import WhenAway
-from tests.engine.engine import Play, replay
-from tests.engine.orders import FACTS, a_check, an_order
-from tests.engine.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, Script, always, late
+from tests.order_saga.orders import FACTS, a_check, an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 

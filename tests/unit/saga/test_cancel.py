@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engine.script import NEVER, OUTAGE, REFUSED, Answer, Raised, always
+from saga_testing.script import NEVER, OUTAGE, REFUSED, Answer, Raised, always
 from tests.unit.saga.played_orders import COMPLETED, NOT_SURE, PAID, RESERVED, SHIPPED, UNDO_1, UNDO_2, UNDO_3, play
 
 pytestmark = pytest.mark.unit

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.engine import Play
+from saga_testing.script import NEVER, OUTAGE, REFUSED, Answer, Raised, always, late
 from shared.saga.context import Turns
 from shared.saga.failures import SagaOverdue
 from shared.saga.saga import Saga
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, VALIDATE_ORDER, CompleteOrder, PlacedOrder, ValidateOrder
-from tests.engine.engine import Play
-from tests.engine.orders import an_order
-from tests.engine.script import NEVER, OUTAGE, REFUSED, Answer, Raised, Script, always, late
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 

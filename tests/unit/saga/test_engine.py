@@ -1,32 +1,24 @@
 """The engine's own promises, beyond the order: parallel steps, the pivot, replay, the observer."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.engine import Play, replay
+from saga_testing.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, always, late
 from shared.contracts.timeline import Timeline
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Saga
-from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ReserveStock
+from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, CompleteOrder, PlacedOrder
-from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT, ProcessPayment
-from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, BookShipment
-from tests.engine.engine import Play, replay
-from tests.engine.orders import an_order
-from tests.engine.script import (
-    NEVER,
-    OUTAGE,
-    REFUSED,
-    UNREGISTERED,
-    Answer,
-    Raised,
-    Script,
-    always,
-    late,
-)
+from shared.shop.payment import PROCESS_PAYMENT, ProcessPayment
+from shared.shop.shipping import BOOK_SHIPMENT, BookShipment
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 
@@ -51,10 +43,10 @@ def side_by_side(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
         saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
         try:
-            reserve = saga.branch(RESERVE_STOCK, reserving(order), undo=RELEASE_STOCK)
-            pay = saga.branch(PROCESS_PAYMENT, paying(order), undo=REFUND_PAYMENT)
+            reserve = saga.branch(RESERVE_STOCK, reserving(order))
+            pay = saga.branch(PROCESS_PAYMENT, paying(order))
             reserved, paid = yield from saga.parallel(reserve, pay)
-            yield from saga.step(BOOK_SHIPMENT, shipping(order), undo=CANCEL_SHIPMENT)
+            yield from saga.step(BOOK_SHIPMENT, shipping(order))
         except SagaStopped as stopped:
             yield from saga.compensate(stopped)
             return {"status": "cancelled" if isinstance(stopped, SagaCancelled) else stopped.reason}
@@ -136,11 +128,11 @@ def after_the_pivot(*, with_undo: bool) -> Callable[[Observed], Callable[[Any, P
     def shown_to(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[str, Any]]]:
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
             saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
-            yield from saga.step(RESERVE_STOCK, reserving(order), undo=RELEASE_STOCK)
+            yield from saga.step(RESERVE_STOCK, reserving(order))
             yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
-            undo = CANCEL_SHIPMENT if with_undo else None
+            book = BOOK_SHIPMENT if with_undo else replace(BOOK_SHIPMENT, undo=None)
             try:
-                yield from saga.step(BOOK_SHIPMENT, shipping(order), undo=undo)
+                yield from saga.step(book, shipping(order))
             except SagaStopped as stopped:
                 yield from saga.compensate(stopped)
                 return {"status": stopped.reason}

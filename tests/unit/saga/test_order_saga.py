@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.engine.engine import Play
-from tests.engine.script import (
+from saga_testing.engine import Play
+from saga_testing.script import (
     DENIED,
     NEVER,
     OTHERS_REPLY,

@@ -7,12 +7,12 @@ from devstack.addresses import CORE_APPS, folder_of
 from devstack.settings import PROJECT_ROOT
 from event_relay.outboxes import SCHEMA_OF
 from order_service.reconciler.strays import PARTICIPANTS
-from order_service.workflow import UNDO_OF
+from order_service.workflow import STEPS
 from shared.events.subscription import SOURCES
 
 pytestmark = pytest.mark.unit
 
-APPS = sorted({do.app_id for do in UNDO_OF})
+APPS = sorted({do.app_id for do in STEPS})
 CONSERVATION = PROJECT_ROOT / "order_service" / "conservation"
 
 

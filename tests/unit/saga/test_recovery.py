@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from order_service.recovery import recovery_workflow_shown_to
-from order_service.workflow import UNDO_OF, order_workflow_shown_to
+from order_service.workflow import STEPS, order_workflow_shown_to
+from saga_testing.context import START
+from saga_testing.engine import Play
+from saga_testing.script import REFUSED, UNREGISTERED, Answer, Raised
 from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
 from shared.shop.order import RecoverOrder
-from tests.engine.context import START
-from tests.engine.engine import Play
-from tests.engine.orders import an_order
-from tests.engine.script import REFUSED, UNREGISTERED, Answer, Raised, Script
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +26,7 @@ def recover(answers: Mapping[str, Sequence[Answer]] | None = None, *events: Rais
 
 
 def undo_calls(play: Play) -> list[tuple[str, str]]:
-    undoing = {contract.activity for contract in UNDO_OF.values()}
+    undoing = {step.undo.activity for step in STEPS if step.undo is not None}
     return [(call.activity, call.envelope["step"]) for call in play.called if call.activity in undoing]
 
 
@@ -36,7 +37,7 @@ def test_it_undoes_every_step_of_the_order_saga_newest_first() -> None:
     play = recover()
 
     assert undo_calls(order) == undo_calls(play)
-    assert [contract.activity for contract in UNDO_OF] == [step for _, step in reversed(undo_calls(play))]
+    assert [step.activity for step in STEPS] == [step for _, step in reversed(undo_calls(play))]
     assert ("compensated", REASON) == (play.status, play.request("close_order")["reason"])
 
 

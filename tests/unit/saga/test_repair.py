@@ -7,25 +7,14 @@ import pytest
 
 from order_service.recovery import recovery_workflow_shown_to
 from order_service.workflow import order_workflow_shown_to
+from saga_testing.engine import Play, replay
+from saga_testing.script import DENIED, NEVER, OUTAGE, REFUSED, REJECTED, UNREGISTERED, Answer, Raised, always, late
 from shared.contracts.call import UndoStep
 from shared.contracts.repair import UndoAnswer
 from shared.shop.order import RecoverOrder
 from shared.shop.registry import CONTRACTS
-from tests.engine.engine import Play, replay
-from tests.engine.orders import an_order
-from tests.engine.script import (
-    DENIED,
-    NEVER,
-    OUTAGE,
-    REFUSED,
-    REJECTED,
-    UNREGISTERED,
-    Answer,
-    Raised,
-    Script,
-    always,
-    late,
-)
+from tests.order_saga.orders import an_order
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 

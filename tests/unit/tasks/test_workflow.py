@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from saga_testing.context import SAGA_ID
+from saga_testing.engine import Observed, Play
+from saga_testing.script import DENIED, NEVER, OUTAGE, REFUSED, UNREADABLE, UNREGISTERED, Answer, always
 from shared.contracts.contract import TASK_SECONDS
 from shared.shop.inventory import StockLine
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT, AcceptedTask
 from task_orchestrator_service.workflow import TaskWorkflow, task_workflows_shown_to
-from tests.engine.context import SAGA_ID
-from tests.engine.engine import Observed, Play
-from tests.engine.script import DENIED, NEVER, OUTAGE, REFUSED, UNREADABLE, UNREGISTERED, Answer, Script, always
+from tests.order_saga.worlds import Script
 
 pytestmark = pytest.mark.unit
 

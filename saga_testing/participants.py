@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from saga_testing.context import Called
+from saga_testing.engine import Engine, Make, Play
+from saga_testing.script import ANSWER_SECONDS, Usual, reply
 from shared.contracts.call import ActivityCall
 from shared.contracts.faults import Fault, FaultMode
 from shared.participant.errors import Refused
-from shared.shop.order import COMPLETE_ORDER, PARK_ORDER
-from tests.engine.context import Called
-from tests.engine.engine import Engine, Make, Play
-from tests.engine.script import ANSWER_SECONDS, reply
 
 RESTART_SECONDS: Final = 4.0
 """How long a killed participant is away before Dapr executes the same attempt again."""
@@ -46,11 +45,15 @@ class Execution:
 
 @dataclass(slots=True)
 class Participants:
-    """All participants of one order, and the person who retries an undo that gave up.
+    """All participants of one saga, and the person who retries an undo that gave up.
 
+    `usual`: what they respond. `pivot`, `park`: the activities that pass the point of no return, and that park the saga.
     `order_deadline_seconds`: from then on the pivot is refused, as the order's row would.
     """
 
+    usual: Usual
+    pivot: str
+    park: str
     order_deadline_seconds: float | None = None
     executions: list[Execution] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
@@ -94,8 +97,8 @@ class Participants:
         self.executions.append(Execution(call.activity, call.envelope["attempt"], how))
         match how:
             case Ended.DONE:
-                engine.complete(number, reply(call))
-                if call.activity == PARK_ORDER.activity:
+                engine.complete(number, reply(call, self.usual))
+                if call.activity == self.park:
                     self._let_a_person_retry(engine, call)
             case Ended.REFUSED:
                 engine.fail(number, "NonRetryableError", message)
@@ -130,7 +133,7 @@ class Participants:
         try:
             if _is_undo(call):
                 self.states[step] = "undone"
-            elif call.activity == COMPLETE_ORDER.activity:
+            elif call.activity == self.pivot:
                 self._pass_pivot(engine, step)
             elif self.states.setdefault(step, "done") != "done":
                 raise Refused(f"{step} is {self.states[step]}")  # noqa: TRY301 - as the fence does

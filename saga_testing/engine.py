@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Protocol
 
+from saga_testing.context import START, Called, Context, Happened, seconds_since_start
 from shared.contracts.timeline import Timeline
-from tests.engine.context import START, Called, Context, Happened, seconds_since_start
 
 Workflow = Callable[[Any, Any], Generator[Any, Any, Any]]
 Observed = Callable[[str, Timeline], None]

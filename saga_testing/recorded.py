@@ -16,7 +16,6 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-FOLDER: Final = Path(__file__).parent
 UNUSED: Final = ("stackTrace", "parentTraceContext")
 """Of no use to a replay; a stack trace names folders of the machine that recorded it."""
 
@@ -45,17 +44,17 @@ class Recording:
         return str(ended[-1].result.value) if ended else None
 
 
-def recordings() -> Iterator[Recording]:
-    """All recordings of all versions."""
-    for file in sorted(FOLDER.glob("*/*.json")):
+def recordings(folder: Path) -> Iterator[Recording]:
+    """All recordings of all versions below the folder."""
+    for file in sorted(folder.glob("*/*.json")):
         content = json.loads(file.read_text())
         events = tuple(ParseDict(event, pb.HistoryEvent()) for event in content["events"])  # type: ignore[no-untyped-call]
         yield Recording(file.stem, file.parent.name, content["instance_id"], events)
 
 
-def write(version: str, name: str, instance_id: str, events: Sequence[pb.HistoryEvent]) -> Path:
+def write(folder: Path, name: str, instance_id: str, events: Sequence[pb.HistoryEvent]) -> Path:
     """Write a recording, one event a line."""
-    file = FOLDER / version / f"{name}.json"
+    file = folder / f"{name}.json"
     file.parent.mkdir(exist_ok=True)
     lines = ",\n".join(json.dumps(_as_json(event), ensure_ascii=False) for event in events)
     file.write_text(f'{{"instance_id": {json.dumps(instance_id)}, "events": [\n{lines}\n]}}\n')

@@ -1,12 +1,12 @@
 """A world that answers by a script: the answer of each execution is written down beforehand."""
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.engine.context import Called
-from tests.engine.engine import Engine, Make, Play
+from saga_testing.context import Called
+from saga_testing.engine import Engine, Make, Play
 
 ANSWER_SECONDS: Final = 0.125
 """How long an activity takes; exact in binary, so that virtual times can be compared with ==."""
@@ -45,29 +45,8 @@ def always(answer: Answer) -> list[Answer]:
     return [answer] * 1000
 
 
-USUAL: Final[dict[str, dict[str, Any]]] = {
-    "reserve_stock": {"reservation_id": "res-1"},
-    "release_stock": {"released_units": 3},
-    "process_payment": {"payment_id": "pay-1", "amount_cents": 4200},
-    "refund_payment": {"refunded_cents": 4200},
-    "book_shipment": {"shipment_id": "shp-1", "tracking_number": "TRACK-1"},
-    "cancel_shipment": {"cancelled": True},
-    "complete_order": {"status": "completed"},
-    "park_order": {"status": "needs_attention"},
-    "hold_order": {"state": "waiting", "due_at": "2026-01-02T00:00:00Z"},
-    "conclude_approval": {"state": "approved", "deadline_at": "2026-01-03T00:00:00Z"},
-    "take_over_order": {"taken": True, "timeline": {"version": 1_000_000}},
-    "assign_task": {"assignee": "ann", "lane": "standard"},
-    "run_ml_inference": {"score": 0.25, "model_version": "fraud-1"},
-    "send_email": {"sent": True, "sent_at": "2026-01-01T00:00:00Z"},
-    "send_push": {"sent": True, "sent_at": "2026-01-01T00:00:00Z"},
-    "compliance_audit_workflow": {
-        "audit_id": "aud-1",
-        "number": 7,
-        "hash": "cafe",
-        "recorded_at": "2026-01-01T00:00:00Z",
-    },
-}
+Usual = Callable[[Called], Mapping[str, Any]]
+"""What an activity, or a child workflow, of this saga usually responds to a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +68,13 @@ class Script:
         answers: Mapping[str, Sequence[Answer]] | None = None,
         events: Sequence[Raised] = (),
         *,
+        usual: Usual,
         timers_late_seconds: float = 0.0,
     ) -> None:
-        """With `timers_late_seconds`, the engine is away when a timer is due, and sees it so much later."""
+        """`usual` fills the answers. With `timers_late_seconds`, the engine sees a due timer so much later."""
         self._answers = {activity: deque(turns) for activity, turns in (answers or {}).items()}
         self._events = events
+        self._usual = usual
         self._timers_late_seconds = timers_late_seconds
         self._calls: Counter[str] = Counter()
 
@@ -120,22 +101,17 @@ class Script:
         if answer.error_type:
             engine.after(answer.seconds, lambda: engine.fail(number, answer.error_type, answer.message))
         else:
-            engine.after(answer.seconds, lambda: engine.complete(number, reply(call, answer)))
+            engine.after(answer.seconds, lambda: engine.complete(number, reply(call, self._usual, answer)))
 
 
-def reply(call: Called, answer: Answer = DONE) -> dict[str, Any]:
+def reply(call: Called, usual: Usual, answer: Answer = DONE) -> dict[str, Any]:
     """The reply of a participant that did what it was asked."""
+    response = {**usual(call), **answer.response}
     if call.instance_id is not None:
-        return {**USUAL[call.activity], **answer.response}
-    request = call.envelope["request"]
-    if call.activity in {"validate_order", "validate_task"}:
-        usual: Mapping[str, Any] = {"claimed": True, "run_id": request["run_id"]}
-    elif call.activity in {"close_order", "close_task"}:
-        usual = {"status": request["status"]}
-    else:
-        usual = {**USUAL.get(call.activity, {}), **_closing(request)}
+        return response
     key = {"saga_id": call.envelope["saga_id"], "step": call.envelope["step"]}
-    return {**key, "response": {**usual, **answer.response}, **answer.envelope}
+    closing = _closing(call.envelope["request"])
+    return {**key, "response": {**closing, **response}, **answer.envelope}
 
 
 def _closing(request: Mapping[str, Any]) -> Mapping[str, Any]:

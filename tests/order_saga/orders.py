@@ -2,12 +2,12 @@
 
 from datetime import UTC, timedelta
 
+from saga_testing.context import SAGA_ID, START
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
 from shared.shop.inventory import StockLine
 from shared.shop.order import PlacedOrder
 from shared.shop.shipping import Address
-from tests.engine.context import SAGA_ID, START
 
 ADDRESS = Address(name="Ada", line1="1 Loop Road", city="London", postal_code="N1", country="GB")
 FACTS = RunMlInference(

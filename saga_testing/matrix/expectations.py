@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tests.matrix.cells import Cell, Kind
-from tests.matrix.definition import Definition
+from saga_testing.matrix.cells import Cell, Kind
+from saga_testing.matrix.definition import Definition
 
 DONE: Final = "done"
 REFUSED: Final = "refused"

@@ -2,20 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, timedelta
 
-from order_service.workflow import order_workflow_shown_to
-from shared.shop.order import PlacedOrder
-from tests.engine.context import START
-from tests.engine.engine import Make, Play
-from tests.engine.orders import an_order
-from tests.engine.participants import Ended, Execution, Participants
-from tests.matrix.cells import UNDO_PATIENCE_SECONDS, Cell
-from tests.matrix.definition import discover
-from tests.matrix.expectations import Expected
-
-SHOP = discover(order_workflow_shown_to)
-"""The order saga."""
+from saga_testing.engine import Play
+from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, Cell
+from saga_testing.matrix.definition import Subject
+from saga_testing.matrix.expectations import Expected
+from saga_testing.participants import Ended, Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +26,11 @@ class Simulated:
         return Counter((one.attempt, str(one.ended)) for one in ended)
 
 
-def simulate(cell: Cell, make: Make = order_workflow_shown_to) -> Simulated:
+def simulate(cell: Cell, saga: Subject) -> Simulated:
     """Play the cell's order in virtual time; a person retries an undo that gave up."""
-    deadline = None if cell.deadline_seconds is None else START + timedelta(seconds=cell.deadline_seconds)
-    order = PlacedOrder.model_validate(
-        {
-            **an_order().model_dump(),
-            "faults": cell.faults,
-            "deadline_at": None if deadline is None else deadline.replace(tzinfo=UTC),
-            "undo_patience_seconds": UNDO_PATIENCE_SECONDS,
-        }
-    )
-    participants = Participants(order_deadline_seconds=cell.deadline_seconds)
-    play = participants.play(make, order)
+    order = saga.order(cell.faults, deadline_seconds=cell.deadline_seconds, undo_patience_seconds=UNDO_PATIENCE_SECONDS)
+    participants = saga.participants(order_deadline_seconds=cell.deadline_seconds)
+    play = participants.play(saga.make, order)
     outcomes = tuple((step.name, str(step.outcome)) for step in play.timeline.steps)
     gave_up = [name for name, outcome in outcomes if outcome == "failed"]
     status = "waits for ever" if play.waits_for_ever else play.status

@@ -1,13 +1,12 @@
-"""What the order saga consists of, found out by playing it: nothing about its steps is written down here."""
+"""What a saga consists of, found out by playing it: nothing about its steps is written down here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from saga_testing.engine import Make, Play
+from saga_testing.participants import Participants
 from shared.contracts.faults import Fault, FaultMode
-from shared.shop.order import PlacedOrder
-from tests.engine.engine import Make, Play
-from tests.engine.orders import an_order
-from tests.engine.participants import Participants
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +35,48 @@ class Definition:
             yield from (step.do, step.undo)
 
 
-def discover(make: Make) -> Definition:
+class Orders(Protocol):
+    """Makes the input of the saga's workflow: an order with this fault plan."""
+
+    def __call__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        deadline_seconds: float | None = None,
+        undo_patience_seconds: float | None = None,
+    ) -> object: ...
+
+
+class Worlds(Protocol):
+    """Makes the participants of one order; the pivot is refused after `order_deadline_seconds`."""
+
+    def __call__(self, *, order_deadline_seconds: float | None = None) -> Participants: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A saga that is tested: its workflow, its orders, and the participants that it meets."""
+
+    make: Make
+    order: Orders
+    participants: Worlds
+
+
+def discover(saga: Subject) -> Definition:
     """Play the saga healthy, refused at its pivot, and stuck in its first undo.
 
     Raises:
         ValueError: a step before the pivot has no undo, or one comes after it: the matrix has no rule for those.
     """
-    healthy = _play(make)
+    healthy = _play(saga)
     pivot = healthy.calls[-1]
-    undone = _play(make, pivot)
+    undone = _play(saga, pivot)
     backward = [call for call in undone.called if call.activity not in healthy.calls]
     undo_of = {call.envelope["step"]: call.activity for call in backward[:-1]}
     dos = healthy.calls[1:-1]
     if [step.name for step in healthy.timeline.steps] != dos or list(reversed(dos)) != list(undo_of):
         raise ValueError(f"the matrix knows only steps with undo before a pivot, but found {healthy.calls}")
-    stuck = _play(make, pivot, backward[0].activity)
+    stuck = _play(saga, pivot, backward[0].activity)
     (park,) = [call for call in stuck.calls if call not in {*healthy.calls, *undone.calls}]
     return Definition(
         claim=healthy.calls[0],
@@ -61,7 +87,6 @@ def discover(make: Make) -> Definition:
     )
 
 
-def _play(make: Make, *refusing: str) -> Play:
+def _play(saga: Subject, *refusing: str) -> Play:
     faults = tuple(Fault(activity=activity, mode=FaultMode.REFUSE) for activity in refusing)
-    order = PlacedOrder.model_validate({**an_order().model_dump(), "faults": faults})
-    return Participants().play(make, order)
+    return saga.participants().play(saga.make, saga.order(faults))

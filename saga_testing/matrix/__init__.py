@@ -1,0 +1,1 @@
+"""The fault matrix of a saga, found out by playing it."""
