@@ -47,7 +47,7 @@ class Execution:
 class Participants:
     """All participants of one saga, and the person who retries an undo that gave up.
 
-    `usual`: what they respond. `pivot`, `park`: the activities that pass the point of no return, and that park the saga.
+    `usual`: what they respond. `pivot`, `park`: the activities that pass the point of no return, and that park it.
     `order_deadline_seconds`: from then on the pivot is refused, as the order's row would.
     """
 
