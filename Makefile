@@ -131,6 +131,12 @@ lock:
 model: $(INSTALLED)
 	$(BIN)/python -m ml_inference_service.training
 
+# Writes the Dapr resources that repeat for each app anew, from the registry.
+.PHONY: generate
+generate: $(INSTALLED)
+	$(BIN)/python -m devstack.generated
+	$(BIN)/shop dapr-run-file > dapr.yaml
+
 golden: $(INSTALLED)
 	$(BIN)/python -m shared.golden
 

@@ -19,7 +19,7 @@ from shared.service.background import running
 from shared.service.service import Service, run
 from shared.service.settings import load
 from shared.service.stop import Stop
-from shared.shop.audit import AUDIT_SERVICE, COMPLIANCE_AUDIT
+from shared.shop.audit import AUDIT, AUDIT_SERVICE, COMPLIANCE_AUDIT
 from shared.workflows.client import DaprEngine
 
 
@@ -40,7 +40,7 @@ def compose(settings: AuditSettings) -> Service:
             yield audit_routes(AuditTrail(http_engine))
 
     return Service(
-        app_id=AUDIT_SERVICE,
+        app=AUDIT,
         settings=settings,
         migrations=MIGRATIONS,
         # Its role can't.

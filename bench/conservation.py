@@ -19,9 +19,9 @@ import asyncpg
 
 from cli.output import say
 from devstack.database import bootstrap
-from devstack.layout import AUDITOR, DatabaseLayout, database_layout
+from devstack.layout import DatabaseLayout, database_layout
 from devstack.migrations import migrate_all
-from devstack.passwords import load_passwords
+from devstack.passwords import AUDITOR, load_passwords
 from devstack.ports import free_block
 from devstack.postgres import prepare, server_command
 from devstack.settings import PROJECT_ROOT, load_settings
@@ -88,7 +88,7 @@ def server(home: Path) -> Iterator[DatabaseLayout]:
     with (home / "postgres.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)  # noqa: S603 - ours
     try:
-        yield database_layout(settings, load_passwords(home))
+        yield database_layout(settings, load_passwords(load_settings(home=home)))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(STOP_SECONDS)

@@ -28,7 +28,7 @@ from cli.output import say
 from devstack.layout import database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
-from event_relay.outboxes import SCHEMA_OF
+from shared.shop.registry import SHOP
 
 BASELINE, CORE, EVENTS = "no outboxes", "core", "core + events"
 GROUPS_OF: Final = {BASELINE: ("core",), CORE: ("core",), EVENTS: ("core", "events")}
@@ -91,9 +91,12 @@ def drained(bed: Bed) -> None:
 
 
 async def _waiting(settings: StackSettings) -> int:
-    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).admin_url)
+    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings)).admin_url)
     try:
-        counts = [await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox") for schema in SCHEMA_OF.values()]  # noqa: S608
+        counts = [
+            await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox")  # noqa: S608 - names of the registry
+            for schema in SHOP.outboxes.values()
+        ]
         return sum(counts)
     finally:
         await connection.close()
@@ -101,8 +104,8 @@ async def _waiting(settings: StackSettings) -> int:
 
 async def _drop_events(settings: StackSettings) -> None:
     """Let the database drop every event, without the services' noticing."""
-    layout = database_layout(settings, load_passwords(settings.home))
-    for schema in SCHEMA_OF.values():
+    layout = database_layout(settings, load_passwords(settings))
+    for schema in SHOP.outboxes.values():
         connection = await asyncpg.connect(layout.url_of(schema))
         try:
             await connection.execute(DROP_EVENTS.format(schema=schema))

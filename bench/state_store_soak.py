@@ -22,8 +22,8 @@ from cli.load_run import LoadRun
 from cli.mix import Mix, assortment, plan_orders
 from cli.output import say
 from cli.shop_client import ShopClient
-from devstack.layout import DAPR, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
 
 SAMPLE_SECONDS: Final = 5.0
@@ -55,7 +55,7 @@ class Soak:
 
     def __init__(self, settings: StackSettings) -> None:
         self._settings = settings
-        self._layout: DatabaseLayout = database_layout(settings, load_passwords(settings.home))
+        self._layout: DatabaseLayout = database_layout(settings, load_passwords(settings))
         self._ended = 0
         self._began = time.monotonic()
         self.samples: list[Sample] = []

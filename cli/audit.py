@@ -12,10 +12,10 @@ from rich.table import Table
 
 from cli.output import FriendlyGroup, say
 from cli.shop_client import ShopClient, ShopRefusedError
-from devstack.addresses import AUDIT
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, SettingsError
 from devstack.settings import load_settings
+from shared.shop.audit import AUDIT_SERVICE
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -124,6 +124,6 @@ def _steps(workflow: dict[str, Any]) -> str:
 
 def _client() -> ShopClient:
     urls = StackClient(load_settings().home).urls()
-    if AUDIT not in urls:
-        raise NotRunningError(f"{AUDIT} doesn't run; `shop up` starts it, `shop status` shows what runs")
-    return ShopClient(urls[AUDIT])
+    if AUDIT_SERVICE not in urls:
+        raise NotRunningError(f"{AUDIT_SERVICE} doesn't run; `shop up` starts it, `shop status` shows what runs")
+    return ShopClient(urls[AUDIT_SERVICE])

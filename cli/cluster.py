@@ -22,4 +22,4 @@ def secrets(namespace: Annotated[str, typer.Option(help="Where the shop lives.")
     stack. The passwords are made once and kept in SHOP_HOME/secrets.json: keep that folder.
     """
     settings = load_settings()
-    typer.echo(json.dumps(cluster_secrets(settings, load_passwords(settings.home), namespace), indent=2))
+    typer.echo(json.dumps(cluster_secrets(settings, load_passwords(settings), namespace), indent=2))

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from cli.output import FriendlyGroup, say
 from cli.shop_client import ShopClient
-from devstack.addresses import EVENT_RELAY
 from devstack.client import StackClient
 from devstack.errors import StackError
 from devstack.settings import load_settings
+from shared.shop.registry import EVENT_RELAY
 
 REASON_SHOWN: Final = 90
 

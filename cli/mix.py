@@ -9,14 +9,12 @@ from typing import Any, Final
 from cli.order_body import HOME, VISA, Line, OrderUsageError, order_body
 from cli.shop_client import ProductDoc
 from shared.contracts.faults import Fault, FaultMode
-from shared.shop.inventory import RESERVE_STOCK
-from shared.shop.payment import PROCESS_PAYMENT
-from shared.shop.shipping import BOOK_SHIPMENT
+from shared.shop.order import ORDER_STEPS
 
 DECLINED: Final = "tok_declined"
 ABROAD: Final = "AQ"
 COUNTRIES: Final = (HOME, "FR", "NL", "AT", "US")
-STEPS: Final = (RESERVE_STOCK.activity, PROCESS_PAYMENT.activity, BOOK_SHIPMENT.activity)
+STEPS: Final = tuple(step.activity for step in ORDER_STEPS)
 # Lost replies are what a saga must bear most often, so they are half of the faults.
 MODES: Final = (FaultMode.LOSE_REPLY, FaultMode.FAIL, FaultMode.DELAY, FaultMode.DUPLICATE)
 WEIGHTS: Final = (3, 1, 1, 1)

@@ -17,7 +17,7 @@ from cli.output import say
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import AlreadyRunningError, NotRunningError, StartFailedError
-from devstack.groups import NEED_BROKER, check_groups
+from devstack.groups import check_groups, need_broker
 from devstack.leftovers import end_leftovers
 from devstack.logs import open_log
 from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
@@ -51,24 +51,23 @@ def up(
     without_apps: WithoutAppsOption = False,
 ) -> None:
     """Start the whole stack; stays in the foreground until Ctrl-C."""
-    # Before anything is built for them, which can take ten minutes.
-    check_groups(only or ())
+    # The groups are checked before anything is built for them, which can take ten minutes.
     settings = load_settings(mode=Mode.DEMO) if demo else load_settings()
+    check_groups(settings.registry, only or ())
     running = _running_state(settings)
     if running is not None:
         _already_runs(settings, running, wanted_ready=detach)
         return
     runtime = ensure_runtime(settings, say)
-    if settings.nats_url is None and (not only or not NEED_BROKER.isdisjoint(only)):
+    if settings.nats_url is None and (not only or not need_broker(settings.registry).isdisjoint(only)):
         ensure_broker(settings, say)
     if detach:
         _start_in_background(settings, only or [], without_apps=without_apps)
     else:
         # Its HTTP library takes a third of a second to import, for which the other commands needn't wait.
         from devstack.stack import run_stack, topology_of  # noqa: PLC0415
-        from devstack.topology import STARTED  # noqa: PLC0415
 
-        topology = topology_of(settings, runtime, only or (), apps=() if without_apps else STARTED)
+        topology = topology_of(settings, runtime, only or (), apps=() if without_apps else None)
         # Without apps there is no shop yet that would answer anywhere.
         report = say if without_apps else partial(_tell, settings)
         asyncio.run(run_stack(topology, settings, report))

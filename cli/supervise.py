@@ -12,7 +12,7 @@ from cli.stack import OnlyOption
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.client import StackClient
 from devstack.errors import AlreadyRunningError, NotRunningError
-from devstack.groups import NEED_BROKER
+from devstack.groups import need_broker
 from devstack.settings import StackSettings, load_settings
 from devstack.state import StackState
 
@@ -33,7 +33,7 @@ def supervise(*, only: OnlyOption = None) -> None:
     settings = load_settings()
     _wait_for_predecessor(settings)
     runtime = ensure_runtime(settings, say)
-    if settings.nats_url is None and (not only or not NEED_BROKER.isdisjoint(only)):
+    if settings.nats_url is None and (not only or not need_broker(settings.registry).isdisjoint(only)):
         ensure_broker(settings, say)
     # Their libraries take a third of a second to import, for which the other commands needn't wait.
     import asyncio  # noqa: PLC0415

@@ -15,11 +15,10 @@ from cli.order_body import HOME, OrderUsageError, pair_lines
 from cli.output import FriendlyGroup, say
 from cli.shop_client import ShopClient, StepDoc, wait_until
 from cli.timeline import coloured, milliseconds_between, steps_shown
-from devstack.addresses import TASK_ORCHESTRATOR
 from devstack.client import StackClient
 from devstack.errors import NotRunningError
 from devstack.settings import load_settings
-from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
@@ -175,6 +174,8 @@ def _print(task: TaskDoc, *, as_json: bool) -> None:
 
 def _tasks_url() -> str:
     urls = StackClient(load_settings().home).urls()
-    if TASK_ORCHESTRATOR not in urls:
-        raise NotRunningError(f"{TASK_ORCHESTRATOR} doesn't run; `shop up` starts it, `shop status` shows what runs")
-    return urls[TASK_ORCHESTRATOR]
+    if TASK_ORCHESTRATOR_SERVICE not in urls:
+        raise NotRunningError(
+            f"{TASK_ORCHESTRATOR_SERVICE} doesn't run; `shop up` starts it, `shop status` shows what runs"
+        )
+    return urls[TASK_ORCHESTRATOR_SERVICE]

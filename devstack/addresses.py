@@ -2,22 +2,8 @@
 
 from dataclasses import dataclass
 
-from devstack.settings import StackSettings
+from devstack.settings import FIRST_APP_OFFSET, PORTS_PER_APP, StackSettings
 
-ORDER = "order-service"
-PAYMENT = "payment-service"
-INVENTORY = "inventory-service"
-SHIPPING = "shipping-service"
-NOTIFICATION = "notification-service"
-ML_INFERENCE = "ml-inference-service"
-AUDIT = "audit-service"
-TASK_ORCHESTRATOR = "task-orchestrator-service"
-EVENT_RELAY = "event-relay"
-CORE_APPS = (ORDER, PAYMENT, INVENTORY, SHIPPING)
-TASK_APPS = (NOTIFICATION, ML_INFERENCE, AUDIT, TASK_ORCHESTRATOR)
-# Every app has its place in the block of ports; a new one comes last.
-APPS = (*CORE_APPS, *TASK_APPS, EVENT_RELAY)
-GATEWAY = "payment-gateway"
 POSTGRES = "postgres"
 PLACEMENT = "placement"
 SCHEDULER = "scheduler"
@@ -35,8 +21,6 @@ BROKER_OFFSET = 12
 MAILBOX_OFFSET = 14
 # The documents, while a dev loop shows them.
 DOCS_OFFSET = 16
-FIRST_APP_OFFSET = 20
-PORTS_PER_APP = 20
 
 
 @dataclass(frozen=True)
@@ -52,9 +36,10 @@ class AppPorts:
 
 
 def app_ports(settings: StackSettings, app_id: str) -> AppPorts:
-    """The ports of an app; the order service is the shop's front door and has the API port."""
-    first = settings.base_port + FIRST_APP_OFFSET + PORTS_PER_APP * APPS.index(app_id)
-    http = settings.api_port if app_id == ORDER else first
+    """The ports of an app; the first of the registry is the front door and has the API port."""
+    place = settings.registry.app_ids.index(app_id)
+    first = settings.base_port + FIRST_APP_OFFSET + PORTS_PER_APP * place
+    http = first if place else settings.api_port
     return AppPorts(http, first + 1, first + 2, first + 3, tuple(range(first + 4, first + PORTS_PER_APP)))
 
 

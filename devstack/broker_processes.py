@@ -4,26 +4,14 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from devstack.addresses import (
-    BROKER,
-    BROKER_OFFSET,
-    EVENT_RELAY,
-    NOTIFICATION,
-    STREAMS,
-    TASK_ORCHESTRATOR,
-    port_at,
-    sidecar_of,
-)
+from devstack.addresses import BROKER, BROKER_OFFSET, STREAMS, port_at, sidecar_of
 from devstack.broker_binary import BROKER_FOLDER
-from devstack.groups import NEED_BROKER
+from devstack.groups import need_broker
 from devstack.hosts import Host
-from devstack.passwords import Passwords
+from devstack.passwords import BROKER_PASSWORD, Passwords
 from devstack.ports import PortClaim
 from devstack.settings import StackSettings
 from devstack.specs import Finished, HttpReady, ProcessSpec
-
-# The apps whose sidecars load the pub/sub component. None of the core: a broker that is away must not touch the saga.
-EVENT_APPS = (NOTIFICATION, TASK_ORCHESTRATOR, EVENT_RELAY)
 
 CONFIGURATION = BROKER_FOLDER / "broker.conf"
 MONITORING_AFTER_CLIENTS = 1
@@ -42,7 +30,7 @@ def broker(settings: StackSettings, passwords: Passwords, nats_server: Path, hos
         env=environment,
         ready=Finished(),
         starts_after=(BROKER,) if settings.nats_url is None else (),
-        groups=NEED_BROKER,
+        groups=need_broker(settings.registry),
     )
     if settings.nats_url is not None:
         return [task]
@@ -53,7 +41,7 @@ def nats_url(settings: StackSettings, passwords: Passwords, broker_host: Host) -
     """How sidecars connect; it holds a password."""
     if settings.nats_url is not None:
         return settings.nats_url.get_secret_value()
-    return f"nats://{USER}:{passwords.broker}@{broker_host.address}:{port_at(settings, BROKER_OFFSET)}"
+    return f"nats://{USER}:{passwords[BROKER_PASSWORD]}@{broker_host.address}:{port_at(settings, BROKER_OFFSET)}"
 
 
 def broker_address(settings: StackSettings, broker_host: Host) -> str:
@@ -79,7 +67,7 @@ def _embedded(settings: StackSettings, passwords: Passwords, nats_server: Path, 
             "BROKER_HOST": f'"{host.listen}"',
             "BROKER_PORT": str(clients),
             "BROKER_MONITORING": f'"{host.listen}:{monitoring}"',
-            "BROKER_PASSWORD": f'"{passwords.broker}"',
+            "BROKER_PASSWORD": f'"{passwords[BROKER_PASSWORD]}"',
             "BROKER_FOLDER": f"'{settings.home / 'broker'}'",
         },
         ports=(
@@ -88,6 +76,6 @@ def _embedded(settings: StackSettings, passwords: Passwords, nats_server: Path, 
         ),
         ready=HttpReady(f"{host.url(monitoring)}/healthz"),
         # Draining services may still publish.
-        stops_after=tuple(name for app_id in EVENT_APPS for name in (app_id, sidecar_of(app_id))),
-        groups=NEED_BROKER,
+        stops_after=tuple(name for app_id in settings.registry.event_apps for name in (app_id, sidecar_of(app_id))),
+        groups=need_broker(settings.registry),
     )

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from devstack.addresses import APPS, AUDIT, GATEWAY, NOTIFICATION, ORDER, folder_of
+from devstack.addresses import folder_of
 from devstack.broker_processes import DEFAULT_PORT, USER
 from devstack.errors import SettingsError
-from devstack.layout import AUDIT_WRITER, AUDITOR, DAPR, DatabaseLayout, database_layout
-from devstack.passwords import Passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import AUDIT_WRITER, AUDITOR, BROKER_PASSWORD, DAPR, PUSH_WEBHOOK, Passwords
 from devstack.settings import StackSettings
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.order import ORDER_SERVICE
 from shared.webhooks import write_secret
 
 NAMESPACE = "saga-shop"
@@ -35,26 +37,26 @@ def cluster_secrets(settings: StackSettings, passwords: Passwords, namespace: st
         "broker": _broker(settings, passwords),
         "prepare": {
             "database-url": layout.admin_url,
-            "passwords": json.dumps(asdict(passwords)),
-            "audit-owner-database-url": layout.url_of(folder_of(AUDIT)),
+            "passwords": json.dumps(dict(passwords)),
+            "audit-owner-database-url": layout.url_of(folder_of(AUDIT_SERVICE)),
             "audit-writer-role": layout.role(AUDIT_WRITER),
         },
-        **{name: _of_service(settings, layout, name) for name in (*APPS, GATEWAY)},
+        **{name: _of_service(settings, layout, name) for name in (one.app_id for one in settings.registry.apps)},
     }
     items = [_secret(name, namespace, values) for name, values in secrets.items()]
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
 def _of_service(settings: StackSettings, layout: DatabaseLayout, name: str) -> dict[str, str]:
-    role = AUDIT_WRITER if name == AUDIT else folder_of(name)
+    role = AUDIT_WRITER if name == AUDIT_SERVICE else folder_of(name)
     values = {"database-url": layout.url_of(role)}
-    if name == ORDER:
+    if name == ORDER_SERVICE:
         values["auditor-database-url"] = layout.url_of(AUDITOR)
-    if name == NOTIFICATION:
+    if name == NOTIFICATION_SERVICE:
         smtp, signing = settings.smtp_url, settings.push_webhook_secret
         values["smtp-url"] = smtp.get_secret_value() if smtp else MAILBOX_IN_CLUSTER
         values["push-webhook-secret"] = (
-            signing.get_secret_value() if signing else write_secret(layout.passwords.push_webhook.encode())
+            signing.get_secret_value() if signing else write_secret(layout.passwords[PUSH_WEBHOOK].encode())
         )
     return values
 
@@ -63,7 +65,10 @@ def _broker(settings: StackSettings, passwords: Passwords) -> dict[str, str]:
     if settings.nats_url is not None:
         return {"url": settings.nats_url.get_secret_value()}
     # Quoted for the broker's configuration, in which it would otherwise be taken for a number.
-    return {"url": f"nats://{USER}:{passwords.broker}@{BROKER_IN_CLUSTER}", "password": f'"{passwords.broker}"'}
+    return {
+        "url": f"nats://{USER}:{passwords[BROKER_PASSWORD]}@{BROKER_IN_CLUSTER}",
+        "password": f'"{passwords[BROKER_PASSWORD]}"',
+    }
 
 
 def _secret(name: str, namespace: str, values: Mapping[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from devstack.errors import StackError, UnknownHostError, UnknownProcessError
 from devstack.measure import own_usage, usage_of
 from devstack.process import ManagedProcess
 from devstack.readiness import missing_for
+from shared.contracts.app import Registry
 
 if TYPE_CHECKING:
     from devstack.supervisor import Supervisor
@@ -63,7 +64,8 @@ class _Routes:
     async def status(self, _request: web.Request) -> web.Response:
         processes = list(self._supervisor.processes.values())
         # Reading every process's memory takes a while; the supervisor must go on reaping meanwhile.
-        rows = await asyncio.to_thread(lambda: [_row(process) for process in processes])
+        registry = self._supervisor.settings.registry
+        rows = await asyncio.to_thread(lambda: [_row(process, registry) for process in processes])
         own = await asyncio.to_thread(own_usage, os.getpid())
         return web.json_response(
             {
@@ -155,12 +157,12 @@ class _Routes:
         return self._supervisor.process(request.match_info["name"])
 
 
-def _row(process: ManagedProcess) -> dict[str, Any]:
+def _row(process: ManagedProcess, registry: Registry) -> dict[str, Any]:
     usage = usage_of(process.pid) if process.pid is not None else None
     return {
         **_summary(process),
         "kind": process.spec.kind,
-        "groups": sorted(process.spec.groups),
+        "groups": sorted(process.spec.groups or registry.groups),
         "ports": [claim.number for claim in process.spec.ports],
         "url": process.spec.url,
         "started_at": process.started_at,

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from devstack.addresses import (
-    APPS,
-    EVENT_RELAY,
     PLACEMENT,
     PLACEMENT_OFFSET,
     SCHEDULER,
@@ -15,13 +13,14 @@ from devstack.addresses import (
     port_at,
     sidecar_of,
 )
-from devstack.broker_processes import EVENT_APPS, nats_url
-from devstack.groups import groups_of
+from devstack.broker_processes import nats_url
 from devstack.hosts import Host, Network
-from devstack.layout import DAPR, DatabaseLayout
+from devstack.layout import DatabaseLayout
+from devstack.passwords import DAPR
 from devstack.ports import PortClaim
 from devstack.settings import PROJECT_ROOT, StackSettings
 from devstack.specs import HttpReady, ProcessSpec, SchedulerReady, SidecarReady
+from shared.contracts.app import App
 
 COMPONENTS = PROJECT_ROOT / "components"
 CONFIGURATION = COMPONENTS / "configuration.yaml"
@@ -111,7 +110,7 @@ def scheduler(settings: StackSettings, binaries: Path, host: Host, *, has_sideca
         else HttpReady(f"{host.url(health)}/healthz"),
         ready_within_seconds=SCHEDULER_READY_WITHIN_SECONDS,
         # Sidecars don't start after it, for it is ready only with them; but they need it to the end.
-        stops_after=tuple(sidecar_of(app_id) for app_id in APPS),
+        stops_after=tuple(sidecar_of(app_id) for app_id in settings.registry.app_ids),
         # Its data is as precious as the database's, and a clean stop saves the 25 seconds after a kill.
         stop_within_seconds=20.0,
     )
@@ -123,7 +122,8 @@ def sidecar(
     """The daprd of one app."""
     ports = app_ports(settings, app_id)
     host, main = network.host_of(app_id), network.main.address
-    has_events = app_id in EVENT_APPS
+    app = settings.registry.app(app_id)
+    has_events = app.takes_events
     return ProcessSpec(
         name=sidecar_of(app_id),
         kind="sidecar",
@@ -164,19 +164,19 @@ def sidecar(
         # The other sidecars keep a connection per address, which waits up to two minutes before it tries a dead one
         # again. A sidecar that returns at another port is spoken to at once, as a new pod with its new address is.
         turns=tuple((f"--dapr-internal-grpc-port={port}",) for port in ports.dapr_internal),
-        ready=_sidecar_ready(host.url(ports.dapr_http), app_id),
+        ready=_sidecar_ready(host.url(ports.dapr_http), app),
         starts_after=("database", PLACEMENT, *((STREAMS,) if has_events else ())),
         # A service that drains hands its last results to its sidecar.
         stops_after=(app_id,),
         app_id=app_id,
-        groups=groups_of(app_id),
+        groups=frozenset({app.group}),
         url=host.url(ports.dapr_http),
     )
 
 
-def _sidecar_ready(url: str, app_id: str) -> HttpReady | SidecarReady:
-    # The relay has no workflows, so that no worker of it ever connects.
-    return HttpReady(f"{url}/v1.0/healthz") if app_id == EVENT_RELAY else SidecarReady(f"{url}/v1.0/metadata")
+def _sidecar_ready(url: str, app: App) -> HttpReady | SidecarReady:
+    # To a sidecar without a worker nothing ever connects.
+    return SidecarReady(f"{url}/v1.0/metadata") if app.has_worker else HttpReady(f"{url}/v1.0/healthz")
 
 
 def _flags(values: Mapping[str, object]) -> tuple[str, ...]:

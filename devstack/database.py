@@ -10,12 +10,14 @@ import time
 import asyncpg
 
 from devstack.errors import BootstrapError, StackError
-from devstack.layout import AUDIT_WRITER, AUDITOR, DAPR, SCHEMA_OWNERS, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import AUDIT_WRITER, AUDITOR, DAPR, load_passwords
 from devstack.scram import scram_verifier
 from devstack.settings import load_settings
+from shared.contracts.app import App
 from shared.migrations import MIGRATION_LOCK
-from shared.migrations.auditor import ADMIT_AUDITOR, READABLE
+from shared.migrations.auditor import admit_auditor
+from shared.shop.audit import AUDIT
 
 # Any number will do, as long as it is the same for all who bootstrap.
 LOCK_KEY = 7240151
@@ -48,8 +50,8 @@ async def bootstrap(layout: DatabaseLayout) -> None:
         await _grant_database(admin, layout)
         # A service that migrates gives the auditor the same rights, and of two at once one would fail.
         await _lock(admin, MIGRATION_LOCK)
-        for owner in SCHEMA_OWNERS:
-            await _create_schema(admin, layout, owner)
+        for app in layout.registry.apps:
+            await _create_schema(admin, layout, app)
         await _admit_audit_writer(admin, layout)
         await _create_state_store(admin, layout)
         if layout.server_is_ours:
@@ -126,12 +128,12 @@ def _cure(layout: DatabaseLayout) -> str:
 
 
 async def _create_roles(admin: Connection, layout: DatabaseLayout) -> None:
-    for owner in (*SCHEMA_OWNERS, AUDIT_WRITER, DAPR, AUDITOR):
+    for owner in (*layout.registry.schemas, AUDIT_WRITER, DAPR, AUDITOR):
         role = identifier(layout.role(owner))
         known = await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", layout.role(owner))
         if not known or not await _logs_in(layout, owner):
             # A verifier instead of the password: statements end up in server logs.
-            password = f"LOGIN PASSWORD {literal(scram_verifier(layout.passwords.of(owner)))}"
+            password = f"LOGIN PASSWORD {literal(scram_verifier(layout.passwords[owner]))}"
             await admin.execute(f"{'ALTER' if known else 'CREATE'} ROLE {role} {password}")
         # An administrator who is no superuser must be a member to act for the role.
         await admin.execute(f"GRANT {role} TO CURRENT_USER")
@@ -155,18 +157,18 @@ async def _grant_database(admin: Connection, layout: DatabaseLayout) -> None:
     database = identifier(layout.database)
     await admin.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
     await admin.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    for owner in SCHEMA_OWNERS:
+    for owner in layout.registry.schemas:
         await admin.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {identifier(layout.role(owner))}")
     auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {auditor}")
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET default_transaction_read_only = on")
-    path = ", ".join(identifier(schema) for schema in READABLE)
+    path = ", ".join(identifier(schema) for schema in layout.registry.readable_schemas)
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET search_path = {path}")
 
 
-async def _create_schema(admin: Connection, layout: DatabaseLayout, owner: str) -> None:
+async def _create_schema(admin: Connection, layout: DatabaseLayout, app: App) -> None:
     """One schema per service, its role's own; of tables that are there already, the auditor reads what it needs."""
-    schema, role = identifier(owner), identifier(layout.role(owner))
+    schema, role = identifier(app.package), identifier(layout.role(app.package))
     await admin.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}")
     await admin.execute(f"ALTER ROLE {role} IN DATABASE {identifier(layout.database)} SET search_path = {schema}")
     async with admin.transaction():
@@ -174,17 +176,17 @@ async def _create_schema(admin: Connection, layout: DatabaseLayout, owner: str) 
         await admin.execute(f"SET LOCAL ROLE {role}")
         await admin.execute(f"SET LOCAL search_path = {schema}")
         await admin.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
-        await admin.execute(ADMIT_AUDITOR)
+        await admin.execute(admit_auditor(app.auditor_reads))
 
 
 async def _admit_audit_writer(admin: Connection, layout: DatabaseLayout) -> None:
     """Whoever runs the audit-service comes into the owner's schema; `audit_service.schema` says to which tables."""
     database, writer = identifier(layout.database), identifier(layout.role(AUDIT_WRITER))
     await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {writer}")
-    await admin.execute(f"ALTER ROLE {writer} IN DATABASE {database} SET search_path = audit_service")
+    await admin.execute(f"ALTER ROLE {writer} IN DATABASE {database} SET search_path = {AUDIT.package}")
     async with admin.transaction():
-        await admin.execute(f"SET LOCAL ROLE {identifier(layout.role('audit_service'))}")
-        await admin.execute(f"GRANT USAGE ON SCHEMA audit_service TO {writer}")
+        await admin.execute(f"SET LOCAL ROLE {identifier(layout.role(AUDIT.package))}")
+        await admin.execute(f"GRANT USAGE ON SCHEMA {AUDIT.package} TO {writer}")
 
 
 async def _create_state_store(admin: Connection, layout: DatabaseLayout) -> None:
@@ -205,7 +207,7 @@ def main() -> None:
     """Prepare the server that the settings name."""
     try:
         settings = load_settings()
-        asyncio.run(bootstrap(database_layout(settings, load_passwords(settings.home))))
+        asyncio.run(bootstrap(database_layout(settings, load_passwords(settings))))
     except StackError as error:
         sys.exit(f"database: {error}")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

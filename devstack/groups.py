@@ -2,29 +2,18 @@
 
 from collections.abc import Iterable
 
-from devstack.addresses import CORE_APPS, EVENT_RELAY
 from devstack.errors import UnknownProcessError
 from devstack.suggest import unknown_name
-
-CORE = "core"
-"""The four services of the order saga."""
-EVENTS = "events"
-"""What carries events from the outboxes to their consumers."""
-TASKS = "tasks"
-"""The task system: notification, inference, audit, and the orchestrator of tasks."""
-GROUPS = (CORE, EVENTS, TASKS)
-NEED_BROKER = frozenset({EVENTS, TASKS})
+from shared.contracts.app import Registry
 
 
-def groups_of(app_id: str) -> frozenset[str]:
-    """The groups that an app and its sidecar belong to."""
-    if app_id in CORE_APPS:
-        return frozenset({CORE})
-    return frozenset({EVENTS if app_id == EVENT_RELAY else TASKS})
+def need_broker(registry: Registry) -> frozenset[str]:
+    """The groups with an app that takes events."""
+    return frozenset(one.group for one in registry.apps if one.takes_events)
 
 
-def check_groups(groups: Iterable[str]) -> None:
+def check_groups(registry: Registry, groups: Iterable[str]) -> None:
     """Raises UnknownProcessError for a group that there is none of; it names the nearest."""
     for group in groups:
-        if group not in GROUPS:
-            raise UnknownProcessError(unknown_name(group, GROUPS, "group of processes"))
+        if group not in registry.groups:
+            raise UnknownProcessError(unknown_name(group, registry.groups, "group of processes"))

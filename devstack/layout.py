@@ -3,29 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from devstack.passwords import Passwords
+from devstack.passwords import DAPR, SUPERUSER_PASSWORD, Passwords
 from devstack.ports import LOOPBACK
 from devstack.settings import StackSettings
-
-# Each has a login role "<database>_<owner>" and a schema of its own name.
-SCHEMA_OWNERS = (
-    "order_service",
-    "payment_service",
-    "inventory_service",
-    "shipping_service",
-    "payment_gateway",
-    "notification_service",
-    "ml_inference_service",
-    "audit_service",
-    "task_orchestrator_service",
-    "event_relay",
-)
-# The owner of the workflow state store, which is a database of its own.
-DAPR = "dapr"
-# What the audit-service runs as: it appends to and reads what the role "audit_service" owns, and changes nothing.
-AUDIT_WRITER = "audit_writer"
-# Reads what `shared.migrations.auditor` says, writes nothing.
-AUDITOR = "auditor"
+from shared.contracts.app import Registry
 
 POSTGRES_PORT_OFFSET = 1
 EMBEDDED_DATABASE = "shop"
@@ -39,6 +20,7 @@ class DatabaseLayout:
     admin_url: str
     server_is_ours: bool
     passwords: Passwords
+    registry: Registry
 
     @property
     def database(self) -> str:
@@ -62,7 +44,7 @@ class DatabaseLayout:
     def url_of(self, owner: str) -> str:
         """How a service, `dapr`, `audit_writer` or `auditor` connects."""
         database = self.state_database if owner == DAPR else self.database
-        return self._url(database, self.role(owner), self.passwords.of(owner))
+        return self._url(database, self.role(owner), self.passwords[owner])
 
     def url_of_database(self, database: str) -> str:
         """How the administrator connects to another database."""
@@ -79,7 +61,7 @@ class DatabaseLayout:
 def database_layout(settings: StackSettings, passwords: Passwords, address: str = LOOPBACK) -> DatabaseLayout:
     """The layout on the user's server (DATABASE_URL) or on the embedded one, as it is reached at `address`."""
     if settings.database_url is not None:
-        return DatabaseLayout(settings.database_url, server_is_ours=False, passwords=passwords)
+        return DatabaseLayout(settings.database_url, False, passwords, settings.registry)
     place = f"{address}:{settings.base_port + POSTGRES_PORT_OFFSET}"
-    url = f"postgresql://{EMBEDDED_SUPERUSER}:{passwords.superuser}@{place}/{EMBEDDED_DATABASE}"
-    return DatabaseLayout(url, server_is_ours=True, passwords=passwords)
+    url = f"postgresql://{EMBEDDED_SUPERUSER}:{passwords[SUPERUSER_PASSWORD]}@{place}/{EMBEDDED_DATABASE}"
+    return DatabaseLayout(url, True, passwords, settings.registry)

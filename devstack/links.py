@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from devstack.addresses import CORE_APPS
 from devstack.errors import StackError
 from devstack.fault_proxy import HostOfClient, ProxyLinks, plan_proxies
 from devstack.hosts import ONE_HOST, Host, Network
 from devstack.namespaces import NamespaceLinks, plan_namespaces
 from devstack.settings import NetworkKind, StackSettings
 from devstack.specs import Topology
+from shared.shop.registry import CORE_APPS
 
 
 class Links(Protocol):

@@ -2,13 +2,14 @@
 
 import sys
 
-from devstack.addresses import MAILBOX, MAILBOX_OFFSET, NOTIFICATION, port_at
-from devstack.groups import TASKS
+from devstack.addresses import MAILBOX, MAILBOX_OFFSET, port_at
 from devstack.hosts import Host
-from devstack.passwords import Passwords
+from devstack.passwords import PUSH_WEBHOOK, Passwords
 from devstack.ports import PortClaim
 from devstack.settings import StackSettings
 from devstack.specs import HttpReady, ProcessSpec
+from shared.shop.groups import TASKS
+from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.webhooks import write_secret
 
 HTTP_AFTER_SMTP = 1
@@ -36,7 +37,7 @@ def mailbox(settings: StackSettings, passwords: Passwords, host: Host) -> Proces
         ),
         ready=HttpReady(f"{host.url(http)}/readyz"),
         # A draining notification-service may still hand over what it began.
-        stops_after=(NOTIFICATION,),
+        stops_after=(NOTIFICATION_SERVICE,),
         groups=frozenset({TASKS}),
         url=host.url(http),
     )
@@ -66,4 +67,4 @@ def _http_port(settings: StackSettings) -> int:
 
 
 def _secret(passwords: Passwords) -> str:
-    return write_secret(passwords.push_webhook.encode())
+    return write_secret(passwords[PUSH_WEBHOOK].encode())

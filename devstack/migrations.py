@@ -9,28 +9,27 @@ import sys
 
 from sqlalchemy.exc import DBAPIError
 
-from devstack.addresses import AUDIT, folder_of
 from devstack.errors import StackError
-from devstack.layout import SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.layout import DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import PROJECT_ROOT, load_settings
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
-
-MIGRATED = tuple(owner for owner in SCHEMA_OWNERS if owner != folder_of(AUDIT))
+from shared.shop.audit import AUDIT
 
 
 async def migrate_all(layout: DatabaseLayout) -> None:
     """Bring all schemas to their newest revision."""
-    for owner in MIGRATED:
-        await migrate(layout.url_of(owner), PROJECT_ROOT / owner / "migrations")
+    for app in layout.registry.apps:
+        if app is not AUDIT:
+            await migrate(layout.url_of(app.package), PROJECT_ROOT / app.package / "migrations", app.auditor_reads)
 
 
 def main() -> None:
     """Migrate on the server that the settings name."""
     try:
         settings = load_settings()
-        asyncio.run(migrate_all(database_layout(settings, load_passwords(settings.home))))
+        asyncio.run(migrate_all(database_layout(settings, load_passwords(settings))))
     except (StackError, NewerSchemaError) as error:
         sys.exit(f"migrations: {error}")
     except (OSError, DBAPIError) as error:

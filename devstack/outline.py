@@ -3,41 +3,39 @@
 from pathlib import Path
 from typing import Any
 
-from devstack.addresses import (
-    AUDIT,
-    DOCS_OFFSET,
-    EVENT_RELAY,
-    GATEWAY,
-    MAILBOX,
-    ML_INFERENCE,
-    NOTIFICATION,
-    ORDER,
-    TASK_ORCHESTRATOR,
-    port_at,
-)
+from devstack.addresses import DOCS_OFFSET, MAILBOX, port_at
 from devstack.broker_processes import CONFIGURATION as BROKER_CONFIGURATION
 from devstack.dapr_processes import COMPONENTS
-from devstack.groups import EVENTS, GROUPS, NEED_BROKER
+from devstack.groups import need_broker
 from devstack.settings import PROJECT_ROOT, StackSettings
 from devstack.specs import Finished, ProcessSpec, Topology
+from shared.contracts.app import Registry
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.groups import EVENTS
+from shared.shop.inference import ML_INFERENCE_SERVICE
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import EVENT_RELAY
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 
 INFRASTRUCTURE = "infrastructure"
 # What every Python process imports beside its own package.
 SHARED = "shared"
 # What to read about a process, below docs/.
 DOCS = {
-    ORDER: ("failures.md", "repair.md", "approval.md"),
-    GATEWAY: ("failures.md",),
-    NOTIFICATION: ("notifications.md",),
+    ORDER_SERVICE: ("failures.md", "repair.md", "approval.md"),
+    PAYMENT_GATEWAY: ("failures.md",),
+    NOTIFICATION_SERVICE: ("notifications.md",),
     MAILBOX: ("notifications.md",),
-    ML_INFERENCE: ("fraud-score.md",),
-    AUDIT: ("audit.md",),
-    TASK_ORCHESTRATOR: ("tasks.md",),
+    ML_INFERENCE_SERVICE: ("fraud-score.md",),
+    AUDIT_SERVICE: ("audit.md",),
+    TASK_ORCHESTRATOR_SERVICE: ("tasks.md",),
     EVENT_RELAY: ("events.md", "consuming-events.md"),
 }
 # Which answers of a service are worth a look.
 PAGES = {
-    ORDER: ("/openapi.json", "/orders", "/products", "/audit/conservation", "/metrics"),
+    ORDER_SERVICE: ("/openapi.json", "/orders", "/products", "/audit/conservation", "/metrics"),
 }
 PAGES_BY_KIND = {"service": ("/readyz",), "sidecar": ("/v1.0/metadata",)}
 
@@ -50,16 +48,16 @@ def outline(topology: Topology, settings: StackSettings) -> dict[str, Any]:
         "api_url": settings.api_url,
         "control_port": topology.control_port.number,
         "docs_port": port_at(settings, DOCS_OFFSET),
-        "processes": [_process(spec) for spec in topology.processes],
+        "processes": [_process(spec, settings.registry) for spec in topology.processes],
     }
 
 
-def _process(spec: ProcessSpec) -> dict[str, Any]:
+def _process(spec: ProcessSpec, registry: Registry) -> dict[str, Any]:
     return {
         "name": spec.name,
         "kind": spec.kind,
         "finishes": isinstance(spec.ready, Finished),
-        "label": label_of(spec),
+        "label": label_of(spec, registry),
         "starts_after": list(spec.starts_after),
         "ports": [claim.number for claim in spec.ports],
         "watches": list(watches(spec)),
@@ -68,11 +66,11 @@ def _process(spec: ProcessSpec) -> dict[str, Any]:
     }
 
 
-def label_of(spec: ProcessSpec) -> str:
+def label_of(spec: ProcessSpec, registry: Registry) -> str:
     """The group that a process is shown in: what all need stands apart."""
-    if spec.groups == frozenset(GROUPS):
+    if not spec.groups:
         return INFRASTRUCTURE
-    return EVENTS if spec.groups == NEED_BROKER else min(spec.groups)
+    return EVENTS if spec.groups == need_broker(registry) else min(spec.groups)
 
 
 def watches(spec: ProcessSpec) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from devstack.build import ensure_runtime
 from devstack.ports import free_block
 from devstack.runtime import Report
-from devstack.settings import PORT_BLOCK_SIZE, StackSettings, load_settings
+from devstack.settings import StackSettings, load_settings, port_block_size
 
 _SERVERS: Final = ("database_url", "nats_url", "smtp_url", "push_webhook_url", "push_webhook_secret")
 
@@ -28,7 +28,8 @@ def fresh_settings(home: Path, tell: Report, **overrides: Any) -> StackSettings:
     Raises:
         RuntimeMissingError: there is none, and it can't be built; `tell` hears of the progress.
     """
-    base, runtime = free_block(PORT_BLOCK_SIZE + 1), ensure_runtime(own_settings(), tell)
+    own = own_settings()
+    base, runtime = free_block(port_block_size(own.registry) + 1), ensure_runtime(own, tell)
     ports = {"api_port": base, "base_port": base + 1}
     return own_settings(home=home, dapr_bin_dir=runtime.folder, **ports, **overrides)
 

@@ -4,63 +4,57 @@ import fcntl
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devstack.errors import StackError
+from devstack.settings import StackSettings
+from shared.contracts.app import Registry
 
 PASSWORD_BYTES = 24
 
+# Of the embedded server.
+SUPERUSER_PASSWORD = "superuser"  # noqa: S105 - a name
+# The owner of the workflow state store, which is a database of its own.
+DAPR = "dapr"
+# What the audit-service runs as: it appends to and reads what the role "audit_service" owns, and changes nothing.
+AUDIT_WRITER = "audit_writer"
+# Reads what the registry says, writes nothing.
+AUDITOR = "auditor"
+# Of the embedded broker.
+BROKER_PASSWORD = "broker"  # noqa: S105 - a name
+# Signs what the mailbox gets.
+PUSH_WEBHOOK = "push_webhook"
 
-@dataclass(frozen=True)
-class Passwords:
-    """One password per login role of the database.
-
-    `superuser` is that of the embedded server, `broker` that of the embedded broker, and `push_webhook` signs what the
-    mailbox gets.
-    """
-
-    superuser: str
-    order_service: str
-    payment_service: str
-    inventory_service: str
-    shipping_service: str
-    payment_gateway: str
-    notification_service: str
-    ml_inference_service: str
-    audit_service: str
-    audit_writer: str
-    task_orchestrator_service: str
-    event_relay: str
-    dapr: str
-    auditor: str
-    broker: str
-    push_webhook: str
-
-    def of(self, owner: str) -> str:
-        """The password of a role by its suffix, such as `order_service`."""
-        return str(getattr(self, owner))
+Passwords = Mapping[str, str]
+"""By login role of the database (without the database's name before it), and by the names above."""
 
 
-def load_passwords(home: Path) -> Passwords:
-    """Read the passwords, first making those that are missing; safe when two processes do it at once.
+def password_names(registry: Registry) -> tuple[str, ...]:
+    """Whatever has a password."""
+    return (SUPERUSER_PASSWORD, *registry.schemas, AUDIT_WRITER, DAPR, AUDITOR, BROKER_PASSWORD, PUSH_WEBHOOK)
+
+
+def load_passwords(settings: StackSettings) -> Passwords:
+    """All passwords of the stack, first making those that are missing."""
+    return ensure_passwords(settings.home, password_names(settings.registry))
+
+
+def ensure_passwords(home: Path, names: Sequence[str]) -> Passwords:
+    """Read these passwords, first making those that are missing; safe when two processes do it at once.
 
     Where none is missing nothing is written: in a cluster the file is a secret, which is mounted to be read.
     """
     home.mkdir(parents=True, exist_ok=True)
     file = home / "secrets.json"
     found = _read(file)
-    if all(found.get(field.name) for field in fields(Passwords)):
-        return Passwords(**{field.name: found[field.name] for field in fields(Passwords)})
-    with (home / "secrets.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = _read(file)
-        complete = Passwords(
-            **{field.name: kept.get(field.name) or secrets.token_hex(PASSWORD_BYTES) for field in fields(Passwords)}
-        )
-        if asdict(complete) != kept:
-            write_private(file, json.dumps(asdict(complete), indent=2))
-    return complete
+    if not all(found.get(name) for name in names):
+        with (home / "secrets.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = _read(file)
+            found |= {name: secrets.token_hex(PASSWORD_BYTES) for name in names if not found.get(name)}
+            write_private(file, json.dumps(found, indent=2))
+    return {name: found[name] for name in names}
 
 
 def write_private(file: Path, text: str) -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import psutil
 
 from devstack.errors import PortTakenError
-from devstack.settings import FIRST_EPHEMERAL_PORT, PORT_BLOCK_SIZE
+from devstack.settings import FIRST_EPHEMERAL_PORT
 
 LOOPBACK = "127.0.0.1"
 LOWEST_TEST_PORT = 10000
 ATTEMPTS = 200
+# Ports; room for a stack of two dozen apps.
+LARGEST_STACK = 500
 TEST_SHARE = "SHOP_TEST_PORTS"
 """`0/2` is the first half of the ports for tests, which another test run beside it leaves alone."""
 
@@ -72,7 +74,7 @@ def check_free(claims: Iterable[PortClaim], address: str = LOOPBACK) -> None:
         raise PortTakenError("\n".join(problems))
 
 
-def free_block(size: int = PORT_BLOCK_SIZE) -> int:
+def free_block(size: int) -> int:
     """The first port of a random block in which every port is free now; for tests that run side by side."""
     chooser = random.SystemRandom()
     for _ in range(ATTEMPTS):
@@ -87,4 +89,4 @@ def block_starts(size: int) -> range:
     number, _, count = os.environ.get(TEST_SHARE, "0/1").partition("/")
     share = (FIRST_EPHEMERAL_PORT - LOWEST_TEST_PORT) // int(count)
     first = LOWEST_TEST_PORT + int(number) * share
-    return range(first, first + share - max(size, PORT_BLOCK_SIZE), 10)
+    return range(first, first + share - max(size, LARGEST_STACK), 10)

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from devstack.errors import StackError
-from devstack.passwords import load_passwords
+from devstack.passwords import SUPERUSER_PASSWORD, ensure_passwords
 from devstack.ports import LOOPBACK
 from devstack.privileges import Privileges, unprivileged
 
@@ -65,11 +65,13 @@ def prepare(home: Path, bridge: IPv4Interface | None = None) -> tuple[Path, Priv
     programs = binaries()
     privileges = unprivileged(data, programs)
     if not (data / "PG_VERSION").exists():
-        _initialise(data, programs, privileges, load_passwords(home).superuser)
+        _initialise(data, programs, privileges, ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD])
     _write_access(data, bridge)
     privileges.own(data)
     clear_stale_lock(data)
-    _renew_superuser_password(data, programs, privileges, load_passwords(home).superuser)
+    _renew_superuser_password(
+        data, programs, privileges, ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD]
+    )
     return data, privileges
 
 

@@ -1,6 +1,8 @@
 """The few things about the local stack that a user can move, all by environment variables."""
 
 from enum import StrEnum
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -9,13 +11,16 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from devstack.errors import SettingsError
+from shared.contracts.app import Registry
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # Linux hands out ports from 32768 up to clients; a server that wants one of those loses it now and then.
 FIRST_EPHEMERAL_PORT = 32768
-PORT_BLOCK_SIZE = 220
-HIGHEST_BASE_PORT = FIRST_EPHEMERAL_PORT - PORT_BLOCK_SIZE
+# A stack takes so many ports for itself, and then so many for each app of its registry.
+FIRST_APP_OFFSET = 20
+PORTS_PER_APP = 20
+THE_SHOP = "shared.shop.registry:SHOP"
 
 # These hold passwords, which must not end up on a screen.
 SECRETS = frozenset({"DATABASE_URL", "NATS_URL", "SMTP_URL", "PUSH_WEBHOOK_SECRET"})
@@ -47,12 +52,8 @@ class StackSettings(BaseSettings):
 
     home: Path = Field(default=PROJECT_ROOT / ".shop", validation_alias="SHOP_HOME")
     api_port: int = Field(default=8080, ge=1, lt=FIRST_EPHEMERAL_PORT, validation_alias="SHOP_API_PORT")
-    base_port: int = Field(
-        default=21000,
-        ge=1024,
-        le=HIGHEST_BASE_PORT,
-        validation_alias="SHOP_BASE_PORT",
-    )
+    base_port: int = Field(default=21000, ge=1024, validation_alias="SHOP_BASE_PORT")
+    registry_name: str = Field(default=THE_SHOP, validation_alias="SHOP_REGISTRY")
     mode: Mode = Field(default=Mode.PRODUCTION, validation_alias="SHOP_MODE")
     network: NetworkKind = Field(default=NetworkKind.LOOPBACK, validation_alias="SHOP_NETWORK")
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
@@ -87,11 +88,25 @@ class StackSettings(BaseSettings):
             raise ValueError(f"must name a database of at most {LONGEST_DATABASE_NAME} bytes")
         return f"postgresql://{rest}"
 
+    @field_validator("registry_name")
+    @classmethod
+    def _names_a_registry(cls, value: str) -> str:
+        try:
+            _registry(value)
+        except (ImportError, AttributeError, ValueError):
+            raise ValueError(f"must name a registry of apps, such as {THE_SHOP}") from None
+        return value
+
     @model_validator(mode="after")
-    def _api_port_is_apart(self) -> Self:
-        if self.base_port <= self.api_port < self.base_port + PORT_BLOCK_SIZE:
+    def _ports_are_apart(self) -> Self:
+        size = port_block_size(self.registry)
+        if self.base_port > FIRST_EPHEMERAL_PORT - size:
             raise ValueError(
-                f"SHOP_API_PORT={self.api_port} lies inside the {PORT_BLOCK_SIZE} ports that start at "
+                f"SHOP_BASE_PORT={self.base_port}: should be less than or equal to {FIRST_EPHEMERAL_PORT - size}"
+            )
+        if self.base_port <= self.api_port < self.base_port + size:
+            raise ValueError(
+                f"SHOP_API_PORT={self.api_port} lies inside the {size} ports that start at "
                 f"SHOP_BASE_PORT={self.base_port}; move one of them"
             )
         return self
@@ -130,6 +145,11 @@ class StackSettings(BaseSettings):
         return self
 
     @property
+    def registry(self) -> Registry:
+        """The apps that make up the stack."""
+        return _registry(self.registry_name)
+
+    @property
     def logs(self) -> Path:
         """The folder with one log file per process."""
         return self.home / "logs"
@@ -158,6 +178,18 @@ class StackSettings(BaseSettings):
                 shown = value.get_secret_value() if isinstance(value, SecretStr) else value
                 variables[str(field.validation_alias)] = str(shown)
         return variables
+
+
+def port_block_size(registry: Registry) -> int:
+    """How many ports in a row a stack of these apps takes, beside that of its API."""
+    return FIRST_APP_OFFSET + PORTS_PER_APP * len(registry.app_ids)
+
+
+@cache
+def _registry(name: str) -> Registry:
+    module, _, attribute = name.partition(":")
+    registry: Registry = getattr(import_module(module), attribute)
+    return registry
 
 
 def _has_place(url: str) -> bool:

@@ -5,28 +5,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from signal import SIGINT
 
-from devstack.addresses import (
-    AUDIT,
-    AUDIT_SCHEMA,
-    GATEWAY,
-    GATEWAY_OFFSET,
-    INVENTORY,
-    NOTIFICATION,
-    ORDER,
-    PAYMENT,
-    POSTGRES,
-    app_ports,
-    folder_of,
-    port_at,
-)
-from devstack.broker_processes import EVENT_APPS, broker_address
-from devstack.groups import CORE, TASKS, groups_of
+from devstack.addresses import AUDIT_SCHEMA, GATEWAY_OFFSET, POSTGRES, app_ports, folder_of, port_at
+from devstack.broker_processes import broker_address
 from devstack.hosts import Host, Network
-from devstack.layout import AUDIT_WRITER, AUDITOR, POSTGRES_PORT_OFFSET, DatabaseLayout
+from devstack.layout import POSTGRES_PORT_OFFSET, DatabaseLayout
 from devstack.mail_processes import notification_environment
+from devstack.passwords import AUDIT_WRITER
 from devstack.ports import PortClaim
 from devstack.settings import StackSettings
 from devstack.specs import Finished, HttpReady, PostgresReady, ProcessSpec
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.groups import CORE, TASKS
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.payment import PAYMENT_SERVICE
 
 # A draining service waits up to 10 seconds for its running activities.
 SERVICE_STOP_WITHIN_SECONDS = 12.0
@@ -65,9 +58,9 @@ def database(settings: StackSettings, layout: DatabaseLayout, network: Network) 
 
 def gateway(settings: StackSettings, layout: DatabaseLayout, host: Host) -> ProcessSpec:
     """The payment gateway: a company of its own, so it has no sidecar."""
-    process = _python_service(settings, layout, host, GATEWAY, port_at(settings, GATEWAY_OFFSET), {})
+    process = _python_service(settings, layout, host, PAYMENT_GATEWAY, port_at(settings, GATEWAY_OFFSET), {})
     # A draining payment service may still have to ask it.
-    return replace(process, stops_after=(PAYMENT,), groups=frozenset({CORE}))
+    return replace(process, stops_after=(PAYMENT_SERVICE,), groups=frozenset({CORE}))
 
 
 def audit_schema(layout: DatabaseLayout, host: Host) -> ProcessSpec:
@@ -78,7 +71,7 @@ def audit_schema(layout: DatabaseLayout, host: Host) -> ProcessSpec:
         host=host,
         command=(sys.executable, "-m", "audit_service.schema"),
         env={
-            "AUDIT_OWNER_DATABASE_URL": layout.url_of(folder_of(AUDIT)),
+            "AUDIT_OWNER_DATABASE_URL": layout.url_of(folder_of(AUDIT_SERVICE)),
             "AUDIT_WRITER_ROLE": layout.role(AUDIT_WRITER),
         },
         ready=Finished(),
@@ -89,37 +82,37 @@ def audit_schema(layout: DatabaseLayout, host: Host) -> ProcessSpec:
 
 def service(settings: StackSettings, layout: DatabaseLayout, network: Network, app_id: str) -> ProcessSpec:
     """The Python process of one app."""
-    ports = app_ports(settings, app_id)
+    app, ports = settings.registry.app(app_id), app_ports(settings, app_id)
     host = network.host_of(app_id)
     environment = {
         "DAPR_HOST": host.listen,
         "DAPR_GRPC_PORT": str(ports.dapr_grpc),
         "DAPR_HTTP_PORT": str(ports.dapr_http),
     }
-    if app_id == PAYMENT:
-        environment["PAYMENT_GATEWAY_URL"] = network.main.peer_url(port_at(settings, GATEWAY_OFFSET))
-    if app_id == INVENTORY:
-        environment["ORDER_URL"] = network.host_of(ORDER).peer_url(app_ports(settings, ORDER).http)
-    if app_id == ORDER:
-        environment["INVENTORY_URL"] = network.host_of(INVENTORY).peer_url(app_ports(settings, INVENTORY).http)
-        environment["AUDITOR_DATABASE_URL"] = layout.url_of(AUDITOR)
-    if app_id in EVENT_APPS:
+    environment |= {variable: _peer_url(settings, network, peer) for variable, peer in app.peers.items()}
+    environment |= {variable: layout.url_of(role) for variable, role in app.databases.items()}
+    if app.takes_events:
         environment["BROKER_URL"] = broker_address(settings, network.main)
-    if app_id == NOTIFICATION:
+    if app_id == NOTIFICATION_SERVICE:
         environment |= notification_environment(settings, layout.passwords, network.main)
-    if app_id == AUDIT:
-        environment["SERVICE_DATABASE_URL"] = layout.url_of(AUDIT_WRITER)
     process = _python_service(settings, layout, host, app_id, ports.http, environment)
-    if app_id == AUDIT:
+    if app_id == AUDIT_SERVICE:
         process = replace(process, starts_after=(AUDIT_SCHEMA,))
-    return replace(process, app_id=app_id, groups=groups_of(app_id))
+    return replace(process, app_id=app_id, groups=frozenset({app.group}))
+
+
+def _peer_url(settings: StackSettings, network: Network, name: str) -> str:
+    """Where another program's HTTP API answers."""
+    if settings.registry.app(name).has_sidecar:
+        return network.host_of(name).peer_url(app_ports(settings, name).http)
+    return network.main.peer_url(port_at(settings, GATEWAY_OFFSET))
 
 
 def _python_service(  # noqa: PLR0913, PLR0917 - all that tells one service from another
     settings: StackSettings, layout: DatabaseLayout, host: Host, name: str, port: int, environment: Mapping[str, str]
 ) -> ProcessSpec:
     folder = folder_of(name)
-    moved_by = "SHOP_API_PORT" if name == ORDER else "SHOP_BASE_PORT"
+    moved_by = "SHOP_API_PORT" if name == ORDER_SERVICE else "SHOP_BASE_PORT"
     return ProcessSpec(
         name=name,
         kind="service",

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Literal
 
 from devstack.errors import UnknownProcessError
-from devstack.groups import GROUPS, check_groups
 from devstack.hosts import MAIN, ONE_HOST, Host, Network
 from devstack.ports import PortClaim
 from devstack.suggest import unknown_name
@@ -76,7 +75,7 @@ class ProcessSpec:
     stops_after: tuple[str, ...] = ()
     app_id: str | None = None
     # `shop up --only GROUP` starts it; what every group needs belongs to all of them.
-    groups: frozenset[str] = frozenset(GROUPS)
+    groups: frozenset[str] = frozenset()
     ready_within_seconds: float = 60.0
     stop_signal: Signals = SIGTERM
     stop_within_seconds: float = 10.0
@@ -147,6 +146,5 @@ class Topology:
 
     def only(self, groups: Sequence[str]) -> "Topology":
         """The part of the stack that belongs to any of these groups."""
-        check_groups(groups)
-        kept = tuple(spec for spec in self.processes if not spec.groups.isdisjoint(groups))
+        kept = tuple(spec for spec in self.processes if not spec.groups or not spec.groups.isdisjoint(groups))
         return Topology(kept, self.control_port, self.network)

@@ -6,21 +6,23 @@ from collections.abc import Sequence
 
 from devstack.attendance import end_with_parent
 from devstack.broker_binary import find_broker
+from devstack.groups import check_groups
 from devstack.links import plan_network
 from devstack.passwords import load_passwords
 from devstack.runtime import DaprRuntime, cache_folder, pinned_version
 from devstack.settings import StackSettings
 from devstack.specs import Topology
 from devstack.supervisor import Report, Supervisor
-from devstack.topology import STARTED, build_topology
+from devstack.topology import build_topology
 
 
 def topology_of(
-    settings: StackSettings, runtime: DaprRuntime, groups: Sequence[str] = (), apps: Sequence[str] = STARTED
+    settings: StackSettings, runtime: DaprRuntime, groups: Sequence[str] = (), apps: Sequence[str] | None = None
 ) -> Topology:
     """The topology of these settings, or the part of it that belongs to these groups."""
-    passwords, network = load_passwords(settings.home), plan_network(settings)
+    passwords, network = load_passwords(settings), plan_network(settings)
     topology = build_topology(settings, passwords, runtime.folder, network, find_broker(settings), apps=apps)
+    check_groups(settings.registry, groups)
     return topology.only(groups) if groups else topology
 
 

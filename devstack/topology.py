@@ -3,15 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from devstack.addresses import (
-    AUDIT,
-    CONTROL_OFFSET,
-    CORE_APPS,
-    EVENT_RELAY,
-    ML_INFERENCE,
-    NOTIFICATION,
-    TASK_ORCHESTRATOR,
-)
+from devstack.addresses import CONTROL_OFFSET
 from devstack.broker_binary import PROGRAM, broker_cache
 from devstack.broker_processes import broker
 from devstack.dapr_processes import placement, scheduler, sidecar
@@ -24,9 +16,6 @@ from devstack.settings import StackSettings
 from devstack.shop_processes import audit_schema, database, gateway, service
 from devstack.specs import Topology
 
-# The apps that are started, in this order.
-STARTED = (*CORE_APPS, NOTIFICATION, ML_INFERENCE, AUDIT, TASK_ORCHESTRATOR, EVENT_RELAY)
-
 
 def build_topology(  # noqa: PLR0913 - all that one stack differs in from another
     settings: StackSettings,
@@ -35,13 +24,14 @@ def build_topology(  # noqa: PLR0913 - all that one stack differs in from anothe
     network: Network = ONE_HOST,
     nats_server: Path | None = None,
     *,
-    apps: Sequence[str] = STARTED,
+    apps: Sequence[str] | None = None,
 ) -> Topology:
     """Describe the whole stack; pure: nothing is looked up, made or started here.
 
     `nats_server` is where the broker's program is; by default where it is when it was built. `apps` are those
-    that are started with their sidecars; none, where somebody else starts them.
+    that are started with their sidecars, by default all of the registry; none, where somebody else starts them.
     """
+    apps = settings.registry.app_ids if apps is None else apps
     layout = database_layout(settings, passwords, network.main.address)
     processes = [
         *database(settings, layout, network),

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from event_relay.dead_letter_api import dead_letter_routes
 from event_relay.dead_letters import DeadLetters
+from event_relay.outboxes import Outboxes
 from event_relay.publisher import BulkPublisher
 from event_relay.relay import Relay, RelayTimes
 from event_relay.settings import RelaySettings
@@ -32,9 +33,9 @@ from shared.service.readiness import database_reason
 from shared.service.schema import prepare_schema
 from shared.service.settings import load
 from shared.service.stop import Stop, stop_signal
+from shared.shop.registry import EVENT_RELAY, SHOP
 from shared.web.http import application
 
-NAME: Final = "event-relay"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SIDECAR_SECONDS: Final = 2.0
 SHUTDOWN_SECONDS: Final = 2.0
@@ -46,10 +47,10 @@ async def serve(settings: RelaySettings) -> int:
     """Carry events until SIGTERM or SIGINT, or until a part of the relay fails; the exit code."""
     stop = stop_signal()
     await prepare_schema(settings.service_database_url, MIGRATIONS)
-    engine = create_engine(settings.service_database_url, application_name=NAME, pool_size=3)
+    engine = create_engine(settings.service_database_url, application_name=EVENT_RELAY, pool_size=3)
     async with aiohttp.ClientSession() as session, _dead_letters(settings, engine, session, stop) as routes:
         relay = _relay(settings, engine, session)
-        introduction = Introduction(NAME, engine, MIGRATIONS)
+        introduction = Introduction(EVENT_RELAY, engine, MIGRATIONS)
         app = application(partial(_readiness, settings, engine, session), introduction.about)
         app.router.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -64,7 +65,7 @@ async def serve(settings: RelaySettings) -> int:
             await asyncio.wait_for(carrying, settings.drain_seconds)
         await runner.cleanup()
     await engine.dispose()
-    log.info("stopped", app_id=NAME)
+    log.info("stopped", app_id=EVENT_RELAY)
     return stop.exit_code
 
 
@@ -76,7 +77,9 @@ async def _dead_letters(
     letters = DeadLetters(engine)
     publisher_to = partial(SidecarPublisher, session, settings.sidecar_url)
     match = f"has(event.type) && event.type == {json.dumps(DEAD_LETTER_TYPE)}"
-    async with subscribed(NAME, settings, engine, session, DEAD_LETTER_TOPIC, match, letters.take, stop) as routes:
+    async with subscribed(
+        EVENT_RELAY, settings, engine, session, DEAD_LETTER_TOPIC, match, letters.take, stop
+    ) as routes:
         yield [*routes, *dead_letter_routes(letters, publisher_to)]
 
 
@@ -86,7 +89,7 @@ def _relay(settings: RelaySettings, engine: AsyncEngine, session: aiohttp.Client
         end_sidecar=partial(end_sidecar, session, settings.sidecar_url),
     )
     times = RelayTimes(settings.relay_pause_seconds, settings.relay_idle_seconds)
-    return Relay(engine, BulkPublisher(session, settings.sidecar_url), trouble, times)
+    return Relay(engine, Outboxes(SHOP.outboxes), BulkPublisher(session, settings.sidecar_url), trouble, times)
 
 
 async def _readiness(settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession) -> str | None:
@@ -108,7 +111,7 @@ async def _sidecar_reason(session: aiohttp.ClientSession, sidecar_url: str) -> s
 def main() -> None:
     """Run the relay."""
     settings = load(RelaySettings)
-    logs.configure(NAME)
+    logs.configure(EVENT_RELAY)
     sys.exit(asyncio.run(serve(settings)))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from event_relay.leadership import leading
-from event_relay.outboxes import Backlog, Waiting, count, delete, read
+from event_relay.outboxes import Backlog, Outboxes, Waiting
 from event_relay.publisher import BrokerAwayError
 from event_relay.queues import Queues
 
@@ -66,11 +66,13 @@ class Relay:
     def __init__(
         self,
         engine: AsyncEngine,
+        outboxes: Outboxes,
         publisher: Publishes,
         trouble: NoticesTrouble,
         times: RelayTimes | None = None,
     ) -> None:
         self._engine = engine
+        self._outboxes = outboxes
         self._publisher = publisher
         self._trouble = trouble
         self._times = times or RelayTimes()
@@ -112,7 +114,7 @@ class Relay:
 
     async def carry(self, connection: AsyncConnection) -> tuple[int, bool]:
         """Look once, and carry what is there; how many events were found, and whether all of them went."""
-        backlog = await read(connection, BATCH)
+        backlog = await self._outboxes.read(connection, BATCH)
         await self._show(connection, backlog)
         LAG.set(backlog.oldest_seconds)
         if not backlog.events:
@@ -120,7 +122,7 @@ class Relay:
         began = time.monotonic()
         published, trouble = await self._publish(Queues(backlog.events))
         if published:
-            await delete(connection, published)
+            await self._outboxes.delete(connection, published)
             for event in published:
                 PUBLISHED.labels(event.source).inc()
             log.debug("carried", events=len(published), seconds=round(time.monotonic() - began, 3))
@@ -132,7 +134,7 @@ class Relay:
         if backlog.is_whole:
             BACKLOG.set(len(backlog.events))
         elif time.monotonic() >= self._count_due:
-            BACKLOG.set(await count(connection))
+            BACKLOG.set(await self._outboxes.count(connection))
             self._count_due = time.monotonic() + self._times.count
 
     async def _wait(self, seconds: float) -> None:

@@ -27,7 +27,7 @@ from shared.service.background import running
 from shared.service.service import Service, Surface, run
 from shared.service.settings import load
 from shared.service.stop import Stop
-from shared.shop.inventory import INVENTORY_SERVICE
+from shared.shop.inventory import INVENTORY, INVENTORY_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -44,7 +44,7 @@ def compose(settings: InventorySettings) -> Service:
     lease_seconds = settings.shop_reservation_lease_seconds
     serve_inventory(activities, Stock(fence, lease_seconds=lease_seconds))
     return Service(
-        app_id=INVENTORY_SERVICE,
+        app=INVENTORY,
         settings=settings,
         migrations=MIGRATIONS,
         engine=http_engine,

@@ -14,7 +14,7 @@ from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.shop.inference import ML_INFERENCE_SERVICE
+from shared.shop.inference import ML_INFERENCE, ML_INFERENCE_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -38,7 +38,7 @@ def compose(settings: InferenceSettings) -> Service:
     )
     serve_inference(host, scorer)
     return Service(
-        app_id=ML_INFERENCE_SERVICE,
+        app=ML_INFERENCE,
         settings=settings,
         migrations=MIGRATIONS,
         engine=http_engine,

@@ -19,7 +19,8 @@ from shared.participant.faults import FaultInjector
 from shared.participant.fence import Fence
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.notification import NOTIFICATION, NOTIFICATION_SERVICE
+from shared.shop.registry import SHOP
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -50,13 +51,15 @@ def compose(settings: NotificationSettings) -> Service:
     order_notifications = Notifications(NotificationStore(event_engine), mailer, push_gateway, settings.mail_from)
     handlers = order_mail(order_notifications)
     return Service(
-        app_id=NOTIFICATION_SERVICE,
+        app=NOTIFICATION,
         settings=settings,
         migrations=MIGRATIONS,
         engine=http_engine,
         activities=host,
         routes=notification_routes(http_engine),
-        surface=partial(consuming, NOTIFICATION_SERVICE, settings, event_engine, handlers, ordered=True),
+        surface=partial(
+            consuming, NOTIFICATION_SERVICE, settings, event_engine, handlers, sources=SHOP.sources, ordered=True
+        ),
     )
 
 

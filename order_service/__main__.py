@@ -35,7 +35,7 @@ from shared.service.readiness import sidecar_reason
 from shared.service.service import Service, run
 from shared.service.settings import load
 from shared.service.stop import Stop
-from shared.shop.order import ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
+from shared.shop.order import ORDER, ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
 
@@ -53,7 +53,7 @@ def main() -> None:
     serve_order_activities(host, OrderStore(worker_engine), ApprovalStore(worker_engine))
     terms = _terms(settings)
     service = Service(
-        app_id=ORDER_SERVICE,
+        app=ORDER,
         settings=settings,
         migrations=Path(__file__).parent / "migrations",
         engine=engine,

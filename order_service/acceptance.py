@@ -14,25 +14,24 @@ from order_service.fraud_terms import FraudTerms
 from order_service.starter import Starter
 from order_service.store import OrderStore
 from shared.contracts.timeline import Timeline
-from shared.shop.inference import RUN_ML_INFERENCE
 from shared.shop.inventory import StockLine
 from shared.shop.order import (
     CLOSE_ORDER,
     CONCLUDE_APPROVAL,
     HOLD_ORDER,
+    ORDER_ACTIVITIES,
     PARK_ORDER,
     TAKE_OVER_ORDER,
     VALIDATE_ORDER,
     PlacedOrder,
 )
-from shared.shop.registry import ORDER_CONTRACTS
 from shared.shop.shipping import Address
 from shared.web.fault_plans import check_fault_plan
 from shared.web.key import check_same_request, request_hash
 from shared.web.problems import ProblemError
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
-ACTIVITIES: Final = frozenset(contract.activity for contract in (*ORDER_CONTRACTS, RUN_ML_INFERENCE))
+ACTIVITIES: Final = ORDER_ACTIVITIES
 RECORDS: Final = frozenset(
     contract.activity
     for contract in (VALIDATE_ORDER, CLOSE_ORDER, PARK_ORDER, TAKE_OVER_ORDER, HOLD_ORDER, CONCLUDE_APPROVAL)

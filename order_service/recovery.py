@@ -10,11 +10,11 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from order_service.workflow import NOT_CLAIMED, STEPS, undo_order
+from order_service.workflow import NOT_CLAIMED, undo_order
 from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
-from shared.shop.order import ORDER_SERVICE, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
+from shared.shop.order import ORDER_SERVICE, ORDER_STEPS, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
 
 RecoveryWorkflow = Callable[[DaprWorkflowContext, RecoverOrder], Turns[dict[str, Any]]]
 
@@ -36,7 +36,7 @@ def recovery_workflow_shown_to(observer: Observer | None) -> RecoveryWorkflow:
         owner = yield from saga.record(TAKE_OVER_ORDER, claim)
         if not owner.taken:
             return {"status": NOT_CLAIMED}
-        saga.take_over(owner.timeline, STEPS)
+        saga.take_over(owner.timeline, ORDER_STEPS)
         return {"status": (yield from undo_order(saga, order, SagaLost(recovery.reason)))}
 
     return order_recovery_workflow

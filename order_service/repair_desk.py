@@ -11,7 +11,7 @@ from order_service.repairs import RepairStore, due_of
 from order_service.starter import Starter
 from order_service.store import OrderStore
 from shared.contracts.repair import StuckStep
-from shared.shop.registry import ORDER_CONTRACTS
+from shared.shop.order import SAGA_ACTIVITIES
 from shared.web.key import check_same_request, request_hash
 from shared.web.problems import ProblemError
 
@@ -76,7 +76,7 @@ def _step(order: Row[Any], named: str) -> str:
     """The step's own name; a person may name its compensation instead."""
     stuck = [StuckStep.model_validate(one) for one in order.stuck]
     names = {one.activity: one.step for one in stuck}
-    if named not in names and named not in {contract.activity for contract in ORDER_CONTRACTS}:
+    if named not in names and named not in SAGA_ACTIVITIES:
         waiting = ", ".join(one.step for one in stuck) or "nothing"
         detail = f"step: no step is named {named!r}; what waits for a decision is {waiting}."
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -1,7 +1,7 @@
 """The order saga: reserve, pay, ship; on failure undo, newest first, whatever may have happened."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
@@ -24,13 +24,9 @@ from shared.shop.order import (
     ValidateOrder,
 )
 from shared.shop.payment import PROCESS_PAYMENT, ProcessPayment
-from shared.shop.registry import ORDER_CONTRACTS
 from shared.shop.shipping import BOOK_SHIPMENT, BookShipment
 
 OrderWorkflow = Callable[[DaprWorkflowContext, PlacedOrder], Turns[dict[str, Any]]]
-
-STEPS: Final = tuple(contract for contract in ORDER_CONTRACTS if contract.undo is not None)
-"""Every step before the pivot, in the workflow's order: a recovery undoes them all (see `recovery.py`)."""
 
 NOT_CLAIMED = "not_claimed"
 """The result of a run that found the order owned by another run; it did nothing else."""

@@ -16,6 +16,7 @@ from shared.service.readiness import database_reason
 from shared.service.schema import prepare_schema
 from shared.service.settings import load
 from shared.service.stop import stop_signal
+from shared.shop.gateway import GATEWAY
 from shared.web.standalone import serve_until
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 async def serve(settings: GatewaySettings) -> None:
     """Serve the gateway until SIGTERM or SIGINT."""
     stop = stop_signal()
-    await prepare_schema(settings.service_database_url, MIGRATIONS)
+    await prepare_schema(settings.service_database_url, MIGRATIONS, GATEWAY.auditor_reads)
     engine = create_engine(settings.service_database_url, application_name=NAME)
 
     async def readiness() -> str | None:

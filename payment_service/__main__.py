@@ -14,7 +14,7 @@ from shared.participant.faults import FaultInjector
 from shared.participant.fence import Fence
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.payment import PAYMENT, PAYMENT_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -30,7 +30,7 @@ def compose(settings: PaymentSettings) -> Service:
     gateway = HttpGateway(settings.payment_gateway_url, timeout_seconds=settings.payment_gateway_timeout_seconds)
     serve_payments(host, Payments(PaymentStore(activity_engine), gateway))
     return Service(
-        app_id=PAYMENT_SERVICE,
+        app=PAYMENT,
         settings=settings,
         migrations=MIGRATIONS,
         engine=create_engine(settings.service_database_url, application_name=f"{PAYMENT_SERVICE} http", pool_size=2),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.contracts.app import Readable
 from shared.migrations import MIGRATION_LOCK
 from shared.migrations.revisions import apply, lacking
 
@@ -77,12 +78,19 @@ def _driver_url(url: str) -> URL:
 
 
 async def migrate(
-    url: str, versions: Path, *, patience_seconds: float = 60.0, lock_timeout_seconds: float = 3.0
+    url: str,
+    versions: Path,
+    readable: Readable | None = None,
+    *,
+    patience_seconds: float = 60.0,
+    lock_timeout_seconds: float = 3.0,
 ) -> None:
     """Bring the service's schema to its newest revision; replicas that start together wait for one another.
 
     Each revision is a transaction of its own and may take its time, but not make others wait: where it doesn't get a
     lock within `lock_timeout_seconds`, it is taken back and tried again.
+
+    `readable`: what an auditor may read of its tables.
 
     Raises:
         DBAPIError | OSError: the database is away or too busy for `patience_seconds`, or a revision fails, or got no
@@ -94,7 +102,7 @@ async def migrate(
     while True:
         try:
             async with engine.connect() as connection:
-                await _migrate(connection, versions, patience_seconds)
+                await _migrate(connection, versions, readable or {}, patience_seconds)
         except (OSError, DBAPIError, PendingRollbackError) as error:
             # A connection that is lost while an index is built can't go back into a transaction either.
             is_worth_it = isinstance(error, PendingRollbackError) or may_pass(error)
@@ -123,12 +131,12 @@ def _migration_engine(url: str, lock_timeout_seconds: float) -> AsyncEngine:
     )
 
 
-async def _migrate(connection: AsyncConnection, versions: Path, patience_seconds: float) -> None:
+async def _migrate(connection: AsyncConnection, versions: Path, readable: Readable, patience_seconds: float) -> None:
     if not await _lacking(connection, versions):
         return
     await _take_turn(connection)
     for revision in await _lacking(connection, versions):
-        await _apply(connection, versions, revision, patience_seconds)
+        await _apply(connection, versions, readable, revision, patience_seconds)
 
 
 async def _lacking(connection: AsyncConnection, versions: Path) -> tuple[str, ...]:
@@ -149,11 +157,13 @@ async def _take_turn(connection: AsyncConnection) -> None:
     await connection.commit()
 
 
-async def _apply(connection: AsyncConnection, versions: Path, revision: str, patience_seconds: float) -> None:
+async def _apply(
+    connection: AsyncConnection, versions: Path, readable: Readable, revision: str, patience_seconds: float
+) -> None:
     deadline = _now() + patience_seconds
     while True:
         try:
-            await connection.run_sync(apply, versions, revision)
+            await connection.run_sync(apply, versions, readable, revision)
         except DBAPIError as error:
             await connection.rollback()
             if _sqlstate(error) not in _SQLSTATE_LOCKED or _now() > deadline:

@@ -9,7 +9,7 @@ from shared.participant.faults import FaultInjector
 from shared.participant.fence import Fence
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.shop.shipping import SHIPPING_SERVICE
+from shared.shop.shipping import SHIPPING, SHIPPING_SERVICE
 from shipping_service.activities import serve_shipping
 from shipping_service.api import shipping_routes
 from shipping_service.settings import ShippingSettings
@@ -30,7 +30,7 @@ def compose(settings: ShippingSettings) -> Service:
     )
     serve_shipping(host, Shipments(fence, settings.shipping_countries))
     return Service(
-        app_id=SHIPPING_SERVICE,
+        app=SHIPPING,
         settings=settings,
         migrations=MIGRATIONS,
         engine=http_engine,

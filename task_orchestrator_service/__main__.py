@@ -16,7 +16,8 @@ from shared.service.background import running
 from shared.service.service import Service, run
 from shared.service.settings import load
 from shared.service.stop import Stop
-from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
+from shared.shop.registry import SHOP
+from shared.shop.task import TASK_ORCHESTRATOR, TASK_ORCHESTRATOR_SERVICE
 from shared.workflows.client import DaprEngine
 from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
@@ -51,7 +52,7 @@ def compose(settings: TaskSettings) -> Service:
             yield routes
 
     return Service(
-        app_id=TASK_ORCHESTRATOR_SERVICE,
+        app=TASK_ORCHESTRATOR,
         settings=settings,
         migrations=MIGRATIONS,
         engine=http_engine,
@@ -78,7 +79,9 @@ async def _surface(
         watch_waiting(tasks),
         Retention(TaskPurges(engine), workflows, keep).run(),
     )
-    consumer = consuming(TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, stop, ordered=False)
+    consumer = consuming(
+        TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, stop, sources=SHOP.sources, ordered=False
+    )
     async with consumer as event_routes, running(stop, *loops):
         yield [*task_routes(tasks, desk), *event_routes]
     await starter.close()

@@ -19,8 +19,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.contracts.message import problems_in
-from shared.shop.registry import WORKFLOWS
-from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, AcceptedTask
+from shared.shop.task import TASK_ORCHESTRATOR, AcceptedTask
 from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.client import EngineAwayError, WorkflowStarter
 from task_orchestrator_service.runs import instance_id
@@ -56,7 +55,7 @@ class Starter:
         await self._calls.close()
 
     async def _sweep(self) -> None:
-        for workflow in WORKFLOWS[TASK_ORCHESTRATOR_SERVICE]:
+        for workflow in TASK_ORCHESTRATOR.workflows:
             for row in await self._tasks.lease_startable(workflow, self._concurrency):
                 await self._start_stored(workflow, row)
 

@@ -8,9 +8,9 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.participant.errors import Refused
+from shared.shop.audit import AUDIT
 from shared.shop.inventory import StockLine
-from shared.shop.registry import TASK_CONTRACTS
-from shared.shop.task import CLOSE_TASK, AcceptedTask
+from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, AcceptedTask
 from shared.web.fault_plans import check_fault_plan
 from shared.web.key import check_same_request, request_hash
 from shared.web.problems import ProblemError
@@ -20,7 +20,9 @@ from task_orchestrator_service.rules import check
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
 
-ACTIVITIES: Final = frozenset(contract.activity for contract in TASK_CONTRACTS)
+ACTIVITIES: Final = frozenset(
+    contract.activity for contract in (*TASK_ORCHESTRATOR.contracts, *TASK_ORCHESTRATOR.calls, *AUDIT.contracts)
+)
 RECORDS: Final = frozenset({CLOSE_TASK.activity})
 
 

@@ -4,8 +4,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from shared.shop.registry import WORKFLOWS
-from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
+from shared.shop.task import TASK_ORCHESTRATOR
 from shared.workflows.background import sweep_until_cancelled
 from task_orchestrator_service.store import Queue, TaskStore
 
@@ -23,7 +22,7 @@ async def watch_waiting(tasks: TaskStore) -> None:
 
     async def count() -> None:
         queues = await tasks.queues()
-        for workflow in WORKFLOWS[TASK_ORCHESTRATOR_SERVICE]:
+        for workflow in TASK_ORCHESTRATOR.workflows:
             _show(workflow, queues.get(workflow, Queue()))
 
     await sweep_until_cancelled(count, COUNT_SECONDS, failed="tasks not counted, trying again")

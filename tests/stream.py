@@ -79,7 +79,7 @@ class Stream:
 
 async def read_stream(settings: StackSettings) -> Stream:
     """All of it."""
-    url = nats_url(settings, load_passwords(settings.home), ONE_HOST.main)
+    url = nats_url(settings, load_passwords(settings), ONE_HOST.main)
     connection = await nats.connect(url)
     try:
         jetstream = connection.jetstream()
@@ -109,7 +109,7 @@ async def waiting(settings: StackSettings) -> int:
 
 async def query(settings: StackSettings, statement: str) -> list[asyncpg.Record]:
     """Ask the database as its administrator, who reads everything."""
-    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).admin_url)
+    connection = await asyncpg.connect(database_layout(settings, load_passwords(settings)).admin_url)
     try:
         return list(await connection.fetch(statement))
     finally:

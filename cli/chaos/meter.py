@@ -10,18 +10,19 @@ import asyncpg
 
 from devstack.client import StackClient, StackStatus
 from devstack.errors import StackError
-from devstack.layout import AUDITOR, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import database_layout
+from devstack.passwords import AUDITOR, load_passwords
 from devstack.settings import StackSettings
+from shared.shop.registry import SHOP
 
 SAMPLE_SECONDS: Final = 1.0
 STATUS_EVERY: Final = 3
 QUERY_SECONDS: Final = 2.0
-REPEATS: Final = """
-    SELECT (SELECT coalesce(sum(repeats), 0) FROM inventory_service.saga_steps)
-         + (SELECT coalesce(sum(repeats), 0) FROM payment_service.saga_steps)
-         + (SELECT coalesce(sum(repeats), 0) FROM shipping_service.saga_steps)
-"""
+_STEPS: Final = " UNION ALL ".join(
+    f"SELECT repeats FROM {app.package}.saga_steps"  # noqa: S608 - names of the registry
+    for app in SHOP.participants
+)
+REPEATS: Final = f"SELECT coalesce(sum(repeats), 0) FROM ({_STEPS}) all_steps"  # noqa: S608 - as above
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class Meter:
             self._seconds[name, pid] = (first, seconds)
 
     async def _query(self) -> int:
-        url = database_layout(self.settings, load_passwords(self.settings.home)).url_of(AUDITOR)
+        url = database_layout(self.settings, load_passwords(self.settings)).url_of(AUDITOR)
         connection = await asyncpg.connect(url)
         try:
             return int(await connection.fetchval(REPEATS))

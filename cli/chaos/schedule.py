@@ -6,8 +6,10 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from devstack.addresses import CORE_APPS, GATEWAY, PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
+from devstack.addresses import PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
 from devstack.hosts import MAIN
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import CORE_APPS
 
 WARM_UP_SECONDS: Final = 5.0
 PAIRS_PER_DECK: Final = 6
@@ -16,8 +18,8 @@ PAUSE_SECONDS: Final = (1.0, 10.0)
 PARTITION_SECONDS: Final = (3.0, 20.0)
 
 SIDECARS: Final = tuple(sidecar_of(app_id) for app_id in CORE_APPS)
-PROCESSES: Final = (*CORE_APPS, *SIDECARS, GATEWAY, PLACEMENT, SCHEDULER, POSTGRES)
-PAUSED: Final = (*CORE_APPS, *SIDECARS, GATEWAY, POSTGRES)
+PROCESSES: Final = (*CORE_APPS, *SIDECARS, PAYMENT_GATEWAY, PLACEMENT, SCHEDULER, POSTGRES)
+PAUSED: Final = (*CORE_APPS, *SIDECARS, PAYMENT_GATEWAY, POSTGRES)
 
 
 class Kind(StrEnum):

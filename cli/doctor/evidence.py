@@ -7,7 +7,7 @@ from typing import Any, Self
 from cli.doctor.targets import Surroundings, Target
 from shared.participant.call_probe import ProbedCall
 from shared.service.about import About
-from shared.shop.registry import WORKFLOWS, contracts_of
+from shared.shop.registry import SHOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class App:
     @property
     def has_worker(self) -> bool:
         """Whether the contracts have activities or workflows of this app."""
-        return self.app_id in WORKFLOWS or any(True for _ in contracts_of(self.app_id))
+        return SHOP.app(self.app_id).has_worker
 
 
 @dataclass(frozen=True, slots=True)

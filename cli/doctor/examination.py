@@ -17,7 +17,7 @@ from cli.doctor.finding import Finding
 from cli.doctor.targets import Surroundings, Target
 from shared.participant.call_probe import PROBE_CALLS
 from shared.shop.order import ORDER_SERVICE
-from shared.shop.registry import CALLS
+from shared.shop.registry import SHOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,11 @@ async def _with_probes(session: aiohttp.ClientSession, case: Case, found: list[F
 
 
 def _lacks_probes(app: App) -> bool:
-    return app.app_id in CALLS and app.service is not None and PROBE_CALLS not in app.service.workflows
+    return (
+        app.app_id in {one.app_id for one in SHOP.callers}
+        and app.service is not None
+        and PROBE_CALLS not in app.service.workflows
+    )
 
 
 async def _with_late_orders(session: aiohttp.ClientSession, case: Case) -> Case:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from cli.doctor.targets import LOCAL_HOST, CouldNotLookError, Surroundings, Target
-from devstack.addresses import CORE_APPS
+from shared.shop.registry import CORE_APPS
 
 APP_ID = "dapr.io/app-id"
 APP_PORT = "dapr.io/app-port"

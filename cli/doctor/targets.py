@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devstack.addresses import APPS, sidecar_of
+from devstack.addresses import sidecar_of
 from devstack.client import StackClient
 from devstack.errors import SettingsError, StackError
 from devstack.suggest import unknown_name
+from shared.shop.registry import APPS
 
 LOCAL_HOST = "127.0.0.1"
 

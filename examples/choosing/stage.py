@@ -10,18 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from devstack.addresses import (
-    BROKER,
-    NOTIFICATION,
-    PLACEMENT,
-    POSTGRES,
-    SCHEDULER,
-    STREAMS,
-    TASK_ORCHESTRATOR,
-    AppPorts,
-    app_ports,
-    sidecar_of,
-)
+from devstack.addresses import BROKER, PLACEMENT, POSTGRES, SCHEDULER, STREAMS, AppPorts, app_ports, sidecar_of
 from devstack.build import ensure_broker, ensure_runtime
 from devstack.dapr_processes import sidecar
 from devstack.layout import database_layout
@@ -32,9 +21,11 @@ from devstack.specs import HttpReady, ProcessSpec, Topology
 from devstack.supervisor import Supervisor
 from devstack.topology import build_topology
 from examples.choosing.jobs import CALLEE, CALLER
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 
 INFRASTRUCTURE: Final = (POSTGRES, "database", PLACEMENT, SCHEDULER, BROKER, STREAMS)
-PLACE_OF: Final = {CALLER: TASK_ORCHESTRATOR, CALLEE: NOTIFICATION}
+PLACE_OF: Final = {CALLER: TASK_ORCHESTRATOR_SERVICE, CALLEE: NOTIFICATION_SERVICE}
 """Each app has the ports, and a sidecar like that, of one of the shop's, which doesn't run here."""
 COMPONENTS: Final = Path(__file__).parent / "components"
 
@@ -64,7 +55,7 @@ def url_of(settings: StackSettings, app_id: str) -> str:
 
 def stage_of(settings: StackSettings, dapr_binaries: Path, nats_server: Path) -> Topology:
     """The infrastructure, and both apps with their sidecars."""
-    whole = build_topology(settings, load_passwords(settings.home), dapr_binaries, nats_server=nats_server)
+    whole = build_topology(settings, load_passwords(settings), dapr_binaries, nats_server=nats_server)
     kept = [spec for spec in whole.processes if spec.name in INFRASTRUCTURE]
     for app_id, module in ((CALLER, "caller"), (CALLEE, "callee")):
         ports = app_ports(settings, PLACE_OF[app_id])
@@ -94,7 +85,7 @@ def _app(settings: StackSettings, app_id: str, module: str, ports: AppPorts) -> 
 
 def _sidecar(settings: StackSettings, whole: Topology, binaries: Path, app_id: str) -> ProcessSpec:
     """As the shop's own, under another name and with this example's components."""
-    layout = database_layout(settings, load_passwords(settings.home), whole.network.main.address)
+    layout = database_layout(settings, load_passwords(settings), whole.network.main.address)
     model = sidecar(settings, layout, whole.network, binaries, PLACE_OF[app_id])
     own = (f"--app-id={app_id}", f"--config={_names(settings)}", f"--resources-path={COMPONENTS}")
     kept = [word for word in model.command if not word.startswith(("--app-id=", "--config="))]

@@ -7,13 +7,15 @@ three places: with the same amount in the participant's `hand_closings` and in i
 from typing import Final
 
 from order_service.conservation.rule import Rule
+from shared.participant.readable import BY_HAND_COLUMNS
+from shared.shop.registry import SHOP
 
 MONEY_BY_HAND: Final = """
     SELECT saga_id, sum(amount) AS kept FROM payment_service.hand_closings GROUP BY saga_id
 """
 _CLOSED_BY_HAND: Final = " UNION ALL ".join(
-    f"SELECT saga_id, step, repair_id, status, amount, unit, decided_by, note, closed_at FROM {service}.hand_closings"  # noqa: S608
-    for service in ("payment_service", "inventory_service", "shipping_service")
+    f"SELECT {', '.join(BY_HAND_COLUMNS)} FROM {app.package}.hand_closings"  # noqa: S608 - names of the registry
+    for app in SHOP.participants
 )
 
 
@@ -29,39 +31,10 @@ def _booked_by_hand(service: str, books: str) -> str:
 
 
 BY_HAND: Final = (
-    Rule(
-        "money_by_hand_is_booked",
-        "The ledger has exactly the money that a person settled or wrote off.",
-        _booked_by_hand(
-            "payment_service",
-            """
-            SELECT saga_id, step, CASE account WHEN 'written_off' THEN 'written_off' ELSE 'settled' END AS status,
-                   -sum(amount_cents) AS amount
-            FROM payment_service.ledger_entries WHERE account IN ('settled_by_hand', 'written_off')
-            GROUP BY saga_id, step, account
-            """,
-        ),
-    ),
-    Rule(
-        "units_by_hand_are_booked",
-        "Exactly the units that a person settled or wrote off are neither on sale nor reserved.",
-        _booked_by_hand(
-            "inventory_service",
-            """
-            SELECT r.saga_id, r.step, r.status, sum(l.quantity) AS amount
-            FROM inventory_service.reservations r JOIN inventory_service.reservation_lines l USING (reservation_id)
-            WHERE r.status IN ('settled', 'written_off') GROUP BY r.saga_id, r.step, r.status
-            """,
-        ),
-    ),
-    Rule(
-        "parcels_by_hand_are_booked",
-        "Exactly the parcels that a person settled or wrote off are neither on their way nor cancelled.",
-        _booked_by_hand(
-            "shipping_service",
-            "SELECT saga_id, step, status, 1 AS amount FROM shipping_service.shipments "
-            "WHERE status IN ('settled', 'written_off')",
-        ),
+    *(
+        Rule(app.hand_books.rule, app.hand_books.meaning, _booked_by_hand(app.package, app.hand_books.query))
+        for app in SHOP.participants
+        if app.hand_books is not None
     ),
     Rule(
         "closing_by_hand_was_decided",

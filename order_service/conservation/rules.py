@@ -10,6 +10,7 @@ from typing import Final
 from order_service.conservation.accounts import OF_ACCOUNTS
 from order_service.conservation.by_hand import BY_HAND
 from order_service.conservation.rule import Rule
+from shared.shop.registry import SHOP
 
 ENDED_UNDONE: Final = "('compensated', 'cancelled')"
 
@@ -28,6 +29,11 @@ _ORDERED: Final = """
     ) w
     WHERE o.status = 'completed'
 """
+
+_STEPS: Final = " UNION ALL ".join(
+    f"SELECT saga_id FROM {app.package}.saga_steps"  # noqa: S608 - names of the registry
+    for app in SHOP.participants
+)
 
 LEDGER: Final = (
     Rule(
@@ -89,7 +95,7 @@ APPROVALS: Final = (
     Rule(
         "held_order_was_approved",
         "An order that was held for a person's approval is completed only with it, and no waiting one has an effect.",
-        """
+        f"""
         SELECT o.order_id AS subject, 'it is ' || o.status || ', but its approval is ' || o.approval_state AS detail
         FROM order_service.orders o LEFT JOIN order_service.approvals a USING (order_id)
         WHERE o.status = 'completed' AND o.approval_state IS NOT NULL AND a.outcome IS DISTINCT FROM 'approved'
@@ -97,11 +103,10 @@ APPROVALS: Final = (
         SELECT o.order_id, 'it waits for approval, but has ' || count(*) || ' steps at its participants'
         FROM order_service.orders o
         JOIN (
-            SELECT saga_id FROM inventory_service.saga_steps UNION ALL SELECT saga_id FROM payment_service.saga_steps
-            UNION ALL SELECT saga_id FROM shipping_service.saga_steps
+            {_STEPS}
         ) s ON s.saga_id = o.order_id
         WHERE o.approval_state = 'waiting' GROUP BY o.order_id
-        """,
+        """,  # noqa: S608 - constants of this module
     ),
 )
 

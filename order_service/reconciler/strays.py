@@ -14,6 +14,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import Finding, FindingKind
+from shared.shop.registry import SHOP
 
 PAGE: Final = 1000
 """Rows that one statement looks at."""
@@ -22,13 +23,11 @@ STATEMENT_SECONDS: Final = 5.0
 WALK_SECONDS: Final = 5.0
 """A walk that takes longer goes on another time: open orders are looked after in between."""
 
-PARTICIPANTS: Final = ("inventory_service", "payment_service", "shipping_service")
-
 _WITHOUT_ORDER: Final = "NOT EXISTS (SELECT FROM order_service.orders o WHERE o.order_id = s.subject)"
 _STEPS: Final = " UNION ALL ".join(
-    f"SELECT saga_id, '{schema}' AS schema, step, state, updated_at FROM {schema}.saga_steps "  # noqa: S608 - constants
+    f"SELECT saga_id, '{app.package}' AS schema, step, state, updated_at FROM {app.package}.saga_steps "  # noqa: S608 - constants
     "WHERE state IN ('pending', 'done', 'undoing')"
-    for schema in PARTICIPANTS
+    for app in SHOP.participants
 )
 
 

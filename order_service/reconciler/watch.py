@@ -9,9 +9,8 @@ from sqlalchemy import ColumnElement, Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.tables import ORDERS
-from order_service.workflow import STEPS
 from shared.contracts.contract import UNDO_SECONDS
-from shared.shop.order import OrderStatus, PlacedOrder
+from shared.shop.order import ORDER_STEPS, OrderStatus, PlacedOrder
 
 BATCH: Final = 200
 """Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""
@@ -97,7 +96,7 @@ class Watch:
             "late_seconds": patience.late_seconds,
             "margin_seconds": patience.margin_seconds,
             "decision_seconds": patience.decision_seconds,
-            "undos": len(STEPS),
+            "undos": len(ORDER_STEPS),
             "default_patience_seconds": UNDO_SECONDS,
             "limit": BATCH,
         }

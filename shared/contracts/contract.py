@@ -1,5 +1,6 @@
 """What one app offers another, as data: the activity, its messages, how often it is tried, how long, and its undo."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -60,6 +61,14 @@ class ChildContract(Generic[RequestT, ResponseT]):
     deadline_seconds: float
     """For the caller's timer. It ends the wait for an app that is slow, not for one that is away: Dapr saves no turn
     that begins a child there, so that the caller stands still until the app is back."""
+
+
+def with_undos(steps: Iterable[AnyContract]) -> Iterator[AnyContract]:
+    """Each step, followed by its undo."""
+    for step in steps:
+        yield step
+        if step.undo is not None:
+            yield step.undo
 
 
 DO: Final = RetryPolicy(max_attempts=5, first_interval_seconds=1.0, coefficient=2.0, max_interval_seconds=30.0)

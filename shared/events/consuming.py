@@ -58,6 +58,7 @@ async def consuming(  # noqa: PLR0913 - what makes a consumer
     handlers: Mapping[EventType, Handler],
     stop: Stop,
     *,
+    sources: Mapping[str, str],
     ordered: bool,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes of a consumer of these events; enter it on the loop that serves them, with an engine of that loop."""
@@ -65,7 +66,7 @@ async def consuming(  # noqa: PLR0913 - what makes a consumer
         publisher = SidecarPublisher(session, settings.sidecar_url, DEAD_LETTER_TOPIC)
         inbox = Inbox(engine, ordered=ordered, max_attempts=settings.event_max_attempts)
         consumer = Consumer(app_id, {kind.value: one for kind, one in handlers.items()}, inbox, publisher)
-        match = match_of(handlers, ordered=ordered)
+        match = match_of(handlers, sources, ordered=ordered)
         async with (
             running(stop, forget_settled(engine, timedelta(days=settings.inbox_days))),
             subscribed(app_id, settings, engine, session, TOPIC, match, consumer.take, stop) as routes,

@@ -1,7 +1,7 @@
 """What an app tells its sidecar about its subscription, and the routes that the deliveries arrive on."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,34 +10,22 @@ from shared.events.consumer import Answer
 from shared.events.event import PUBSUB, EventType
 from shared.events.heartbeats import HEARTBEAT_TYPE, Heartbeats
 from shared.events.watch import SubscriptionWatch
-from shared.shop.inventory import INVENTORY_SERVICE
-from shared.shop.order import ORDER_SERVICE
-from shared.shop.payment import PAYMENT_SERVICE
-from shared.shop.shipping import SHIPPING_SERVICE
 from shared.web.json_text import parse_json
 
 EVENTS_PATH: Final = "/dapr/events"
 HEARTBEAT_PATH: Final = "/dapr/heartbeats"
 
-SOURCES: Final = {
-    "order": f"/{ORDER_SERVICE}",
-    "stock": f"/{INVENTORY_SERVICE}",
-    "payment": f"/{PAYMENT_SERVICE}",
-    "shipment": f"/{SHIPPING_SERVICE}",
-}
-"""Which app each family of events comes from."""
 
-
-def match_of(types: Iterable[EventType], *, ordered: bool) -> str:
-    """The routing rule (CEL) of a consumer of these types.
+def match_of(types: Iterable[EventType], sources: Mapping[str, str], *, ordered: bool) -> str:
+    """The routing rule (CEL) of a consumer of these types; `sources` by family of types, as the registry says.
 
     An unordered consumer gets no other event. An ordered one gets all types of each source that it takes a type of:
     they are numbered together, so that a type left out would be a gap that never closes. What is no proper event is
     taken as well, so that it ends in the dead letters instead of vanishing.
     """
     if ordered:
-        sources = sorted({SOURCES[kind.partition(".")[0]] for kind in types})
-        wanted = f"event.source in {json.dumps(sources)}"
+        wanted_sources = sorted({sources[kind.partition(".")[0]] for kind in types})
+        wanted = f"event.source in {json.dumps(wanted_sources)}"
     else:
         wanted = f"event.type in {json.dumps(sorted(types))}"
     return f"!has(event.type) || !has(event.source) || {wanted}"

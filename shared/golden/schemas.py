@@ -11,7 +11,7 @@ from shared.contracts.repair import RepairDecision
 from shared.events.dead_letters import DeadLetter
 from shared.events.event import EVENT_DATA, CloudEvent
 from shared.shop.order import PlacedOrder, RecoverOrder
-from shared.shop.registry import CHILD_CONTRACTS, CONTRACTS
+from shared.shop.registry import SHOP
 from shared.shop.task import AcceptedTask
 
 GOLDEN: Final = Path(__file__).parent / "messages.json"
@@ -33,10 +33,10 @@ def schemas_today() -> Schemas:
     requests: list[type[Message]] = [ActivityCall, AcceptedTask, PlacedOrder, RecoverOrder, RepairDecision]
     # A consumer of events may be older than their producer: they are guarded as replies are, in both directions.
     replies: list[type[Message]] = [ActivityReply, CloudEvent, DeadLetter, *EVENT_DATA.values()]
-    for contract in CONTRACTS:
+    for contract in SHOP.contracts:
         requests.append(contract.request)
         replies.append(contract.response)
-    for child in CHILD_CONTRACTS:
+    for child in SHOP.children:
         requests.append(child.request)
         replies.append(child.response)
     schemas = {message.__name__: _entry(message, Direction.REQUEST) for message in requests}

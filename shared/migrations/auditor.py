@@ -1,61 +1,21 @@
-"""What the auditor may read of the other services' tables: what its questions need, and nothing else.
+"""What an auditor may read of a service's tables: what its questions need, and nothing else.
 
-Its questions are the rules of conservation, the reconciler's strays and the meter of `shop chaos`. The order-service,
-which anybody can reach, knows its password: so no card's token, no address and no customer is among these.
+Its questions are the rules of conservation, the reconciler's orphans and the meter of `shop chaos`. The order-service,
+which anybody can reach, knows its password: no card's token, no address and no customer is among the columns.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from shared.contracts.app import Readable
 
-_STEPS: Final = ("saga_id", "step", "state", "updated_at", "repeats")
-_BY_HAND: Final = ("saga_id", "step", "repair_id", "status", "amount", "unit", "decided_by", "note", "closed_at")
 
-READABLE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "order_service": {
-        "orders": (
-            "order_id",
-            "status",
-            "reason",
-            "lines",
-            "total_cents",
-            "money_at_risk_cents",
-            "approval_state",
-            "accepted_at",
-            "ended_at",
-        ),
-        "approvals": ("order_id", "outcome"),
-        "repairs": ("repair_id", "order_id", "step", "decision", "outcome"),
-    },
-    "inventory_service": {
-        "stock": ("sku", "available"),
-        "stock_receipts": ("sku", "quantity"),
-        "reservations": ("reservation_id", "saga_id", "step", "status", "created_at", "lease_until"),
-        "reservation_lines": ("reservation_id", "sku", "quantity"),
-        "saga_steps": _STEPS,
-        "hand_closings": _BY_HAND,
-    },
-    "payment_service": {
-        "ledger_entries": ("transaction_id", "saga_id", "step", "kind", "account", "amount_cents", "currency"),
-        "saga_steps": _STEPS,
-        "hand_closings": _BY_HAND,
-    },
-    "shipping_service": {
-        "shipments": ("shipment_id", "saga_id", "step", "tracking_number", "status", "booked_at"),
-        "saga_steps": _STEPS,
-        "hand_closings": _BY_HAND,
-    },
-    "payment_gateway": {"charges": ("idempotency_key", "reference", "captured_cents", "refunded_cents", "created_at")},
-}
-"""By schema and table: the columns."""
+def admit_auditor(readable: Readable) -> str:
+    """Give the auditor these rights, and no others, on the tables that are there; the schema's owner runs it there.
 
-_COLUMNS: Final = ", ".join(
-    f"('{schema}', '{table}', '{column}')"
-    for schema, tables in READABLE.items()
-    for table, columns in tables.items()
-    for column in columns
-)
-
-ADMIT_AUDITOR: Final = f"""
+    The auditor's role is named as the owner, with `auditor` in place of the schema's name. With other names of roles,
+    grant the same by hand.
+    """
+    pairs = [f"('{table}', '{column}')" for table, columns in readable.items() for column in columns]
+    columns = ", ".join(pairs) or "(NULL, NULL)"
+    return f"""
     DO $$
     DECLARE
         here text := current_schema();
@@ -72,16 +32,11 @@ ADMIT_AUDITOR: Final = f"""
         FOR readable IN
             SELECT table_name, string_agg(quote_ident(column_name), ', ') AS columns
             FROM information_schema.columns
-            WHERE table_schema = here AND (table_schema, table_name, column_name) IN (VALUES {_COLUMNS})
+            WHERE table_schema = here AND (table_name, column_name) IN ({columns})
             GROUP BY table_name
         LOOP
             EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', here, auditor);
             EXECUTE format('GRANT SELECT (%s) ON %I.%I TO %I', readable.columns, here, readable.table_name, auditor);
         END LOOP;
     END $$
-"""  # noqa: S608 - constants of this module
-"""Gives the auditor these rights, and no others, on the tables that are there; run by the schema's owner in its schema.
-
-The auditor's role is named as the owner, with `auditor` in place of the schema's name. With other names of roles, grant
-the same by hand.
-"""
+    """  # noqa: S608 - names from the registry

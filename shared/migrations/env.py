@@ -3,12 +3,12 @@
 from alembic import context, op
 from sqlalchemy import text
 
-from shared.migrations.auditor import ADMIT_AUDITOR
+from shared.migrations.auditor import admit_auditor
 
 
-def admit_auditor(*_: object, **__: object) -> None:
+def admit(*_: object, **__: object) -> None:
     """Whatever a revision has added, the auditor reads what it needs of it; in the revision's own transaction."""
-    op.execute(text(ADMIT_AUDITOR))
+    op.execute(text(admit_auditor(context.config.attributes["readable"])))
 
 
 context.configure(
@@ -16,7 +16,7 @@ context.configure(
     target_metadata=None,
     # So that a revision may hold locks no longer than it needs them, and may leave its transaction (`indexes.py`).
     transaction_per_migration=True,
-    on_version_apply=admit_auditor,
+    on_version_apply=admit,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -9,6 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from shared.contracts.app import Readable
+
 _ENVIRONMENT: Final = Path(__file__).parent
 
 
@@ -40,10 +42,11 @@ def lacking(connection: Connection, versions: Path) -> tuple[str, ...]:
     return known[known.index(applied) + 1 :]
 
 
-def apply(connection: Connection, versions: Path, revision: str) -> None:
-    """Apply this revision, in a transaction of its own."""
+def apply(connection: Connection, versions: Path, readable: Readable, revision: str) -> None:
+    """Apply this revision, in a transaction of its own; of what it adds, an auditor may read these columns."""
     config = _config(versions)
     config.attributes["connection"] = connection
+    config.attributes["readable"] = readable
     command.upgrade(config, revision)
 
 

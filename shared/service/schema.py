@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from shared.contracts.app import Readable
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
 
 
-async def prepare_schema(url: str, migrations: Path) -> None:
-    """Migrate the schema.
+async def prepare_schema(url: str, migrations: Path, readable: Readable | None = None) -> None:
+    """Migrate the schema, of which an auditor may read so much.
 
     Raises:
         SystemExit: the schema is newer than this code. No waiting changes that: the process ends with one sentence,
@@ -15,6 +16,6 @@ async def prepare_schema(url: str, migrations: Path) -> None:
         DBAPIError | OSError: as `migrate`.
     """
     try:
-        await migrate(url, migrations)
+        await migrate(url, migrations, readable)
     except NewerSchemaError as error:
         raise SystemExit(str(error)) from None

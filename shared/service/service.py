@@ -18,6 +18,7 @@ from dapr.ext.workflow import WorkflowRuntime
 from dapr.ext.workflow.logger import LoggerOptions
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.contracts.app import App
 from shared.participant.activities import ActivityHost
 from shared.participant.call_probe import PROBE_CALLS, probe_calls
 from shared.service import logs
@@ -46,7 +47,7 @@ Surface = Callable[[Stop], AbstractAsyncContextManager[Sequence[web.RouteDef]]]
 class Service:
     """What makes one service: composed by its `__main__`, run by `run`."""
 
-    app_id: str
+    app: App
     settings: ServiceSettings
     migrations: Path
     """Where its tables come from."""
@@ -64,7 +65,7 @@ class Service:
 
 def run(service: Service) -> None:
     """Run until SIGTERM or SIGINT, or until a part of it fails, then drain and end the process. Does not return."""
-    logs.configure(service.app_id)
+    logs.configure(service.app.app_id)
     asyncio.run(_serve(service))
 
 
@@ -72,7 +73,7 @@ async def _serve(service: Service) -> None:
     stop = stop_signal()
     settings = service.settings
     if service.migrates:
-        await prepare_schema(settings.service_database_url, service.migrations)
+        await prepare_schema(settings.service_database_url, service.migrations, service.app.auditor_reads)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         routes = [*service.routes]
         if service.surface is not None:
@@ -88,9 +89,9 @@ async def _serve(service: Service) -> None:
         watch = watch_sidecar(session, settings.sidecar_api_url, looks=looks, pause=SIDECAR_WATCH_SECONDS)
         async with running(stop, watch):
             await stop.wait()
-        log.info("draining", app_id=service.app_id)
+        log.info("draining", app_id=service.app.app_id)
         drained = await service.activities.drain.wait(settings.drain_seconds)
-        log.info("stopped", app_id=service.app_id, drained=drained)
+        log.info("stopped", app_id=service.app.app_id, drained=drained)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runner.cleanup(), HTTP_SHUTDOWN_SECONDS * 2)
     # The SDK's shutdown loses the result of a running activity and can crash the process: everything is drained, so go.
@@ -105,7 +106,7 @@ def _application(
         metadata_url = service.settings.sidecar_metadata_url
         return await database_reason(service.engine) or await sidecar_reason(session, metadata_url)
 
-    introduction = Introduction(service.app_id, service.engine, service.migrations, registrations)
+    introduction = Introduction(service.app.app_id, service.engine, service.migrations, registrations)
     app = application(readiness, introduction.about, max_body_bytes=service.max_body_bytes)
     app.router.add_routes(routes)
     return app

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Final
 
+from shared.contracts.app import App
 from shared.contracts.contract import TASK_SECONDS, UNTIL_DONE, ChildContract, Contract
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
+from shared.shop.groups import TASKS
 
 AUDIT_SERVICE: Final = "audit-service"
 
@@ -72,3 +74,13 @@ APPEND_AUDIT_RECORD: Final = Contract(
 def audit_instance_id(task_id: str) -> str:
     """The instance id of the task's audit, which is its key on the record as well."""
     return f"audit-{task_id}"
+
+
+AUDIT: Final = App(
+    app_id=AUDIT_SERVICE,
+    group=TASKS,
+    contracts=(APPEND_AUDIT_RECORD,),
+    children=(COMPLIANCE_AUDIT,),
+    # It appends to what the role "audit_service" owns, and changes nothing.
+    databases={"SERVICE_DATABASE_URL": "audit_writer"},
+)

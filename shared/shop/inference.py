@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from shared.contracts.app import App
 from shared.contracts.contract import DO, TASK_SECONDS, Contract
 from shared.contracts.message import Message
+from shared.shop.groups import TASKS
 
 ML_INFERENCE_SERVICE: Final = "ml-inference-service"
 
@@ -32,3 +34,5 @@ RUN_ML_INFERENCE: Final = Contract(
     ML_INFERENCE_SERVICE, "run_ml_inference", RunMlInference, MlInferenceResult, DO, TASK_SECONDS
 )
 """An order that asks for it is far less patient (`FraudCheck.patience_seconds`)."""
+
+ML_INFERENCE: Final = App(app_id=ML_INFERENCE_SERVICE, group=TASKS, contracts=(RUN_ML_INFERENCE,))

@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from shared.contracts.app import App, HandBooks
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
+from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
+from shared.shop.groups import CORE
 
 INVENTORY_SERVICE: Final = "inventory-service"
 
@@ -42,4 +45,30 @@ class StockReleased(UndoAnswer):
 RELEASE_STOCK: Final = Contract(INVENTORY_SERVICE, "release_stock", UndoStep, StockReleased, UNDO, UNDO_SECONDS)
 RESERVE_STOCK: Final = Contract(
     INVENTORY_SERVICE, "reserve_stock", ReserveStock, StockReserved, DO, DO_SECONDS, undo=RELEASE_STOCK
+)
+
+INVENTORY: Final = App(
+    app_id=INVENTORY_SERVICE,
+    group=CORE,
+    contracts=(RESERVE_STOCK, RELEASE_STOCK),
+    event_family="stock",
+    # Named here, since the order-service's declaration imports this one.
+    peers={"ORDER_URL": "order-service"},
+    auditor_reads={
+        "stock": ("sku", "available"),
+        "stock_receipts": ("sku", "quantity"),
+        "reservations": ("reservation_id", "saga_id", "step", "status", "created_at", "lease_until"),
+        "reservation_lines": ("reservation_id", "sku", "quantity"),
+        "saga_steps": STEP_COLUMNS,
+        "hand_closings": BY_HAND_COLUMNS,
+    },
+    hand_books=HandBooks(
+        "units_by_hand_are_booked",
+        "Exactly the units that a person settled or wrote off are neither on sale nor reserved.",
+        """
+            SELECT r.saga_id, r.step, r.status, sum(l.quantity) AS amount
+            FROM inventory_service.reservations r JOIN inventory_service.reservation_lines l USING (reservation_id)
+            WHERE r.status IN ('settled', 'written_off') GROUP BY r.saga_id, r.step, r.status
+        """,
+    ),
 )

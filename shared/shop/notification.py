@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Final
 
+from shared.contracts.app import App
 from shared.contracts.contract import DO, TASK_SECONDS, Contract
 from shared.contracts.message import Message
+from shared.shop.groups import TASKS
 
 NOTIFICATION_SERVICE: Final = "notification-service"
 
@@ -33,3 +35,7 @@ class NotificationSent(Message):
 
 SEND_EMAIL: Final = Contract(NOTIFICATION_SERVICE, "send_email", SendEmail, NotificationSent, DO, TASK_SECONDS)
 SEND_PUSH: Final = Contract(NOTIFICATION_SERVICE, "send_push", SendPush, NotificationSent, DO, TASK_SECONDS)
+
+NOTIFICATION: Final = App(
+    app_id=NOTIFICATION_SERVICE, group=TASKS, contracts=(SEND_EMAIL, SEND_PUSH), takes_events=True
+)

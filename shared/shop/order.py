@@ -4,14 +4,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from shared.contracts.contract import UNTIL_DONE, Contract
+from shared.contracts.app import App
+from shared.contracts.contract import UNTIL_DONE, AnyContract, Contract, with_undos
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.repair import AppliedRepair, StuckStep
 from shared.contracts.timeline import Timeline
 from shared.shop.approval import ApprovalStanding, ConcludeApproval, FraudCheck, HoldOrder
-from shared.shop.inventory import StockLine
-from shared.shop.shipping import Address
+from shared.shop.groups import CORE
+from shared.shop.inference import RUN_ML_INFERENCE
+from shared.shop.inventory import INVENTORY_SERVICE, RESERVE_STOCK, StockLine
+from shared.shop.payment import PROCESS_PAYMENT
+from shared.shop.shipping import BOOK_SHIPMENT, Address
 
 ORDER_SERVICE: Final = "order-service"
 ORDER_WORKFLOW: Final = "order_workflow"
@@ -148,4 +152,47 @@ TAKE_OVER_ORDER: Final = Contract(ORDER_SERVICE, "take_over_order", TakeOverOrde
 HOLD_ORDER: Final = Contract(ORDER_SERVICE, "hold_order", HoldOrder, ApprovalStanding, UNTIL_DONE, None)
 CONCLUDE_APPROVAL: Final = Contract(
     ORDER_SERVICE, "conclude_approval", ConcludeApproval, ApprovalStanding, UNTIL_DONE, None
+)
+
+ORDER_RECORDS: Final[tuple[AnyContract, ...]] = (
+    VALIDATE_ORDER,
+    COMPLETE_ORDER,
+    CLOSE_ORDER,
+    PARK_ORDER,
+    TAKE_OVER_ORDER,
+    HOLD_ORDER,
+    CONCLUDE_APPROVAL,
+)
+ORDER_STEPS: Final[tuple[AnyContract, ...]] = (RESERVE_STOCK, PROCESS_PAYMENT, BOOK_SHIPMENT)
+"""Every step before the pivot, in the workflow's order: a recovery undoes them all."""
+
+SAGA_ACTIVITIES: Final = frozenset(contract.activity for contract in (*ORDER_RECORDS, *with_undos(ORDER_STEPS)))
+"""The steps, their undos and the records."""
+ORDER_ACTIVITIES: Final = SAGA_ACTIVITIES | {RUN_ML_INFERENCE.activity}
+"""Whatever a workflow of orders calls, and an order's fault plan may name."""
+
+ORDER: Final = App(
+    app_id=ORDER_SERVICE,
+    group=CORE,
+    contracts=ORDER_RECORDS,
+    workflows=(ORDER_WORKFLOW, ORDER_RECOVERY_WORKFLOW),
+    calls=(*with_undos(ORDER_STEPS), RUN_ML_INFERENCE),
+    event_family="order",
+    peers={"INVENTORY_URL": INVENTORY_SERVICE},
+    databases={"AUDITOR_DATABASE_URL": "auditor"},
+    auditor_reads={
+        "orders": (
+            "order_id",
+            "status",
+            "reason",
+            "lines",
+            "total_cents",
+            "money_at_risk_cents",
+            "approval_state",
+            "accepted_at",
+            "ended_at",
+        ),
+        "approvals": ("order_id", "outcome"),
+        "repairs": ("repair_id", "order_id", "step", "decision", "outcome"),
+    },
 )

@@ -2,10 +2,14 @@
 
 from typing import Final
 
+from shared.contracts.app import App, HandBooks
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
+from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.groups import CORE
 
 PAYMENT_SERVICE: Final = "payment-service"
 
@@ -38,4 +42,27 @@ class PaymentRefunded(UndoAnswer):
 REFUND_PAYMENT: Final = Contract(PAYMENT_SERVICE, "refund_payment", UndoStep, PaymentRefunded, UNDO, UNDO_SECONDS)
 PROCESS_PAYMENT: Final = Contract(
     PAYMENT_SERVICE, "process_payment", ProcessPayment, PaymentProcessed, DO, DO_SECONDS, undo=REFUND_PAYMENT
+)
+
+PAYMENT: Final = App(
+    app_id=PAYMENT_SERVICE,
+    group=CORE,
+    contracts=(PROCESS_PAYMENT, REFUND_PAYMENT),
+    event_family="payment",
+    peers={"PAYMENT_GATEWAY_URL": PAYMENT_GATEWAY},
+    auditor_reads={
+        "ledger_entries": ("transaction_id", "saga_id", "step", "kind", "account", "amount_cents", "currency"),
+        "saga_steps": STEP_COLUMNS,
+        "hand_closings": BY_HAND_COLUMNS,
+    },
+    hand_books=HandBooks(
+        "money_by_hand_is_booked",
+        "The ledger has exactly the money that a person settled or wrote off.",
+        """
+            SELECT saga_id, step, CASE account WHEN 'written_off' THEN 'written_off' ELSE 'settled' END AS status,
+                   -sum(amount_cents) AS amount
+            FROM payment_service.ledger_entries WHERE account IN ('settled_by_hand', 'written_off')
+            GROUP BY saga_id, step, account
+        """,
+    ),
 )

@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from shared.contracts.app import App, HandBooks
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
+from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
+from shared.shop.groups import CORE
 from shared.shop.inventory import StockLine
 
 SHIPPING_SERVICE: Final = "shipping-service"
@@ -48,4 +51,24 @@ class ShipmentCancelled(UndoAnswer):
 CANCEL_SHIPMENT: Final = Contract(SHIPPING_SERVICE, "cancel_shipment", UndoStep, ShipmentCancelled, UNDO, UNDO_SECONDS)
 BOOK_SHIPMENT: Final = Contract(
     SHIPPING_SERVICE, "book_shipment", BookShipment, ShipmentBooked, DO, DO_SECONDS, undo=CANCEL_SHIPMENT
+)
+
+SHIPPING: Final = App(
+    app_id=SHIPPING_SERVICE,
+    group=CORE,
+    contracts=(BOOK_SHIPMENT, CANCEL_SHIPMENT),
+    event_family="shipment",
+    auditor_reads={
+        "shipments": ("shipment_id", "saga_id", "step", "tracking_number", "status", "booked_at"),
+        "saga_steps": STEP_COLUMNS,
+        "hand_closings": BY_HAND_COLUMNS,
+    },
+    hand_books=HandBooks(
+        "parcels_by_hand_are_booked",
+        "Exactly the parcels that a person settled or wrote off are neither on their way nor cancelled.",
+        """
+            SELECT saga_id, step, status, 1 AS amount FROM shipping_service.shipments
+            WHERE status IN ('settled', 'written_off')
+        """,
+    ),
 )

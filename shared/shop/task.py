@@ -3,12 +3,16 @@
 from enum import StrEnum
 from typing import Final
 
+from shared.contracts.app import App
 from shared.contracts.contract import UNTIL_DONE, Contract
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
+from shared.shop.audit import COMPLIANCE_AUDIT
+from shared.shop.groups import TASKS
+from shared.shop.inference import RUN_ML_INFERENCE
 from shared.shop.inventory import StockLine
-from shared.shop.notification import NotificationSent
+from shared.shop.notification import SEND_EMAIL, SEND_PUSH, NotificationSent
 
 TASK_ORCHESTRATOR_SERVICE: Final = "task-orchestrator-service"
 TASK_PROCESSING: Final = "task_processing_multi_app"
@@ -122,3 +126,13 @@ VALIDATE_TASK: Final = Contract(
 )
 ASSIGN_TASK: Final = Contract(TASK_ORCHESTRATOR_SERVICE, "assign_task", AssignTask, TaskAssigned, UNTIL_DONE, None)
 CLOSE_TASK: Final = Contract(TASK_ORCHESTRATOR_SERVICE, "close_task", CloseTask, TaskClosed, UNTIL_DONE, None)
+
+TASK_ORCHESTRATOR: Final = App(
+    app_id=TASK_ORCHESTRATOR_SERVICE,
+    group=TASKS,
+    contracts=(VALIDATE_TASK, ASSIGN_TASK, CLOSE_TASK),
+    workflows=(TASK_PROCESSING, TASK_WITH_AUDIT),
+    calls=(SEND_EMAIL, SEND_PUSH, RUN_ML_INFERENCE),
+    calls_children=(COMPLIANCE_AUDIT,),
+    takes_events=True,
+)

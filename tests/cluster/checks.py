@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from devstack.addresses import APPS, EVENT_RELAY, GATEWAY, TASK_ORCHESTRATOR
-from devstack.broker_processes import EVENT_APPS
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import APPS, EVENT_RELAY, SHOP
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from tests.cluster.kubectl import Document, RefusedError
 from tests.cluster.pods import flags_of, has_sidecar, sidecar_of
 from tests.cluster.shop import Shop
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def pods(shop: Shop) -> dict[str, list[Document]]:
     """The pods of each app and of the gateway, made by controllers, with what the injector made of them."""
-    return {name: shop.pods(name) for name in (*APPS, GATEWAY)}
+    return {name: shop.pods(name) for name in (*APPS, PAYMENT_GATEWAY)}
 
 
 def test_every_pod_of_an_app_has_its_sidecar(pods: dict[str, list[Document]]) -> None:
@@ -37,7 +38,7 @@ def test_every_pod_of_an_app_has_its_sidecar(pods: dict[str, list[Document]]) ->
             assert flags["--app-id"] == app
             assert flags["--config"] == "saga-shop"
             assert "--enable-mtls" in sidecar["args"]
-            assert (app in EVENT_APPS) == (flags.get("--app-port") == "8080")
+            assert (app in SHOP.event_apps) == (flags.get("--app-port") == "8080")
             assert sidecar["resources"]["limits"]["memory"] == "512Mi"
 
 
@@ -52,7 +53,7 @@ def test_the_app_is_told_where_its_sidecar_is(pods: dict[str, list[Document]]) -
 
 def test_the_gateway_has_no_sidecar(pods: dict[str, list[Document]]) -> None:
     """It stands for another company."""
-    (pod,) = pods[GATEWAY]
+    (pod,) = pods[PAYMENT_GATEWAY]
     assert not has_sidecar(pod)
 
 
@@ -127,7 +128,7 @@ def test_a_pod_with_rights_is_refused(shop: Shop) -> None:
 
 def test_an_app_in_another_namespace_is_noticed(shop: Shop) -> None:
     """A manifest says its namespace; kubectl doesn't move it in silence."""
-    deployment = changed(shop, "Deployment", TASK_ORCHESTRATOR)
+    deployment = changed(shop, "Deployment", TASK_ORCHESTRATOR_SERVICE)
     deployment["metadata"]["namespace"] = "elsewhere"
 
     assert "the namespace from the provided object" in refused(shop, deployment)

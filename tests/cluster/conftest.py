@@ -58,7 +58,9 @@ def _shop(cluster: Cluster, overlay: str) -> Iterator[Shop]:
     kubectl, home = cluster.kubectl, cluster.folder / "home"
     kubectl.run("apply", "-f", str(DEPLOY / "base" / "namespace.yaml"))
     deployed = load_settings(home=home, database_url=DATABASE)
-    kubectl.run("apply", "-f", "-", stdin=json.dumps(cluster_secrets(deployed, load_passwords(home))))
+    kubectl.run(
+        "apply", "-f", "-", stdin=json.dumps(cluster_secrets(deployed, load_passwords(load_settings(home=home))))
+    )
     shop = Shop(kubectl, cluster.manifests, overlay)
     shop.deploy()
     yield shop

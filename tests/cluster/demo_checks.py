@@ -2,7 +2,9 @@
 
 import pytest
 
-from devstack.addresses import APPS, BROKER, GATEWAY, MAILBOX
+from devstack.addresses import BROKER, MAILBOX
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import APPS
 from tests.cluster.pods import app_of, flags_of, has_sidecar, is_ready, sidecar_of
 from tests.cluster.shop import Shop
 from tests.integration.deploy.manifests import PREPARE
@@ -15,7 +17,7 @@ def test_each_program_has_its_pod(demo: Shop) -> None:
     """One of each, ready, with a sidecar where it is an app."""
     pods = demo.pods()
 
-    assert sorted([*APPS, GATEWAY, BROKER, MAILBOX]) == sorted(app_of(pod) for pod in pods)
+    assert sorted([*APPS, PAYMENT_GATEWAY, BROKER, MAILBOX]) == sorted(app_of(pod) for pod in pods)
     assert all(is_ready(pod) for pod in pods)
     assert set(APPS) == {app_of(pod) for pod in pods if has_sidecar(pod)}
     assert all(flags_of(sidecar_of(pod))["--app-id"] == app_of(pod) for pod in pods if has_sidecar(pod))

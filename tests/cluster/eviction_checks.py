@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.addresses import APPS, ORDER
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import APPS
 from tests.cluster.kubectl import RefusedError
 from tests.cluster.nodes import NODES
 from tests.cluster.pods import app_of, is_ready, name_of
@@ -40,32 +41,32 @@ def allowed(shop: Shop, app: str) -> int:
 def test_a_pod_that_is_not_ready_gets_no_requests(as_delivered: Shop) -> None:
     """Its service leads to the other one alone."""
     shop = as_delivered
-    first, second = shop.pods(ORDER)
+    first, second = shop.pods(ORDER_SERVICE)
 
     shop.say_not_ready(name_of(first))
 
     expected = {first["status"]["podIP"]: False, second["status"]["podIP"]: True}
-    eventually(lambda: shop.endpoints()[ORDER] == expected, "requests go to the pod that is ready")
+    eventually(lambda: shop.endpoints()[ORDER_SERVICE] == expected, "requests go to the pod that is ready")
     shop.kubectl.evict(name_of(first))
 
 
 def test_the_last_ready_pod_of_an_app_is_not_evicted(as_delivered: Shop) -> None:
     """Its budget says so; a pod that isn't ready holds up no node, even if none is."""
     shop = as_delivered
-    first, second = map(name_of, shop.pods(ORDER))
-    eventually(lambda: allowed(shop, ORDER) == 1, "one pod may be evicted")
+    first, second = map(name_of, shop.pods(ORDER_SERVICE))
+    eventually(lambda: allowed(shop, ORDER_SERVICE) == 1, "one pod may be evicted")
 
     shop.say_not_ready(first)
-    eventually(lambda: allowed(shop, ORDER) == 0, "none may be evicted")
+    eventually(lambda: allowed(shop, ORDER_SERVICE) == 0, "none may be evicted")
     with pytest.raises(RefusedError, match="would violate the pod's disruption budget"):
         shop.kubectl.evict(second)
-    assert second in {name_of(pod) for pod in shop.pods(ORDER) if is_ready(pod)}
+    assert second in {name_of(pod) for pod in shop.pods(ORDER_SERVICE) if is_ready(pod)}
 
     shop.say_not_ready(second)
     for pod in (first, second):
         shop.kubectl.evict(pod)
     shop.settle()
-    assert not {first, second} & {name_of(pod) for pod in shop.pods(ORDER)}
+    assert not {first, second} & {name_of(pod) for pod in shop.pods(ORDER_SERVICE)}
 
 
 def test_a_drained_node_leaves_a_ready_pod_of_each_app(all_on_one_node: Shop, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.addresses import APPS, GATEWAY, PAYMENT
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.registry import APPS
 from tests.cluster.kubectl import Document
 from tests.cluster.pods import app_of, is_ready, name_of
 from tests.cluster.shop import Shop
@@ -24,7 +26,7 @@ def take_next_image(deployment: Document) -> None:
 
 def ask_too_much(deployment: Document) -> None:
     """A release that no node has room for."""
-    if deployment["metadata"]["name"] == PAYMENT:
+    if deployment["metadata"]["name"] == PAYMENT_SERVICE:
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         container["resources"]["requests"]["cpu"] = "1000"
 
@@ -38,7 +40,7 @@ def test_everything_has_its_pods(shop: Shop) -> None:
     """Two of each app, one gateway, all ready."""
     pods = shop.pods()
 
-    assert {**dict.fromkeys(APPS, 2), GATEWAY: 1} == Counter(app_of(pod) for pod in pods)
+    assert {**dict.fromkeys(APPS, 2), PAYMENT_GATEWAY: 1} == Counter(app_of(pod) for pod in pods)
     assert all(is_ready(pod) for pod in pods)
 
 
@@ -91,14 +93,14 @@ def test_a_release_takes_no_pod_away_before_its_successor_is_ready(as_delivered:
 def test_a_release_without_room_leaves_the_old_pods(as_delivered: Shop) -> None:
     """They go on until somebody takes it back."""
     shop = as_delivered
-    old = {name_of(pod) for pod in shop.pods(PAYMENT)}
+    old = {name_of(pod) for pod in shop.pods(PAYMENT_SERVICE)}
 
     shop.apply(change=ask_too_much)
 
-    eventually(lambda: shop.unplaced(PAYMENT), "the scheduler has no node for the new pod")
-    assert "3 Insufficient cpu" in shop.unplaced(PAYMENT)[0]
-    assert old == {name_of(pod) for pod in shop.pods(PAYMENT) if is_ready(pod)}
+    eventually(lambda: shop.unplaced(PAYMENT_SERVICE), "the scheduler has no node for the new pod")
+    assert "3 Insufficient cpu" in shop.unplaced(PAYMENT_SERVICE)[0]
+    assert old == {name_of(pod) for pod in shop.pods(PAYMENT_SERVICE) if is_ready(pod)}
 
-    shop.kubectl.run("rollout", "undo", f"deployment/{PAYMENT}")
+    shop.kubectl.run("rollout", "undo", f"deployment/{PAYMENT_SERVICE}")
     shop.settle()
-    assert old == {name_of(pod) for pod in shop.pods(PAYMENT)}
+    assert old == {name_of(pod) for pod in shop.pods(PAYMENT_SERVICE)}

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from saga_testing.matrix.cells import Cell
 from shared.shop.order import ORDER_SERVICE
-from shared.shop.registry import CONTRACTS
+from shared.shop.registry import SHOP
 from tests.e2e.repairs import Desk
 from tests.e2e.shop import ENDED, Shop, an_order, eventually, unless_away
 
@@ -24,7 +24,7 @@ CLIENTS: Final = 8
 CELL_SECONDS: Final = 150.0
 AT_REST: Final = {*ENDED, "needs_attention"}
 
-_APP_IDS: Final = {contract.activity: contract.app_id for contract in CONTRACTS}
+_APP_IDS: Final = {contract.activity: contract.app_id for contract in SHOP.contracts}
 
 
 class Board:

@@ -14,10 +14,12 @@ import grpc
 from dapr.ext.workflow._durabletask.client import TaskHubGrpcClient
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
-from devstack.addresses import CORE_APPS, ORDER, app_ports, folder_of
+from devstack.addresses import app_ports, folder_of
 from devstack.layout import database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import StackSettings
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import CORE_APPS
 from tests.e2e.shop import eventually
 
 _HITS: Final = " UNION ALL ".join(
@@ -44,7 +46,7 @@ class Evidence:
 
     def history(self, order_id: str) -> list[pb.HistoryEvent]:
         """The workflow's history, oldest event first, as the engine keeps it."""
-        return read_history(f"127.0.0.1:{app_ports(self.settings, ORDER).dapr_grpc}", order_id)
+        return read_history(f"127.0.0.1:{app_ports(self.settings, ORDER_SERVICE).dapr_grpc}", order_id)
 
     def whole_history(self, order_id: str) -> list[pb.HistoryEvent]:
         """The history once the workflow has ended: an activity may run before the engine stores that it was called."""
@@ -90,7 +92,7 @@ class Evidence:
         return (self.settings.logs / f"{app_id}.log" for app_id in CORE_APPS)
 
     async def _query(self, statement: str, *values: object) -> list[Any]:
-        layout = database_layout(self.settings, load_passwords(self.settings.home))
+        layout = database_layout(self.settings, load_passwords(self.settings))
         connection = await asyncpg.connect(layout.admin_url)
         try:
             rows: list[Any] = await connection.fetch(statement, *values)

@@ -6,7 +6,7 @@ from shared.participant.activities import ActivityHost, Handler, Refusal
 from shared.participant.fence import Fence
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.shop.shipping import BOOK_SHIPMENT, SHIPPING_SERVICE
+from shared.shop.shipping import BOOK_SHIPMENT, SHIPPING, SHIPPING_SERVICE
 from shipping_service.__main__ import MIGRATIONS
 from shipping_service.activities import serve_shipping
 from shipping_service.settings import ShippingSettings
@@ -35,7 +35,7 @@ def main() -> None:
     host = HostWithoutBooking(SHIPPING_SERVICE, fence=fence)
     serve_shipping(host, Shipments(fence, settings.shipping_countries))
     http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
-    run(Service(SHIPPING_SERVICE, settings, MIGRATIONS, http_engine, host))
+    run(Service(SHIPPING, settings, MIGRATIONS, http_engine, host))
 
 
 if __name__ == "__main__":

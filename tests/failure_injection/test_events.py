@@ -23,7 +23,7 @@ from devstack.passwords import load_passwords
 from devstack.ports import free_block
 from devstack.settings import StackSettings, load_settings
 from devstack.stack import topology_of
-from event_relay.outboxes import SCHEMA_OF
+from shared.shop.registry import SHOP
 from tests.e2e.shop import Shop, eventually
 from tests.failure_injection.mails import mails_if_caught_up
 from tests.failure_injection.own_stack import own_stack
@@ -164,7 +164,7 @@ def test_a_second_relay_stands_by(shop: tuple[Shop, StackSettings], tmp_path: Pa
 def test_the_relay_reads_nothing_but_the_outboxes(shop: tuple[Shop, StackSettings]) -> None:
     """Of the services' data: its role may read and delete there, and do nothing else."""
     _, settings = shop
-    for schema in SCHEMA_OF.values():
+    for schema in SHOP.outboxes.values():
         asyncio.run(_as_relay(settings, f"SELECT count(*) FROM {schema}.outbox"))
     for statement in (
         "SELECT * FROM order_service.orders",
@@ -176,7 +176,7 @@ def test_the_relay_reads_nothing_but_the_outboxes(shop: tuple[Shop, StackSetting
 
 
 async def _as_relay(settings: StackSettings, statement: str) -> None:
-    layout = database_layout(settings, load_passwords(settings.home))
+    layout = database_layout(settings, load_passwords(settings))
     connection = await asyncpg.connect(layout.url_of("event_relay"))
     try:
         await connection.execute(statement)

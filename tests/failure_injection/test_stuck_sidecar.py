@@ -19,13 +19,14 @@ import pytest
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
-from devstack.addresses import ORDER, app_ports
+from devstack.addresses import app_ports
+from shared.shop.order import ORDER_SERVICE
 from tests.e2e.shop import ENDED, Shop, eventually, fault
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
 
 PATIENCE_SECONDS = 20.0
-SIDECAR = f"{ORDER}-daprd"
+SIDECAR = f"{ORDER_SERVICE}-daprd"
 ORDERS = 80
 """Their next turns are together more than a stream takes before it is read (64 kB)."""
 STUCK_SECONDS = 20.0
@@ -35,7 +36,7 @@ STUCK_SECONDS = 20.0
 @contextmanager
 def worker_that_never_reads(evidence: Evidence) -> Iterator[None]:
     """A second worker of the order-service, connected or knocking for as long as the block lasts."""
-    address = f"127.0.0.1:{app_ports(evidence.settings, ORDER).dapr_grpc}"
+    address = f"127.0.0.1:{app_ports(evidence.settings, ORDER_SERVICE).dapr_grpc}"
     # The smallest window that there is: the sidecar's sends wait as soon as its own buffer is full.
     options = [("grpc.http2.lookahead_bytes", 1), ("grpc.http2.bdp_probe", 0)]
     with grpc.insecure_channel(address, options=options) as channel:
@@ -56,12 +57,12 @@ def test_a_sidecar_that_takes_in_no_worker_is_replaced() -> None:
             ]
         order_ids = [order.result() for order in placed]
 
-        shop.stack.hold(ORDER)
+        shop.stack.hold(ORDER_SERVICE)
         with worker_that_never_reads(evidence):
             _gets_stuck(shop)
         assert shop.stack.pid(SIDECAR) == sidecar
 
-        shop.stack.start(ORDER)
+        shop.stack.start(ORDER_SERVICE)
         eventually(lambda: shop.stack.pid(SIDECAR) not in {None, sidecar} or None, "a new sidecar is started", 120)
         ends = [shop.end_of(order_id, 240)["status"] for order_id in order_ids]
         assert set(ends) <= ENDED

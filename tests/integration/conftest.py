@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from devstack.passwords import load_passwords
+from devstack.passwords import SUPERUSER_PASSWORD, ensure_passwords
 from devstack.ports import free_block
 from devstack.postgres import prepare, server_command
 from shared.database import migrate
@@ -67,7 +67,8 @@ def postgres_url() -> Iterator[str]:
                 # Ctrl-C in the terminal is for the tests, which then stop the server in good order.
                 start_new_session=True,
             )
-        url = f"postgresql://postgres:{load_passwords(home).superuser}@127.0.0.1:{port}/postgres"
+        password = ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD]
+        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
         if not _run_apart(_answers(url, server)):
             pytest.fail(f"the test Postgres did not start:\n{(home / 'postgres.log').read_text()[-2000:]}")
         yield url

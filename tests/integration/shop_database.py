@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from devstack.database import bootstrap
-from devstack.layout import SCHEMA_OWNERS, DatabaseLayout, database_layout
+from devstack.layout import DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import PROJECT_ROOT, load_settings
 from shared.database import migrate
+from shared.shop.registry import SHOP
 
 
 async def prepared(postgres_url: str, home: Path) -> DatabaseLayout:
     """Make a database on the server, with everything migrated; it is named as `home`, which keeps its passwords."""
     settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{home.name}")
-    layout = database_layout(settings, load_passwords(home))
+    layout = database_layout(settings, load_passwords(load_settings(home=home)))
     await bootstrap(layout)
-    for owner in SCHEMA_OWNERS:
+    for owner in SHOP.schemas:
         await migrate(layout.url_of(owner), PROJECT_ROOT / owner / "migrations")
     return layout

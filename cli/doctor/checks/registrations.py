@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from cli.doctor.evidence import App, Case
 from cli.doctor.finding import Finding, Kind
 from shared.service.about import About
-from shared.shop.registry import WORKFLOWS, contracts_of
+from shared.shop.registry import SHOP
 
 
 def findings(case: Case) -> Iterator[Finding]:
@@ -20,10 +20,10 @@ def findings(case: Case) -> Iterator[Finding]:
 
 def _missing(app: App, about: About, kind: Kind) -> Iterator[Finding]:
     if kind is Kind.ACTIVITY_MISSING:
-        wanted = [contract.activity for contract in contracts_of(app.app_id)]
+        wanted = [contract.activity for contract in SHOP.app(app.app_id).contracts]
         what, has, call = "activity", about.activities, "register_activity"
     else:
-        wanted = list(WORKFLOWS.get(app.app_id, ()))
+        wanted = list(SHOP.app(app.app_id).registered_workflows)
         what, has, call = "workflow", about.workflows, "register_workflow"
     strangers = [name for name in has if name not in wanted]
     for name in wanted:

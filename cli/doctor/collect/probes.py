@@ -15,7 +15,7 @@ from cli.doctor.collect.http import NoAnswerError, ask, ask_well
 from cli.doctor.evidence import App, Probed, Stalled
 from cli.doctor.finding import Finding, Kind
 from shared.participant.call_probe import PROBE_CALLS, PROBE_SECONDS, UNANSWERED, CallProbe, ProbedCall
-from shared.shop.registry import CALLS
+from shared.shop.registry import SHOP
 
 POLL_SECONDS = 0.1
 WAIT_SECONDS = PROBE_SECONDS + 5.0
@@ -29,7 +29,7 @@ def worth_probing(apps: Iterable[App], found: Iterable[Finding]) -> dict[str, li
     missing = {finding.activity for finding in found if finding.kind is Kind.ACTIVITY_MISSING}
     there = {app.app_id: app for app in apps if app.app_id not in away}
     probes: dict[str, list[ProbedCall]] = defaultdict(list)
-    for caller, contracts in CALLS.items():
+    for caller, contracts in ((one.app_id, one.calls) for one in SHOP.callers):
         able = caller in there and _has_probes(there[caller])
         for contract in contracts:
             if able and contract.app_id in there and contract.activity not in missing:

@@ -30,7 +30,7 @@ def change(settings: StackSettings, key: str, subject: str) -> None:
     """As the superuser, past every trigger."""
 
     async def tamper() -> None:
-        connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).admin_url)
+        connection = await asyncpg.connect(database_layout(settings, load_passwords(settings)).admin_url)
         try:
             async with connection.transaction():
                 await connection.execute("SET LOCAL session_replication_role = replica")

@@ -22,7 +22,7 @@ from tests.e2e.shop import eventually
 def own_postgres(stack: StackClient, environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """The environment of a second stack that keeps its data in a Postgres that isn't its own."""
     first = load_settings(home=stack.home, base_port=int(environment["SHOP_BASE_PORT"]), database_url=None)
-    url = database_layout(first, load_passwords(stack.home)).url_of_database("webshop")
+    url = database_layout(first, load_passwords(first)).url_of_database("webshop")
     with tempfile.TemporaryDirectory(prefix="saga-shop-e2e-") as home:
         variables = stack_environment(Path(home), DATABASE_URL=url)
         yield variables

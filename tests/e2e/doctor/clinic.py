@@ -95,7 +95,7 @@ class Clinic:
 
     @property
     def layout(self) -> DatabaseLayout:
-        return database_layout(self.settings, load_passwords(self.settings.home))
+        return database_layout(self.settings, load_passwords(self.settings))
 
     def _command(self, app_id: str, module: str | None) -> tuple[str, ...]:
         return (sys.executable, "-m", module) if module else spec_of(self.settings, app_id).command

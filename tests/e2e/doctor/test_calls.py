@@ -10,8 +10,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from cli.doctor.finding import Kind
-from devstack.addresses import ORDER, SHIPPING, sidecar_of
+from devstack.addresses import sidecar_of
 from devstack.dapr_processes import COMPONENTS
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.clinic import Clinic
 from tests.e2e.shop import an_order, eventually, fault
 
@@ -33,8 +35,8 @@ def test_a_policy_that_refuses(clinic: Clinic, tmp_path: Path) -> None:
     shutil.copytree(COMPONENTS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "access.yaml").write_text(POLICY)
 
-    with clinic.sidecar_of(SHIPPING, resources_path=tmp_path):
-        finding = clinic.finds(Kind.ACCESS_DENIED, SHIPPING)
+    with clinic.sidecar_of(SHIPPING_SERVICE, resources_path=tmp_path):
+        finding = clinic.finds(Kind.ACCESS_DENIED, SHIPPING_SERVICE)
 
     assert "refuses book_shipment, cancel_shipment to order-service" in finding.seen
     assert "shipping-for-nobody" in finding.seen
@@ -70,7 +72,7 @@ def _told(clinic: Clinic, order_id: str, verb: str, *wanted: str) -> bool | None
 
     daprd 1.18.2 answers a read or an event with 500 now and then, though it may have taken the event.
     """
-    workflow = f"{clinic.stack.urls()[sidecar_of(ORDER)]}/v1.0/workflows/dapr/{order_id}"
+    workflow = f"{clinic.stack.urls()[sidecar_of(ORDER_SERVICE)]}/v1.0/workflows/dapr/{order_id}"
     try:
         with urlopen(Request(f"{workflow}/{verb}", method="POST"), timeout=10):
             pass

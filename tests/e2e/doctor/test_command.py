@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devstack.addresses import CORE_APPS, ORDER, PAYMENT, SHIPPING, sidecar_of
+from devstack.addresses import sidecar_of
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.registry import CORE_APPS
+from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.conftest import shop_command
 from tests.e2e.doctor import kubectl
 from tests.e2e.doctor.clinic import Clinic
@@ -32,7 +36,7 @@ def test_a_healthy_shop_is_told_in_a_line(clinic: Clinic) -> None:
 
 def test_findings_are_told_to_people_and_programs(clinic: Clinic) -> None:
     """Exit code 1."""
-    with held(clinic.stack, SHIPPING):
+    with held(clinic.stack, SHIPPING_SERVICE):
         told = shop_command(clinic.environment, "doctor")
         document = shop_command(clinic.environment, "doctor", "--json")
 
@@ -62,8 +66,8 @@ def test_nobody_to_ask_is_no_good_news(tmp_path: Path) -> None:
 
 
 def test_without_the_order_service_not_all_was_looked_at(clinic: Clinic) -> None:
-    service, sidecar = ports(clinic)[PAYMENT]
-    answer = shop_command(clinic.environment, "doctor", f"--target={PAYMENT}={service}:{sidecar}")
+    service, sidecar = ports(clinic)[PAYMENT_SERVICE]
+    answer = shop_command(clinic.environment, "doctor", f"--target={PAYMENT_SERVICE}={service}:{sidecar}")
 
     assert answer.returncode == 2, answer.stdout + answer.stderr
     assert "not looked at: late orders" in answer.stdout
@@ -91,11 +95,11 @@ def test_a_cluster_is_asked_through_kubectl(with_kubectl: dict[str, str]) -> Non
 
 
 def test_an_app_without_a_pod_is_missing(with_kubectl: dict[str, str]) -> None:
-    pods = {app_id: place for app_id, place in json.loads(with_kubectl["PODS"]).items() if app_id != SHIPPING}
+    pods = {app_id: place for app_id, place in json.loads(with_kubectl["PODS"]).items() if app_id != SHIPPING_SERVICE}
     answer = shop_command({**with_kubectl, "PODS": json.dumps(pods)}, "doctor", "--kubernetes", "shop", "--json")
 
     assert answer.returncode == 1
-    assert [("app_missing", [SHIPPING])] == [
+    assert [("app_missing", [SHIPPING_SERVICE])] == [
         (one["kind"], one["apps"]) for one in json.loads(answer.stdout)["findings"]
     ]
-    assert ORDER in answer.stdout
+    assert ORDER_SERVICE in answer.stdout

@@ -1,8 +1,10 @@
 """Placement, the scheduler, and the namespace."""
 
 from cli.doctor.finding import Kind
-from devstack.addresses import CORE_APPS, ORDER, SHIPPING
 from devstack.ports import free_block
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import CORE_APPS
+from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.clinic import Clinic
 from tests.e2e.shop import held
 
@@ -29,8 +31,8 @@ def test_the_scheduler_is_away(clinic: Clinic) -> None:
 
 def test_one_sidecar_has_no_scheduler(clinic: Clinic) -> None:
     """Its address is wrong; the others' is right, and they are no finding."""
-    with clinic.sidecar_of(SHIPPING, scheduler_host_address=f"127.0.0.1:{free_block(1)}"):
-        finding = clinic.finds(Kind.SCHEDULER_AWAY, SHIPPING)
+    with clinic.sidecar_of(SHIPPING_SERVICE, scheduler_host_address=f"127.0.0.1:{free_block(1)}"):
+        finding = clinic.finds(Kind.SCHEDULER_AWAY, SHIPPING_SERVICE)
 
     assert "--scheduler-host-address" in finding.to_do
 
@@ -39,7 +41,7 @@ def test_the_scheduler_hangs(clinic: Clinic) -> None:
     """It is connected and listens, and dispatches nothing: only a workflow that doesn't end tells."""
     clinic.stack.signal("scheduler", "SIGSTOP")
     try:
-        finding = clinic.finds(Kind.WORKFLOWS_STAND_STILL, ORDER)
+        finding = clinic.finds(Kind.WORKFLOWS_STAND_STILL, ORDER_SERVICE)
     finally:
         clinic.stack.signal("scheduler", "SIGCONT")
 
@@ -48,7 +50,7 @@ def test_the_scheduler_hangs(clinic: Clinic) -> None:
 
 def test_an_app_in_another_namespace(clinic: Clinic) -> None:
     """Its sidecar is well in every other way."""
-    with clinic.sidecar_of(SHIPPING, variables={"NAMESPACE": "blue"}):
-        finding = clinic.finds(Kind.NAMESPACE_DIFFERS, SHIPPING)
+    with clinic.sidecar_of(SHIPPING_SERVICE, variables={"NAMESPACE": "blue"}):
+        finding = clinic.finds(Kind.NAMESPACE_DIFFERS, SHIPPING_SERVICE)
 
     assert "'blue'" in finding.seen

@@ -5,7 +5,8 @@ import stat
 from pathlib import Path
 
 from cli.doctor.finding import Kind
-from devstack.addresses import SHIPPING, sidecar_of
+from devstack.addresses import sidecar_of
+from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.clinic import Clinic
 from tests.e2e.doctor.test_registrations import OTHER_SHIPPING
 from tests.e2e.replacing import spec_of
@@ -21,12 +22,12 @@ def test_a_sidecar_of_another_version(clinic: Clinic, tmp_path: Path) -> None:
     other = told[:-1] + (b"9" if told[-1:] != b"9" else b"8")
     program = tmp_path / "daprd"
     program.write_bytes(
-        Path(spec_of(clinic.settings, sidecar_of(SHIPPING)).command[0]).read_bytes().replace(told, other)
+        Path(spec_of(clinic.settings, sidecar_of(SHIPPING_SERVICE)).command[0]).read_bytes().replace(told, other)
     )
     program.chmod(stat.S_IRWXU)
 
-    with clinic.sidecar_of(SHIPPING, program=program):
-        finding = clinic.finds(Kind.RUNTIME_SKEW, SHIPPING)
+    with clinic.sidecar_of(SHIPPING_SERVICE, program=program):
+        finding = clinic.finds(Kind.RUNTIME_SKEW, SHIPPING_SERVICE)
 
     assert f"shipping-service has daprd {other.decode()}; the others have {told.decode()}" == finding.seen
 
@@ -37,15 +38,15 @@ def test_a_service_with_another_sdk(clinic: Clinic, tmp_path: Path) -> None:
     installed.mkdir()
     (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dapr\nVersion: {OLDER_SDK}\n")
 
-    with clinic.service_of(SHIPPING, PYTHONPATH=os.fspath(tmp_path)):
-        finding = clinic.finds(Kind.SDK_SKEW, SHIPPING)
+    with clinic.service_of(SHIPPING_SERVICE, PYTHONPATH=os.fspath(tmp_path)):
+        finding = clinic.finds(Kind.SDK_SKEW, SHIPPING_SERVICE)
 
     assert OLDER_SDK in finding.seen
 
 
 def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
-    with clinic.service_of(SHIPPING, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
-        finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING)
+    with clinic.service_of(SHIPPING_SERVICE, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
+        finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING_SERVICE)
 
     assert "90 s ahead of" in finding.seen
 
@@ -55,7 +56,7 @@ def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     first, *others = _revisions(clinic)
     clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{first}'")
     try:
-        finding = clinic.finds(Kind.TABLES_BEHIND, SHIPPING)
+        finding = clinic.finds(Kind.TABLES_BEHIND, SHIPPING_SERVICE)
     finally:
         clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{others[-1]}'")
 
@@ -67,7 +68,7 @@ def test_tables_of_a_newer_version(clinic: Clinic) -> None:
     newest = _revisions(clinic)[-1]
     clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '9999'")
     try:
-        finding = clinic.finds(Kind.TABLES_AHEAD, SHIPPING)
+        finding = clinic.finds(Kind.TABLES_AHEAD, SHIPPING_SERVICE)
     finally:
         clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
 
@@ -76,7 +77,7 @@ def test_tables_of_a_newer_version(clinic: Clinic) -> None:
 
 def _revisions(clinic: Clinic) -> tuple[str, ...]:
     """All that the running shipping-service knows, oldest first."""
-    (service,) = [about for app, about in clinic.examine().case.introduced if app.app_id == SHIPPING]
+    (service,) = [about for app, about in clinic.examine().case.introduced if app.app_id == SHIPPING_SERVICE]
     assert service.revisions is not None
     assert service.revisions.applied == service.revisions.known[-1]
     return service.revisions.known

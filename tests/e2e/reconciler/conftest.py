@@ -10,12 +10,13 @@ import asyncpg
 import pytest
 from dapr.ext.workflow.aio import DaprWorkflowClient
 
-from devstack.addresses import ORDER, app_ports
+from devstack.addresses import app_ports
 from devstack.client import StackClient
-from devstack.layout import DAPR, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
 from order_service.engine import OrderEngine
+from shared.shop.order import ORDER_SERVICE
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop
 
@@ -47,13 +48,13 @@ class Backstage:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.settings = StackSettings.model_validate(environment)
-        self.layout: DatabaseLayout = database_layout(self.settings, load_passwords(self.settings.home))
+        self.layout: DatabaseLayout = database_layout(self.settings, load_passwords(self.settings))
 
     def engine(self, call: Callable[[DaprWorkflowClient], Awaitable[T]]) -> T:
         """Ask the order-service's sidecar."""
 
         async def ask() -> T:
-            port = app_ports(self.settings, ORDER).dapr_grpc
+            port = app_ports(self.settings, ORDER_SERVICE).dapr_grpc
             return await call(DaprWorkflowClient(host="127.0.0.1", port=str(port)))
 
         return asyncio.run(ask())
@@ -62,7 +63,9 @@ class Backstage:
         """The engine's word for a workflow; None if it has none. A read that fails is repeated."""
 
         async def read() -> str | None:
-            found = await OrderEngine("127.0.0.1", app_ports(self.settings, ORDER).dapr_grpc).instance(instance_id)
+            found = await OrderEngine("127.0.0.1", app_ports(self.settings, ORDER_SERVICE).dapr_grpc).instance(
+                instance_id
+            )
             return None if found is None else found.status.name
 
         return asyncio.run(read())

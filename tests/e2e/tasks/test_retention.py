@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from devstack.layout import DAPR, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import database_layout
+from devstack.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
 from tests.e2e.shop import eventually
 from tests.e2e.tasks.desk import AUDIT, PROCESSING, Desk, someone
@@ -16,7 +16,7 @@ def rows_of(settings: StackSettings, task_id: str) -> int:
     """How much of the task's workflows, and of its audit, is in the state store."""
 
     async def fetch() -> int:
-        connection = await asyncpg.connect(database_layout(settings, load_passwords(settings.home)).url_of(DAPR))
+        connection = await asyncpg.connect(database_layout(settings, load_passwords(settings)).url_of(DAPR))
         try:
             return int(await connection.fetchval(f"SELECT count(*) FROM state WHERE key LIKE '%{task_id}%'"))
         finally:

@@ -6,8 +6,8 @@ import signal
 import psutil
 import pytest
 
-from devstack.addresses import APPS
 from devstack.settings import PROJECT_ROOT
+from shared.shop.registry import APPS
 from tests.e2e.shop import Shop
 from tests.e2e.tilt.project import TIERS, Project
 from tests.e2e.tilt.tilt import Tilt

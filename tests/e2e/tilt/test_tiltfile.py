@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devstack.addresses import APPS, BROKER, CORE_APPS, GATEWAY, MAILBOX, sidecar_of
+from devstack.addresses import BROKER, MAILBOX, sidecar_of
 from devstack.build import ensure_kustomize
 from devstack.settings import load_settings
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import APPS, CORE_APPS
 from tests.e2e.tilt.project import Project
 from tests.e2e.tilt.tilt import Tilt
 from tests.integration.devstack.harness import eventually
@@ -50,7 +52,7 @@ def test_the_same_file_serves_a_cluster(tilt: Tilt, project: Project) -> None:
 
     resources = resources_of(tilt, "--kubernetes", **variables)
 
-    assert {PREPARE, BROKER, MAILBOX, GATEWAY, *APPS} == set(resources) - {"runtime", "uncategorized", *CHECKS}
+    assert {PREPARE, BROKER, MAILBOX, PAYMENT_GATEWAY, *APPS} == set(resources) - {"runtime", "uncategorized", *CHECKS}
     assert all({PREPARE} == resources[app_id] for app_id in APPS)
     assert {BROKER} == resources[PREPARE]
 

@@ -11,8 +11,8 @@ import pytest
 
 from audit_service.schema import prepare
 from devstack.database import bootstrap
-from devstack.layout import AUDIT_WRITER, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import AUDIT_WRITER, load_passwords
 from devstack.settings import load_settings
 from shared.database import create_engine
 from tests.integration.audit.world import Trail
@@ -54,7 +54,7 @@ async def trail(postgres_url: str, audited: DatabaseLayout) -> AsyncIterator[Tra
 
 def _layout(postgres_url: str, database: str, home: Path) -> DatabaseLayout:
     url = urlsplit(postgres_url)._replace(path=f"/{database}").geturl()
-    return database_layout(load_settings(home=home, database_url=url), load_passwords(home))
+    return database_layout(load_settings(home=home, database_url=url), load_passwords(load_settings(home=home)))
 
 
 async def _prepare(layout: DatabaseLayout) -> None:

@@ -15,6 +15,7 @@ from shared.events.event import EventType
 from shared.events.received import Received
 from shared.participant.errors import Refused
 from shared.service.stop import Stop
+from shared.shop.registry import SHOP
 from tests.integration.broker.rig import Rig
 from tests.integration.inbox.world import an_event
 from tests.waiting import eventually
@@ -61,7 +62,9 @@ async def consumer(
     settings = rig.settings(database_url, **QUICK)
     handlers = {EventType.ORDER_COMPLETED: handler}
     async with (
-        consuming("notification-service", settings, engine, handlers, Stop(), ordered=ordered) as routes,
+        consuming(
+            "notification-service", settings, engine, handlers, Stop(), sources=SHOP.sources, ordered=ordered
+        ) as routes,
         rig.serving([*routes]),
     ):
         yield

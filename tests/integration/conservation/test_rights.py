@@ -11,7 +11,7 @@ from order_service.conservation.by_hand import CLOSED_BY_HAND
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
 from order_service.reconciler.strays import CHECKS, PAGES, START, Strays
 from shared.database import create_engine
-from shared.migrations.auditor import READABLE
+from shared.shop.registry import SHOP
 
 QUESTIONS = (
     statement(OF_ACCOUNTS, {"accounts": ACCOUNTS}),
@@ -20,10 +20,13 @@ QUESTIONS = (
     *(page.text.replace(":at", "now()").replace(":key", "''") for page in PAGES.values()),
     *(check.text.replace(":subjects", "'{}'") for check in CHECKS.values()),
     # `shop chaos`: see `cli.chaos.meter`.
-    *(f"SELECT sum(repeats) FROM {schema}.saga_steps" for schema in READABLE if "saga_steps" in READABLE[schema]),
+    *(f"SELECT sum(repeats) FROM {app.package}.saga_steps" for app in SHOP.participants),
 )
 RIGHTS = [
-    (schema, table, column) for schema, tables in READABLE.items() for table in tables for column in tables[table]
+    (app.package, table, column)
+    for app in SHOP.apps
+    for table, columns in app.auditor_reads.items()
+    for column in columns
 ]
 
 

@@ -1,15 +1,13 @@
 """What runs in the cluster is what the local stack runs, with settings that the services accept."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from audit_service.settings import AuditSettings
-from devstack.addresses import APPS, GATEWAY, folder_of
-from devstack.broker_processes import EVENT_APPS
-from devstack.passwords import Passwords
+from devstack.addresses import folder_of
+from devstack.passwords import password_names
 from devstack.settings import load_settings
 from devstack.specs import Topology
 from devstack.topology import build_topology
@@ -21,6 +19,8 @@ from order_service.settings import OrderSettings
 from payment_gateway.settings import GatewaySettings
 from payment_service.settings import PaymentSettings
 from shared.service.settings import HttpSettings
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import APPS, SHOP
 from shared.webhooks import write_secret
 from shipping_service.settings import ShippingSettings
 from task_orchestrator_service.settings import TaskSettings
@@ -58,7 +58,7 @@ SECRETS: Final = {
 @pytest.fixture
 def topology(tmp_path: Path) -> Topology:
     """The local stack."""
-    passwords = Passwords(*(f"secret-{index:02}" for index in range(len(fields(Passwords)))))
+    passwords = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
     return build_topology(load_settings(home=tmp_path), passwords, Path("/dapr"))
 
 
@@ -79,7 +79,7 @@ def _value(variable: dict[str, Any], config: dict[str, str]) -> str:
 def test_the_apps_are_the_topologys(manifests: Manifests) -> None:
     """All nine have a sidecar under the app id that contracts and components know, and the gateway has none."""
     assert sorted(APPS) == sorted(manifests.sidecars)
-    assert GATEWAY in set(manifests.pods) - set(manifests.sidecars)
+    assert PAYMENT_GATEWAY in set(manifests.pods) - set(manifests.sidecars)
     for app_id, pod in manifests.sidecars.items():
         assert manifests.pods[app_id] is pod
         assert [folder_of(app_id)] == only_container(pod)["args"]
@@ -87,7 +87,7 @@ def test_the_apps_are_the_topologys(manifests: Manifests) -> None:
 
 def test_each_has_the_variables_that_it_has_locally(manifests: Manifests, topology: Topology) -> None:
     """A variable that is added on one side only is noticed."""
-    for name in (*APPS, GATEWAY):
+    for name in (*APPS, PAYMENT_GATEWAY):
         local = set(topology.process(name).env) - LOCAL_ONLY - set(INJECTED)
         there = set(environment(manifests.pods[name], manifests.config)) - MORE_THAN_LOCAL
         assert local == there, name
@@ -124,8 +124,8 @@ def test_events_are_delivered_to_their_consumers_only(manifests: Manifests) -> N
     }
     labelled = {app_id for app_id, pod in manifests.sidecars.items() if "saga-shop/events" in pod["metadata"]["labels"]}
 
-    assert set(EVENT_APPS) == with_port == labelled
-    for app_id in EVENT_APPS:
+    assert set(SHOP.event_apps) == with_port == labelled
+    for app_id in SHOP.event_apps:
         annotations = manifests.sidecars[app_id]["metadata"]["annotations"]
         assert annotations["dapr.io/app-port"] == "8080"
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from devstack.addresses import APPS
+from shared.shop.registry import APPS
 from tests.integration.deploy.manifests import Manifests, matches
 
 pytestmark = pytest.mark.integration

@@ -3,9 +3,10 @@
 import pytest
 from aiohttp import web
 
-from devstack.addresses import APPS, EVENT_RELAY, ML_INFERENCE
 from devstack.broker_binary import BROKER_FOLDER, pinned_broker
 from devstack.kustomize_binary import DEPLOY
+from shared.shop.inference import ML_INFERENCE_SERVICE
+from shared.shop.registry import APPS, EVENT_RELAY
 from shared.web.http import application
 from tests.integration.deploy.manifests import OVERLAYS, PREPARE, Document, Manifests, containers, only_container
 
@@ -113,7 +114,7 @@ def test_only_the_inference_goes_to_the_gpus(all_manifests: dict[str, Manifests]
 
     (pod,) = with_gpu.values()
     container = only_container(pod)
-    assert [ML_INFERENCE] == list(with_gpu)
+    assert [ML_INFERENCE_SERVICE] == list(with_gpu)
     assert {"nvidia.com/gpu.present": "true"} == pod["spec"]["nodeSelector"]
     assert "nvidia.com/gpu" in {one["key"] for one in pod["spec"]["tolerations"]}
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
@@ -125,7 +126,7 @@ def test_a_release_asks_for_no_gpu_in_addition(all_manifests: dict[str, Manifest
     """There may be none to spare; every other app has a new pod first."""
     for name, deployment in all_manifests["gpu"].of_kind("Deployment").items():
         surge = deployment["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-        assert (name == ML_INFERENCE) == (surge == 0)
+        assert (name == ML_INFERENCE_SERVICE) == (surge == 0)
 
 
 def test_the_job_prepares_in_order_before_anything_starts(all_manifests: dict[str, Manifests]) -> None:

@@ -22,7 +22,7 @@ Secrets = dict[str, dict[str, str]]
 def secrets(tmp_path: Path, postgres_url: str) -> Secrets:
     """For a database that doesn't exist yet."""
     url = f"{postgres_url.rpartition('/')[0]}/shop_in_a_cluster"
-    made = cluster_secrets(load_settings(home=tmp_path, database_url=url), load_passwords(tmp_path))
+    made = cluster_secrets(load_settings(home=tmp_path, database_url=url), load_passwords(load_settings(home=tmp_path)))
     return {one["metadata"]["name"]: one["stringData"] for one in made["items"]}
 
 

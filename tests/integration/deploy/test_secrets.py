@@ -18,7 +18,10 @@ DATABASE = "postgresql://admin:x@postgres.example:5432/shop?sslmode=require"
 def made(home: Path, **settings: str) -> dict[str, dict[str, str]]:
     """The values of the secrets, by name."""
     stack = load_settings(home=home, database_url=DATABASE, **settings)
-    return {one["metadata"]["name"]: one["stringData"] for one in cluster_secrets(stack, load_passwords(home))["items"]}
+    return {
+        one["metadata"]["name"]: one["stringData"]
+        for one in cluster_secrets(stack, load_passwords(load_settings(home=home)))["items"]
+    }
 
 
 def asked_for(manifests: Manifests) -> set[tuple[str, str]]:
@@ -61,16 +64,16 @@ def test_settings_that_are_asked_for_exist(manifests: Manifests) -> None:
 
 def test_each_service_gets_the_password_of_its_own_role(tmp_path: Path) -> None:
     """The audit-service never that of the role that owns its tables."""
-    passwords, there = load_passwords(tmp_path), made(tmp_path)
+    passwords, there = load_passwords(load_settings(home=tmp_path)), made(tmp_path)
 
-    expected = f"postgresql://shop_audit_writer:{passwords.audit_writer}@postgres.example:5432/shop?sslmode=require"
+    expected = f"postgresql://shop_audit_writer:{passwords['audit_writer']}@postgres.example:5432/shop?sslmode=require"
     assert expected == there["audit-service"]["database-url"]
-    assert passwords.audit_service not in str(there["audit-service"])
-    assert passwords.order_service in there["order-service"]["database-url"]
-    assert passwords.dapr in there["statestore"]["connection-string"]
+    assert passwords["audit_service"] not in str(there["audit-service"])
+    assert passwords["order_service"] in there["order-service"]["database-url"]
+    assert passwords["dapr"] in there["statestore"]["connection-string"]
 
 
 def test_without_a_database_there_is_nothing_to_deploy_to(tmp_path: Path) -> None:
     """The embedded server is on a developer's machine."""
     with pytest.raises(SettingsError, match="DATABASE_URL=postgresql://"):
-        cluster_secrets(load_settings(home=tmp_path), load_passwords(tmp_path))
+        cluster_secrets(load_settings(home=tmp_path), load_passwords(load_settings(home=tmp_path)))

@@ -9,24 +9,12 @@ import yaml
 
 from cli.doctor.kubernetes import CLUSTER_APPS, Pod
 from devstack.dapr_processes import COMPONENTS
-from shared.shop.audit import AUDIT_SERVICE
-from shared.shop.inference import RUN_ML_INFERENCE
-from shared.shop.order import ORDER_SERVICE
-from shared.shop.registry import CALLS, CHILD_CONTRACTS, CONTRACTS, contracts_of
-from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
+from shared.shop.registry import SHOP
 from tests.integration.deploy.manifests import NAMESPACE, PREPARE, Manifests
 
 pytestmark = pytest.mark.integration
 
-# The apps whose workflows call others, and what by.
-CALLERS = {
-    "payment-service": {ORDER_SERVICE},
-    "inventory-service": {ORDER_SERVICE},
-    "shipping-service": {ORDER_SERVICE},
-    "notification-service": {TASK_ORCHESTRATOR_SERVICE},
-    RUN_ML_INFERENCE.app_id: {ORDER_SERVICE, TASK_ORCHESTRATOR_SERVICE},
-    AUDIT_SERVICE: {TASK_ORCHESTRATOR_SERVICE},
-}
+CALLERS = {app.app_id: callers for app in SHOP.apps if (callers := {caller.app_id for caller in SHOP.callers_of(app)})}
 
 
 def local(name: str) -> dict[str, Any]:
@@ -56,7 +44,7 @@ def test_there_is_one_state_store_and_every_app_has_it(manifests: Manifests) -> 
 
 def test_every_app_that_a_workflow_calls_is_deployed_under_its_id(manifests: Manifests) -> None:
     """Dapr routes by string: an app id that differs by a letter waits for ever."""
-    called = {contract.app_id for contract in CONTRACTS} | {contract.app_id for contract in CHILD_CONTRACTS}
+    called = {contract.app_id for contract in SHOP.contracts} | {contract.app_id for contract in SHOP.children}
 
     assert called <= set(manifests.sidecars)
 
@@ -105,19 +93,18 @@ def test_every_sidecar_takes_the_configuration(manifests: Manifests) -> None:
 def test_policies_admit_what_the_contracts_say_and_no_more(manifests: Manifests) -> None:
     """A new activity, or a new caller, is refused in the cluster until its policy says so."""
     policies = manifests.of_kind("WorkflowAccessPolicy")
-    called = {one.app_id for calls in CALLS.values() for one in calls} | {one.app_id for one in CHILD_CONTRACTS}
 
-    assert called == set(CALLERS)
+    assert CALLERS
     assert set(CALLERS) == set(policies)
     for app_id, policy in policies.items():
         assert [app_id] == policy["scopes"]
         (rule,) = policy["spec"]["rules"]
         assert CALLERS[app_id] == {caller["appID"] for caller in rule["callers"]}
-        if app_id == AUDIT_SERVICE:
-            children = {one.workflow for one in CHILD_CONTRACTS if one.app_id == app_id}
+        children = {one.workflow for one in SHOP.app(app_id).children}
+        if children:
             assert children == {one["name"] for one in rule["workflows"]}
         else:
-            activities = {contract.activity for contract in contracts_of(app_id)}
+            activities = {contract.activity for contract in SHOP.app(app_id).contracts}
             assert activities == {one["name"] for one in rule["activities"]}
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 import aiohttp
@@ -15,24 +14,25 @@ import pytest
 from nats.js.client import JetStreamContext
 
 from devstack.build import ensure_broker
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.ports import free_block
 from devstack.readiness import missing_for
-from devstack.settings import PORT_BLOCK_SIZE, load_settings
+from devstack.settings import load_settings, port_block_size
 from devstack.specs import ProcessSpec, Topology
 from devstack.streams import make_streams, stream_configs
 from devstack.topology import build_topology
 from shared.events.event import TOPIC
+from shared.shop.registry import SHOP
 from tests.waiting import eventually
 
 READY_SECONDS = 20.0
 # Begins with digits, as a third of the passwords do: it must not be read as a number.
-PASSWORDS = Passwords(*(f"12e4{index:02}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"12e4{index:02}" for index, name in enumerate(password_names(SHOP))}
 
 
 @pytest.fixture
 def topology(tmp_path: Path) -> Topology:
-    settings = load_settings(home=tmp_path / "a home", base_port=free_block(PORT_BLOCK_SIZE), nats_url=None)
+    settings = load_settings(home=tmp_path / "a home", base_port=free_block(port_block_size(SHOP)), nats_url=None)
     return build_topology(settings, PASSWORDS, Path("/dapr"), nats_server=ensure_broker(load_settings(), print))
 
 
@@ -115,7 +115,7 @@ def test_only_who_knows_the_password_is_let_in(topology: Topology) -> None:
     """Others may have accounts on the machine. The task says what is wrong in one sentence, and shows no password."""
     task = topology.process("streams")
     with running(topology.process("broker")):
-        wrong = {"NATS_URL": task.env["NATS_URL"].replace(PASSWORDS.broker, "other")}
+        wrong = {"NATS_URL": task.env["NATS_URL"].replace(PASSWORDS["broker"], "other")}
         ended = subprocess.run(
             task.command, env={**os.environ, **wrong}, capture_output=True, text=True, check=False, timeout=60
         )

@@ -10,11 +10,12 @@ import pytest
 
 from devstack.database import bootstrap
 from devstack.errors import BootstrapError
-from devstack.layout import AUDITOR, DAPR, SCHEMA_OWNERS, DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.layout import DatabaseLayout, database_layout
+from devstack.passwords import AUDITOR, DAPR, load_passwords
 from devstack.ports import free_block
-from devstack.settings import load_settings
+from devstack.settings import load_settings, port_block_size
 from shared.migrations import MIGRATION_LOCK
+from shared.shop.registry import SHOP
 from tests import waiting
 from tests.integration.devstack.harness import eventually, postgres_command, running
 
@@ -26,8 +27,8 @@ numbers = count(1)
 @pytest.fixture(scope="module")
 def embedded(module_home: Path) -> Iterator[DatabaseLayout]:
     """The embedded server, started as the supervisor starts it."""
-    settings = load_settings(home=module_home, base_port=free_block(), database_url=None)
-    layout = database_layout(settings, load_passwords(module_home))
+    settings = load_settings(home=module_home, base_port=free_block(port_block_size(SHOP)), database_url=None)
+    layout = database_layout(settings, load_passwords(load_settings(home=module_home)))
     with running(postgres_command(module_home, settings.base_port + 1), {}, module_home / "postgres.log"):
         eventually(lambda: answers(layout.url_of_database("postgres")), "the embedded server answers")
         yield layout
@@ -57,7 +58,7 @@ def a_users_layout(home: Path, postgres_url: str, *, ordinary: bool) -> Database
         asyncio.run(execute(postgres_url, rights))
         url = url.replace(url[len("postgresql://") : url.rindex("@")], f"ordinary_{number}:pass%3Aword%2F1")
     settings = load_settings(home=home, database_url=f"{url.rpartition('/')[0]}/webshop_{number}")
-    return database_layout(settings, load_passwords(home))
+    return database_layout(settings, load_passwords(load_settings(home=home)))
 
 
 def answers(url: str) -> bool:
@@ -88,7 +89,7 @@ async def fetch(url: str, query: str) -> object:
 async def prepared(layout: DatabaseLayout) -> DatabaseLayout:
     """The server after the bootstrap, with a table in each schema."""
     await bootstrap(layout)
-    for owner in SCHEMA_OWNERS:
+    for owner in SHOP.schemas:
         await execute(
             layout.url_of(owner),
             "CREATE TABLE IF NOT EXISTS things (id int)",
@@ -101,7 +102,7 @@ async def test_each_service_works_in_its_own_schema(layout: DatabaseLayout) -> N
     """Names need no schema, and tables end up in the service's own."""
     await prepared(layout)
 
-    for owner in SCHEMA_OWNERS:
+    for owner in SHOP.schemas:
         url = layout.url_of(owner)
         assert await fetch(url, "SELECT current_schema()") == owner
         assert await fetch(url, "SELECT tableowner FROM pg_tables WHERE tablename = 'things' LIMIT 1")
@@ -112,8 +113,8 @@ async def test_no_service_sees_another_ones_data(layout: DatabaseLayout) -> None
     """Not to read, not to write, and not the state store either."""
     await prepared(layout)
 
-    for owner in SCHEMA_OWNERS:
-        for other in set(SCHEMA_OWNERS) - {owner}:
+    for owner in SHOP.schemas:
+        for other in set(SHOP.schemas) - {owner}:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await fetch(layout.url_of(owner), f"SELECT count(*) FROM {other}.things")
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -134,7 +135,7 @@ async def test_the_auditor_reads_no_table_that_it_does_not_need_and_writes_nothi
     allow = "SET default_transaction_read_only = off"
 
     assert await fetch(auditor, "SHOW default_transaction_read_only") == "on"
-    for owner in SCHEMA_OWNERS:
+    for owner in SHOP.schemas:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await fetch(auditor, f"SELECT count(*) FROM {owner}.things")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -147,7 +148,7 @@ async def test_preparing_again_takes_back_what_a_former_release_let_the_auditor_
     """Of the tables that are there, it keeps what it needs; of those to come it gets nothing by itself."""
     await prepared(layout)
     role = f'"{layout.role(AUDITOR)}"'
-    for owner in SCHEMA_OWNERS:
+    for owner in SHOP.schemas:
         await execute(
             layout.url_of(owner),
             f"GRANT USAGE ON SCHEMA {owner} TO {role}",
@@ -162,7 +163,7 @@ async def test_preparing_again_takes_back_what_a_former_release_let_the_auditor_
 
     await execute(layout.url_of("payment_gateway"), "CREATE TABLE IF NOT EXISTS after_that (id int)")
     assert await fetch(auditor, "SELECT count(reference) FROM payment_gateway.charges") == 0
-    unreadable = ["payment_gateway.after_that", *(f"{owner}.later" for owner in SCHEMA_OWNERS)]
+    unreadable = ["payment_gateway.after_that", *(f"{owner}.later" for owner in SHOP.schemas)]
     for query in ("SELECT token FROM payment_gateway.charges", *(f"SELECT 1 FROM {table}" for table in unreadable)):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await fetch(auditor, query)
@@ -194,7 +195,7 @@ async def test_preparing_waits_for_a_migration_without_holding_it_up(ordinary: D
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND usename = current_user AND query LIKE 'SELECT pg%advisory_lock(%'
     """
-    service = await asyncpg.connect(ordinary.url_of(SCHEMA_OWNERS[0]))
+    service = await asyncpg.connect(ordinary.url_of(SHOP.schemas[0]))
     admin = await asyncpg.connect(ordinary.admin_url)
     await service.execute("CREATE TABLE things (id int)")
     await service.fetchval("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)

@@ -13,13 +13,14 @@ import pytest
 from devstack.layout import DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.ports import free_block
-from devstack.settings import load_settings
+from devstack.settings import load_settings, port_block_size
+from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import eventually, postgres_command, running
 
 
 def the_server(home: Path) -> tuple[DatabaseLayout, list[str]]:
-    settings = load_settings(home=home, base_port=free_block(), database_url=None)
-    layout = database_layout(settings, load_passwords(home))
+    settings = load_settings(home=home, base_port=free_block(port_block_size(SHOP)), database_url=None)
+    layout = database_layout(settings, load_passwords(load_settings(home=home)))
     return layout, postgres_command(home, settings.base_port + 1)
 
 
@@ -108,9 +109,10 @@ def test_only_loopback_and_no_password_no_entry(home: Path) -> None:
         assert listening == {"127.0.0.1"}
         assert not psutil.Process(server.pid).net_connections("unix")
         stranger = DatabaseLayout(
-            layout.admin_url.replace(layout.passwords.superuser, "wrong"),
+            layout.admin_url.replace(layout.passwords["superuser"], "wrong"),
             server_is_ours=True,
             passwords=layout.passwords,
+            registry=layout.registry,
         )
         assert not answers(stranger)
 

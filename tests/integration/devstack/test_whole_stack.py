@@ -13,7 +13,8 @@ import pytest
 from devstack.client import StackClient
 from devstack.own_stack import fresh_settings, own_environment
 from devstack.ports import is_free
-from devstack.settings import PORT_BLOCK_SIZE, Mode
+from devstack.settings import Mode, port_block_size
+from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import PROJECT, eventually
 
 pytestmark = pytest.mark.e2e
@@ -51,7 +52,7 @@ class Shop:
 
     def nothing_runs(self) -> bool:
         return not self.client.is_running() and all(
-            is_free(port) for port in range(self.base_port, self.base_port + PORT_BLOCK_SIZE)
+            is_free(port) for port in range(self.base_port, self.base_port + port_block_size(SHOP))
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from shared.contracts.app import App
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost
 from shared.service.background import running
@@ -40,7 +41,7 @@ def main() -> None:
     settings = load(ServiceSettings)
     run(
         Service(
-            app_id=NAME,
+            app=App(app_id=NAME, group="test"),
             settings=settings,
             migrations=Path(),
             migrates=False,

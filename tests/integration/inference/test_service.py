@@ -18,8 +18,7 @@ from shared.participant.activities import ActivityHost
 from shared.participant.errors import NonRetryableError
 from shared.participant.faults import FaultInjector, InjectedOutageError
 from shared.service.settings import load
-from shared.shop.inference import ML_INFERENCE_SERVICE
-from shared.shop.registry import contracts_of
+from shared.shop.inference import ML_INFERENCE, ML_INFERENCE_SERVICE
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.service_process import running
 from tests.registered import Registered
@@ -71,7 +70,7 @@ async def run(database_url: str) -> AsyncIterator[Run]:
 def test_every_contract_is_served_and_nothing_else() -> None:
     activities = compose(load(InferenceSettings)).activities
 
-    assert activities.names == {contract.activity for contract in contracts_of(ML_INFERENCE_SERVICE)}
+    assert activities.names == {contract.activity for contract in ML_INFERENCE.contracts}
     assert activities.names == {"run_ml_inference"}
 
 

@@ -16,8 +16,7 @@ from shared.participant.activities import Activity, ActivityHost
 from shared.participant.errors import NonRetryableError
 from shared.participant.faults import FaultInjector, InjectedOutageError
 from shared.participant.fence import Fence
-from shared.shop.inventory import INVENTORY_SERVICE
-from shared.shop.registry import contracts_of
+from shared.shop.inventory import INVENTORY, INVENTORY_SERVICE
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory
 from tests.integration.service_process import ServiceProcess, running
@@ -59,7 +58,7 @@ def test_every_contract_is_served_and_nothing_else() -> None:
         order_url="http://127.0.0.1:1",
     )
 
-    assert compose(settings).activities.names == {contract.activity for contract in contracts_of(INVENTORY_SERVICE)}
+    assert compose(settings).activities.names == {contract.activity for contract in INVENTORY.contracts}
 
 
 async def test_reserve_and_release_through_the_envelope(activities: Activities, inventory: Inventory) -> None:

@@ -10,8 +10,7 @@ from notification_service.settings import NotificationSettings
 from notification_service.tables import METADATA
 from shared.participant.errors import Refused
 from shared.service.settings import load
-from shared.shop.notification import NOTIFICATION_SERVICE
-from shared.shop.registry import contracts_of
+from shared.shop.notification import NOTIFICATION
 from tests.integration.api import Client, client_of
 from tests.integration.notification.world import SECRET, Desk
 from tests.integration.schema import differences
@@ -37,7 +36,7 @@ def environment(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_every_contract_is_served_and_nothing_else() -> None:
     activities = compose(load(NotificationSettings)).activities
 
-    assert activities.names == {contract.activity for contract in contracts_of(NOTIFICATION_SERVICE)}
+    assert activities.names == {contract.activity for contract in NOTIFICATION.contracts}
     assert activities.names == {"send_email", "send_push"}
 
 

@@ -7,8 +7,10 @@ from itertools import count
 import asyncpg
 import pytest
 
-from devstack.layout import AUDITOR, SCHEMA_OWNERS, DatabaseLayout
+from devstack.layout import DatabaseLayout
+from devstack.passwords import AUDITOR
 from shared.database import create_engine
+from shared.shop.registry import SHOP
 from tests.integration import shop_database
 from tests.integration.reconciler.world import World
 
@@ -27,8 +29,8 @@ async def world(prepared: DatabaseLayout, postgres_url: str) -> AsyncIterator[Wo
     server = await asyncpg.connect(postgres_url)
     await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{prepared.database}"')
     # What `bootstrap` sets per role is set per database, so that a copy doesn't have it.
-    for owner in (*SCHEMA_OWNERS, AUDITOR):
-        path = owner if owner != AUDITOR else ", ".join(SCHEMA_OWNERS)
+    for owner in (*SHOP.schemas, AUDITOR):
+        path = owner if owner != AUDITOR else ", ".join(SHOP.schemas)
         await server.execute(f'ALTER ROLE "{prepared.role(owner)}" IN DATABASE "{name}" SET search_path = {path}')
         await server.execute(f'GRANT CONNECT ON DATABASE "{name}" TO "{prepared.role(owner)}"')
 

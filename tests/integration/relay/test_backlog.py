@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
 from event_relay.__main__ import MIGRATIONS
-from event_relay.outboxes import SCHEMA_OF, Waiting
+from event_relay.outboxes import Outboxes, Waiting
 from event_relay.publisher import BrokerAwayError
 from event_relay.relay import BACKLOG, BATCH, Relay, RelayTimes
 from shared.database import create_engine
 from shared.events.outbox import OUTBOX
+from shared.shop.registry import SHOP
 from tests.integration.conftest import ServiceDatabase
 
 EVENTS = BATCH * 3 + 7
@@ -39,7 +40,7 @@ async def engine(service_database: ServiceDatabase, postgres_url: str) -> AsyncI
     database = service_database("event_relay", migrations=MIGRATIONS).rpartition("/")[2]
     engine = create_engine(f"{postgres_url.rpartition('/')[0]}/{database}", application_name="tests")
     async with engine.begin() as tx:
-        for schema in SCHEMA_OF.values():
+        for schema in SHOP.outboxes.values():
             await tx.execute(CreateSchema(schema))
             await (await tx.execution_options(schema_translate_map={None: schema})).run_sync(OUTBOX.create)
         await tx.execute(
@@ -54,7 +55,7 @@ async def engine(service_database: ServiceDatabase, postgres_url: str) -> AsyncI
 
 async def test_a_long_queue_is_not_counted_at_every_look(engine: AsyncEngine) -> None:
     """Each count reads all of it. What is told is true all the same once the queue is short."""
-    relay = Relay(engine, broker := Broker(), broker, RelayTimes(count=3600))
+    relay = Relay(engine, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=3600))
     with counts(engine) as counted:
         assert [BATCH, EVENTS] == [await carried(relay, engine), waiting()]
         while await carried(relay, engine):
@@ -66,7 +67,7 @@ async def test_a_long_queue_is_not_counted_at_every_look(engine: AsyncEngine) ->
 
 async def test_a_queue_that_does_not_move_is_counted_again(engine: AsyncEngine) -> None:
     """While the broker is away it only grows, and somebody may wonder how long it is."""
-    relay = Relay(engine, broker := Broker(), broker, RelayTimes(count=0))
+    relay = Relay(engine, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=0))
     broker.is_away = True
     await carried(relay, engine)
     async with engine.begin() as tx:

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.service.settings import load
-from shared.shop.registry import contracts_of
-from shared.shop.shipping import SHIPPING_SERVICE
+from shared.shop.shipping import SHIPPING
 from shipping_service.__main__ import compose
 from shipping_service.api import shipping_routes
 from shipping_service.settings import ShippingSettings
@@ -25,7 +24,7 @@ async def client(shipping: Shipping) -> AsyncIterator[Client]:
 def test_every_contract_is_served_and_nothing_else() -> None:
     activities = compose(load(ShippingSettings)).activities
 
-    assert activities.names == {contract.activity for contract in contracts_of(SHIPPING_SERVICE)}
+    assert activities.names == {contract.activity for contract in SHIPPING.contracts}
 
 
 def test_countries_are_written_with_spaces_or_commas(environment: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,7 @@
 import pytest
 
 from shared.service.settings import load
-from shared.shop.registry import contracts_of
-from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
+from shared.shop.task import TASK_ORCHESTRATOR
 from task_orchestrator_service.__main__ import compose
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.routes import task_routes
@@ -28,7 +27,7 @@ def test_every_contract_and_both_workflows_are_served() -> None:
     """Under exactly these names."""
     service = compose(load(TaskSettings))
 
-    assert service.activities.names == {contract.activity for contract in contracts_of(TASK_ORCHESTRATOR_SERVICE)}
+    assert service.activities.names == {contract.activity for contract in TASK_ORCHESTRATOR.contracts}
     assert service.workflows.keys() == {"task_processing_multi_app", "task_with_audit"}
 
 

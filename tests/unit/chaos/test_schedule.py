@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from cli.chaos.schedule import PROCESSES, WARM_UP_SECONDS, Blow, Fault, Kind, room_for, schedule
-from devstack.addresses import CORE_APPS
+from shared.shop.registry import CORE_APPS
 
 pytestmark = pytest.mark.unit
 

@@ -39,7 +39,7 @@ from shared.shop.inventory import INVENTORY_SERVICE, RELEASE_STOCK, RESERVE_STOC
 from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.payment import PAYMENT_SERVICE, PROCESS_PAYMENT, REFUND_PAYMENT
-from shared.shop.registry import CONTRACTS, contracts_of
+from shared.shop.registry import SHOP
 from shared.shop.shipping import BOOK_SHIPMENT, CANCEL_SHIPMENT, SHIPPING_SERVICE
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from shipping_service.activities import serve_shipping
@@ -93,7 +93,7 @@ def test_each_service_registers_exactly_its_contracts(app_id: str) -> None:
     host, registered = ActivityHost(app_id), Registered()
     SERVED[app_id](host)
     host.register(registered)
-    agreed = {contract.activity for contract in contracts_of(app_id)}
+    agreed = {contract.activity for contract in SHOP.app(app_id).contracts}
 
     assert host.names == agreed
     assert registered.activities.keys() == agreed
@@ -101,7 +101,7 @@ def test_each_service_registers_exactly_its_contracts(app_id: str) -> None:
 
 def test_every_app_of_the_table_is_a_service_with_its_folder() -> None:
     """App id `payment-service` lives in the folder `payment_service`, and every one of them is tested above."""
-    app_ids = {contract.app_id for contract in CONTRACTS}
+    app_ids = {contract.app_id for contract in SHOP.contracts}
 
     assert app_ids == SERVED.keys()
     assert [app_id for app_id in app_ids if not (ROOT / app_id.replace("-", "_") / "activities.py").is_file()] == []
@@ -109,13 +109,13 @@ def test_every_app_of_the_table_is_a_service_with_its_folder() -> None:
 
 def test_every_activity_stands_in_the_table_once() -> None:
     """Dapr routes by name, and a fault plan names activities without their app."""
-    assert [name for name, times in Counter(one.activity for one in CONTRACTS).items() if times > 1] == []
+    assert [name for name, times in Counter(one.activity for one in SHOP.contracts).items() if times > 1] == []
 
 
 @pytest.mark.parametrize("undo", UNDOS, ids=lambda contract: contract.activity)
 def test_every_undo_needs_no_more_than_its_key(undo: object) -> None:
     """Whoever undoes a step whose outcome is unknown has no answer of it: the request is the same for all."""
-    contract = next(one for one in CONTRACTS if one is undo)
+    contract = next(one for one in SHOP.contracts if one is undo)
 
     assert contract.request is UndoStep
     assert contract.retry == UNDO
@@ -125,7 +125,7 @@ def test_every_undo_needs_no_more_than_its_key(undo: object) -> None:
 @pytest.mark.parametrize(("do", "undo"), list(zip(DOS, UNDOS, strict=True)))
 def test_a_do_and_its_undo_live_in_one_app(do: object, undo: object) -> None:
     """The fence that turns away a do after its undo is a row in one database."""
-    pair = [one for one in CONTRACTS if one is do or one is undo]
+    pair = [one for one in SHOP.contracts if one is do or one is undo]
 
     assert len({contract.app_id for contract in pair}) == 1
     assert len(pair) == 2
@@ -134,7 +134,7 @@ def test_a_do_and_its_undo_live_in_one_app(do: object, undo: object) -> None:
 @pytest.mark.parametrize("do", DOS, ids=lambda contract: contract.activity)
 def test_a_forward_step_has_the_default_policy_and_a_deadline(do: object) -> None:
     """Five attempts, 1 s at first, doubled, within half a minute: a customer waits."""
-    contract = next(one for one in CONTRACTS if one is do)
+    contract = next(one for one in SHOP.contracts if one is do)
 
     assert contract.retry == DO
     assert (DO.max_attempts, DO.first_interval_seconds, DO.coefficient) == (5, 1.0, 2.0)
@@ -144,7 +144,7 @@ def test_a_forward_step_has_the_default_policy_and_a_deadline(do: object) -> Non
 def test_every_remote_contract_has_a_deadline() -> None:
     """A call to an app that is missing waits for ever in Dapr."""
     local = {ORDER_SERVICE, TASK_ORCHESTRATOR_SERVICE, AUDIT_SERVICE}
-    remote = [one for one in CONTRACTS if one.app_id not in local]
+    remote = [one for one in SHOP.contracts if one.app_id not in local]
 
     assert [one.activity for one in remote if one.deadline_seconds is None] == []
 

@@ -12,7 +12,7 @@ from shared.events.event import EVENT_DATA
 from shared.golden.__main__ import update
 from shared.golden.compare import breaking_changes
 from shared.golden.schemas import schemas_golden, schemas_today
-from shared.shop.registry import CHILD_CONTRACTS, CONTRACTS
+from shared.shop.registry import SHOP
 
 pytestmark = pytest.mark.unit
 
@@ -31,8 +31,8 @@ def test_no_message_breaks_participants_of_another_version() -> None:
 
 def test_every_message_of_the_table_is_guarded() -> None:
     """A new contract's messages are in the golden file as well, with the envelope around them."""
-    names = {message.__name__ for one in CONTRACTS for message in (one.request, one.response)}
-    names |= {message.__name__ for one in CHILD_CONTRACTS for message in (one.request, one.response)}
+    names = {message.__name__ for one in SHOP.contracts for message in (one.request, one.response)}
+    names |= {message.__name__ for one in SHOP.children for message in (one.request, one.response)}
     envelopes = {"ActivityCall", "ActivityReply", "PlacedOrder", "RecoverOrder", "RepairDecision", "AcceptedTask"}
 
     events = {"CloudEvent", "DeadLetter", *(message.__name__ for message in EVENT_DATA.values())}

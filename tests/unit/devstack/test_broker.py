@@ -2,27 +2,28 @@
 
 import os
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from devstack.addresses import CORE_APPS, NOTIFICATION, sidecar_of
+from devstack.addresses import sidecar_of
 from devstack.broker_binary import PROGRAM, broker_cache, find_broker, pinned_broker
-from devstack.broker_processes import EVENT_APPS, broker_address
+from devstack.broker_processes import broker_address
 from devstack.build import ensure_broker
 from devstack.dapr_processes import COMPONENTS
 from devstack.errors import RuntimeMissingError, SettingsError
 from devstack.hosts import ONE_HOST
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.runtime import version_numbers
 from devstack.settings import StackSettings, load_settings
 from devstack.specs import Topology
 from devstack.topology import build_topology
+from shared.shop.notification import NOTIFICATION_SERVICE
+from shared.shop.registry import CORE_APPS, SHOP
 
 pytestmark = pytest.mark.unit
 
-PASSWORDS = Passwords(*(f"secret-{index:02}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
 
 GO = """#!/bin/sh
 case "$1 $2" in
@@ -130,9 +131,9 @@ def test_the_users_broker_replaces_the_embedded_one(settings: StackSettings, mon
 
     assert "broker" not in topology.names
     assert topology.process("streams").starts_after == ()
-    sidecar = topology.process(sidecar_of(NOTIFICATION))
+    sidecar = topology.process(sidecar_of(NOTIFICATION_SERVICE))
     assert sidecar.env["NATS_URL"] == "tls://me:word@broker.example,nats://other:5222"
-    assert topology.process(NOTIFICATION).env["BROKER_URL"] == "nats://broker.example:4222"
+    assert topology.process(NOTIFICATION_SERVICE).env["BROKER_URL"] == "nats://broker.example:4222"
     assert own.environment()["NATS_URL"] == "tls://me:word@broker.example,nats://other:5222"
 
 
@@ -148,7 +149,7 @@ def test_the_saga_never_depends_on_the_broker(settings: StackSettings) -> None:
     topology = a_topology(settings)
     scopes = re.findall(r"^  - (\S+)$", (COMPONENTS / "pubsub.yaml").read_text(), re.MULTILINE)
 
-    assert sorted(EVENT_APPS) == sorted(scopes)
+    assert sorted(SHOP.event_apps) == sorted(scopes)
     assert set(CORE_APPS).isdisjoint(scopes)
     for app_id in CORE_APPS:
         sidecar = topology.process(sidecar_of(app_id))
@@ -160,9 +161,9 @@ def test_the_saga_never_depends_on_the_broker(settings: StackSettings) -> None:
 def test_a_consumers_sidecar_delivers_to_its_app_after_the_streams_are_there(settings: StackSettings) -> None:
     """Without a stream a subscription would only be tried again and again."""
     topology = a_topology(settings)
-    sidecar = topology.process(sidecar_of(NOTIFICATION))
+    sidecar = topology.process(sidecar_of(NOTIFICATION_SERVICE))
 
-    assert f"--app-port={topology.process(NOTIFICATION).env['SERVICE_HTTP_PORT']}" in sidecar.command
+    assert f"--app-port={topology.process(NOTIFICATION_SERVICE).env['SERVICE_HTTP_PORT']}" in sidecar.command
     assert "--app-protocol=http" in sidecar.command
     assert "streams" in sidecar.starts_after
-    assert {NOTIFICATION, sidecar_of(NOTIFICATION)} <= set(topology.stopped_before("broker"))
+    assert {NOTIFICATION_SERVICE, sidecar_of(NOTIFICATION_SERVICE)} <= set(topology.stopped_before("broker"))

@@ -1,21 +1,23 @@
 """dapr.yaml: that of the Dapr CLI's users, and nothing but the topology."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from devstack.addresses import APPS, ORDER, sidecar_of
+from devstack.addresses import sidecar_of
 from devstack.dapr_run_file import RUN_FILE, cli_folder, run_file, sidecar_environment
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.runtime import DaprRuntime
 from devstack.settings import StackSettings
 from devstack.specs import Topology
 from devstack.topology import build_topology
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.registry import APPS, SHOP
 
 pytestmark = pytest.mark.unit
 
-PASSWORDS = Passwords(*(f"secret-{index:02}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
 
 
 def a_topology(monkeypatch: pytest.MonkeyPatch) -> Topology:
@@ -43,7 +45,7 @@ def test_it_starts_every_app_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch
 def test_a_flag_without_a_place_is_no_silent_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sidecar that is started with one more flag calls for a decision about dapr.yaml."""
     topology = a_topology(monkeypatch)
-    sidecar = topology.process(sidecar_of(ORDER))
+    sidecar = topology.process(sidecar_of(ORDER_SERVICE))
     changed = replace(sidecar, command=(*sidecar.command, "--app-max-concurrency=3"))
     processes = tuple(changed if spec is sidecar else spec for spec in topology.processes)
 

@@ -1,30 +1,39 @@
 """The groups of processes: who belongs where, and what each takes."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from devstack.addresses import APPS, CORE_APPS, EVENT_RELAY
 from devstack.client import ProcessStatus, StackStatus
-from devstack.groups import CORE, EVENTS, GROUPS, TASKS, groups_of
-from devstack.passwords import Passwords
+from devstack.errors import UnknownProcessError
+from devstack.groups import check_groups
+from devstack.passwords import password_names
 from devstack.settings import load_settings
 from devstack.topology import build_topology
+from shared.shop.groups import CORE, EVENTS, TASKS
+from shared.shop.order import ORDER_SERVICE, ORDER_STEPS
+from shared.shop.registry import CORE_APPS, SHOP
 
 pytestmark = pytest.mark.unit
 
 
-def test_every_app_belongs_to_one_group() -> None:
-    """The saga needs no app of another group, so that it runs alone."""
-    assert {app_id for app_id in APPS if groups_of(app_id) == {CORE}} == set(CORE_APPS)
-    assert {EVENTS} == groups_of(EVENT_RELAY)
-    assert all(len(groups_of(app_id)) == 1 for app_id in APPS)
+def test_the_saga_needs_no_app_of_another_group() -> None:
+    """So it runs alone."""
+    saga = {ORDER_SERVICE, *(step.app_id for step in ORDER_STEPS)}
+
+    assert saga == set(CORE_APPS)
+    assert (CORE, TASKS, EVENTS) == SHOP.groups
+
+
+def test_an_unknown_group_is_named() -> None:
+    """With the nearest that there is."""
+    with pytest.raises(UnknownProcessError, match="core"):
+        check_groups(SHOP, ["cor"])
 
 
 def test_a_part_of_the_stack_waits_for_nothing_that_it_lacks(tmp_path: Path) -> None:
     """Neither when it starts nor when it stops: what isn't there would never be ready, and never have stopped."""
-    passwords = Passwords(*(field.name for field in fields(Passwords)))
+    passwords = {name: name for name in password_names(SHOP)}
     part = build_topology(load_settings(home=tmp_path), passwords, Path("/dapr")).only([CORE])
 
     for process in part.processes:
@@ -34,7 +43,7 @@ def test_a_part_of_the_stack_waits_for_nothing_that_it_lacks(tmp_path: Path) -> 
 
 def test_a_groups_memory_is_that_of_what_it_would_start_alone() -> None:
     """What every group needs counts in each of them, and so does the supervisor."""
-    status = _status(("postgres", GROUPS, 100), ("order-service", (CORE,), 10), ("audit-service", (TASKS,), 1))
+    status = _status(("postgres", SHOP.groups, 100), ("order-service", (CORE,), 10), ("audit-service", (TASKS,), 1))
 
     assert 1111 == status.memory_bytes
     assert 1110 == status.memory_bytes_of(CORE)

@@ -1,25 +1,24 @@
 """The hosts' promises: the default is one host, and several have addresses that collide with nothing."""
 
 import json
-from dataclasses import fields
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
 
-from devstack.addresses import CORE_APPS
 from devstack.errors import NetworkError, SettingsError, UnknownHostError
 from devstack.hosts import MAIN, ONE_HOST, Host, Network
 from devstack.namespaces import token_of
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.settings import NetworkKind, load_settings
 from devstack.specs import Topology
 from devstack.subnets import PRIVATE, free_subnet
 from devstack.topology import build_topology
+from shared.shop.registry import CORE_APPS, SHOP
 
 pytestmark = pytest.mark.unit
 
-PASSWORDS = Passwords(*(f"secret-{index:02}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
 MAIN_ADDRESS = "10.1.2.1"
 
 

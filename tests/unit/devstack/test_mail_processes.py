@@ -1,6 +1,5 @@
 """Where a local stack's notifications go."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,14 @@ import pytest
 from devstack.errors import SettingsError
 from devstack.hosts import Host
 from devstack.mail_processes import mailbox, notification_environment
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.settings import load_settings
+from shared.shop.registry import SHOP
 from shared.webhooks import read_secrets
 
 pytestmark = pytest.mark.unit
 
-PASSWORDS = Passwords(*(f"{index:048}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"{index:048}" for index, name in enumerate(password_names(SHOP))}
 HOST = Host("main")
 
 

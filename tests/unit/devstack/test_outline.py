@@ -3,21 +3,21 @@
 import ast
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from devstack.addresses import PAYMENT
 from devstack.outline import DOCS, label_of, outline, watches
-from devstack.passwords import Passwords
+from devstack.passwords import password_names
 from devstack.settings import PROJECT_ROOT, load_settings
 from devstack.specs import Topology
 from devstack.topology import build_topology
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.registry import SHOP
 
 pytestmark = pytest.mark.unit
 
-PASSWORDS = Passwords(*(f"secret-{index:02}" for index in range(len(fields(Passwords)))))
+PASSWORDS = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
 
 
 def a_topology(tmp_path: Path) -> Topology:
@@ -38,7 +38,7 @@ def test_no_service_is_restarted_by_anothers_code(tmp_path: Path) -> None:
     packages = [path for paths in watched for path in paths if path != "shared"]
 
     assert len(packages) == len(set(packages))
-    assert ("payment_service", "shared") == watches(a_topology(tmp_path).process(PAYMENT))
+    assert ("payment_service", "shared") == watches(a_topology(tmp_path).process(PAYMENT_SERVICE))
 
 
 def test_all_that_is_watched_and_linked_exists(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_every_process_is_told_without_passwords(tmp_path: Path) -> None:
 
 
 def test_what_all_groups_need_is_shown_apart(tmp_path: Path) -> None:
-    labels = {spec.name: label_of(spec) for spec in a_topology(tmp_path).processes}
+    labels = {spec.name: label_of(spec, SHOP) for spec in a_topology(tmp_path).processes}
 
     assert "infrastructure" == labels["placement"]
     assert "events" == labels["broker"]

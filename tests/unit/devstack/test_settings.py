@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import SettingsError
-from devstack.settings import PORT_BLOCK_SIZE, Mode, StackSettings, load_settings
+from devstack.settings import Mode, StackSettings, load_settings, port_block_size
+from shared.shop.registry import SHOP
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +64,7 @@ def test_an_async_driver_in_the_url_is_dropped() -> None:
 def test_the_api_port_lies_outside_the_block() -> None:
     """Otherwise it would be taken by a process of the stack itself."""
     with pytest.raises(SettingsError, match="SHOP_BASE_PORT=21000"):
-        load_settings(api_port=21000 + PORT_BLOCK_SIZE - 1, base_port=21000)
+        load_settings(api_port=21000 + port_block_size(SHOP) - 1, base_port=21000)
 
 
 def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ from typing import Final
 import pytest
 import yaml
 
-from devstack.addresses import APPS, GATEWAY, folder_of
+from devstack.addresses import folder_of
 from devstack.settings import PROJECT_ROOT
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.registry import APPS
 
 pytestmark = pytest.mark.unit
 
 PAGE: Final = (PROJECT_ROOT / "docs" / "operations.md").read_text()
-PROGRAMS: Final = (*(folder_of(app) for app in APPS), folder_of(GATEWAY))
+PROGRAMS: Final = (*(folder_of(app) for app in APPS), folder_of(PAYMENT_GATEWAY))
 METRICS: Final = {"Counter", "Gauge", "Histogram", "Summary"}
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 from cli.doctor.evidence import App, Case, Sidecar, Store
 from cli.doctor.targets import LOCAL, Target
-from devstack.addresses import CORE_APPS
 from shared.participant.call_probe import PROBE_CALLS
 from shared.service.about import About, Revisions
-from shared.shop.registry import WORKFLOWS, contracts_of
+from shared.shop.registry import CORE_APPS, SHOP
 
 STORE = Store("statestore", "state.postgresql", "v2")
 
@@ -34,8 +33,8 @@ def an_about(app_id: str, /, **changes: Any) -> About:  # noqa: ANN401 - any fie
         sdk="1.19.0",
         python="3.11.9",
         unix_seconds=0.0,
-        activities=tuple(sorted(contract.activity for contract in contracts_of(app_id))),
-        workflows=(*WORKFLOWS.get(app_id, ()), PROBE_CALLS),
+        activities=tuple(sorted(contract.activity for contract in SHOP.app(app_id).contracts)),
+        workflows=(*SHOP.app(app_id).registered_workflows, PROBE_CALLS),
         revisions=Revisions(applied="0002", known=("0001", "0002")),
     )
     return about.model_copy(update=changes)

@@ -9,9 +9,12 @@ from cli.doctor.checks import judge
 from cli.doctor.collect.probes import worth_probing
 from cli.doctor.evidence import Case, LateOrder, Probed, Stalled, Store
 from cli.doctor.finding import Finding, Kind
-from devstack.addresses import CORE_APPS, ORDER, PAYMENT, SHIPPING
 from shared.participant.call_probe import ProbedCall
 from shared.service.about import Revisions
+from shared.shop.order import ORDER_SERVICE
+from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.registry import CORE_APPS
+from shared.shop.shipping import SHIPPING_SERVICE
 from tests.unit.doctor.cases import STORE, a_case, a_sidecar, an_about, an_app
 
 pytestmark = pytest.mark.unit
@@ -33,58 +36,64 @@ def test_a_healthy_shop_has_no_findings() -> None:
 
 def test_the_nearest_name_is_told_for_a_typo() -> None:
     """`Activity 'process_payment' not found on app 'payment-service'` ends with the name that is there instead."""
-    about = an_about(PAYMENT, activities=("proces_payment", "refund_payment"))
+    about = an_about(PAYMENT_SERVICE, activities=("proces_payment", "refund_payment"))
 
-    finding = the_finding(a_case(an_app(PAYMENT, service=about)))
+    finding = the_finding(a_case(an_app(PAYMENT_SERVICE, service=about)))
 
-    assert (Kind.ACTIVITY_MISSING, (PAYMENT,), "process_payment") == (finding.kind, finding.apps, finding.activity)
+    assert (Kind.ACTIVITY_MISSING, (PAYMENT_SERVICE,), "process_payment") == (
+        finding.kind,
+        finding.apps,
+        finding.activity,
+    )
     assert "'proces_payment'" in finding.seen
     assert "'proces_payment'" in finding.to_do
 
 
 def test_a_name_of_another_contract_is_no_typo() -> None:
     """`refund_payment` is near to nothing that is missing, and is itself called."""
-    about = an_about(PAYMENT, activities=("refund_payment",))
+    about = an_about(PAYMENT_SERVICE, activities=("refund_payment",))
 
-    finding = the_finding(a_case(an_app(PAYMENT, service=about)))
+    finding = the_finding(a_case(an_app(PAYMENT_SERVICE, service=about)))
 
     assert "which no contract names" not in finding.seen
     assert "Deploy a version" in finding.to_do
 
 
 def test_a_missing_workflow_is_found() -> None:
-    about = an_about(ORDER, workflows=("order_workflow",))
+    about = an_about(ORDER_SERVICE, workflows=("order_workflow",))
 
-    finding = the_finding(a_case(an_app(ORDER, service=about)))
+    finding = the_finding(a_case(an_app(ORDER_SERVICE, service=about)))
 
     assert (Kind.WORKFLOW_MISSING, "order_recovery_workflow") == (finding.kind, finding.activity)
 
 
 def test_what_follows_from_a_dead_service_is_not_told() -> None:
     """No worker, no registrations: these have their cause in the same finding."""
-    app = an_app(PAYMENT, service=None, service_error="doesn't run", sidecar=a_sidecar(PAYMENT, workers=0))
+    app = an_app(
+        PAYMENT_SERVICE, service=None, service_error="doesn't run", sidecar=a_sidecar(PAYMENT_SERVICE, workers=0)
+    )
 
-    assert [(Kind.SERVICE_DOWN, (PAYMENT,))] == kinds(a_case(app))
+    assert [(Kind.SERVICE_DOWN, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
 def test_what_follows_from_a_dead_sidecar_is_not_told() -> None:
     """Its service isn't ready without it."""
-    app = an_app(PAYMENT, sidecar=None, sidecar_error="doesn't run", unready="The sidecar doesn't answer.")
+    app = an_app(PAYMENT_SERVICE, sidecar=None, sidecar_error="doesn't run", unready="The sidecar doesn't answer.")
 
-    assert [(Kind.SIDECAR_DOWN, (PAYMENT,))] == kinds(a_case(app))
+    assert [(Kind.SIDECAR_DOWN, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
 def test_a_service_that_does_not_say_what_it_is_is_not_down() -> None:
     """It is of a version before `GET /about`: told as not looked at."""
-    assert [] == judge(a_case(an_app(PAYMENT, service=None, is_silent=True)))
+    assert [] == judge(a_case(an_app(PAYMENT_SERVICE, service=None, is_silent=True)))
 
 
 def test_replicas_of_an_app_are_one_app() -> None:
     """Each pod is asked; a finding of all of them names the app once."""
-    pods = [an_app(PAYMENT, sidecar=a_sidecar(PAYMENT, placed=False)) for _ in range(2)]
-    case = replace(a_case(), apps=(*(an_app(app_id) for app_id in (ORDER, SHIPPING)), *pods))
+    pods = [an_app(PAYMENT_SERVICE, sidecar=a_sidecar(PAYMENT_SERVICE, placed=False)) for _ in range(2)]
+    case = replace(a_case(), apps=(*(an_app(app_id) for app_id in (ORDER_SERVICE, SHIPPING_SERVICE)), *pods))
 
-    assert [(Kind.PLACEMENT_AWAY, (PAYMENT,))] == kinds(case)
+    assert [(Kind.PLACEMENT_AWAY, (PAYMENT_SERVICE,))] == kinds(case)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +111,9 @@ def test_replicas_of_an_app_are_one_app() -> None:
     ],
 )
 def test_one_sidecar_apart_is_one_finding(kind: Kind, sidecar: dict[str, Any]) -> None:
-    app = an_app(PAYMENT, sidecar=a_sidecar(PAYMENT, **sidecar))
+    app = an_app(PAYMENT_SERVICE, sidecar=a_sidecar(PAYMENT_SERVICE, **sidecar))
 
-    assert [(kind, (PAYMENT,))] == kinds(a_case(app))
+    assert [(kind, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
 @pytest.mark.parametrize(
@@ -117,37 +126,39 @@ def test_one_sidecar_apart_is_one_finding(kind: Kind, sidecar: dict[str, Any]) -
     ],
 )
 def test_one_service_apart_is_one_finding(kind: Kind, service: dict[str, Any]) -> None:
-    app = an_app(PAYMENT, service=an_about(PAYMENT, **service))
+    app = an_app(PAYMENT_SERVICE, service=an_about(PAYMENT_SERVICE, **service))
 
-    assert [(kind, (PAYMENT,))] == kinds(a_case(app))
+    assert [(kind, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
 def test_a_store_of_another_name_is_not_called_another_database() -> None:
     """Its marker has another key, and is seen by nobody."""
-    others = frozenset(CORE_APPS) - {PAYMENT}
-    sidecar = a_sidecar(PAYMENT, stores=(Store("paymentstore", "state.postgresql", "v2"),))
+    others = frozenset(CORE_APPS) - {PAYMENT_SERVICE}
+    sidecar = a_sidecar(PAYMENT_SERVICE, stores=(Store("paymentstore", "state.postgresql", "v2"),))
     apps = [an_app(app_id, sees_markers_of=others) for app_id in others]
-    odd = an_app(PAYMENT, sidecar=sidecar, sees_markers_of=frozenset({PAYMENT}))
+    odd = an_app(PAYMENT_SERVICE, sidecar=sidecar, sees_markers_of=frozenset({PAYMENT_SERVICE}))
 
-    assert [(Kind.STORE_DIFFERS, (PAYMENT,))] == kinds(a_case(*apps, odd))
+    assert [(Kind.STORE_DIFFERS, (PAYMENT_SERVICE,))] == kinds(a_case(*apps, odd))
 
 
 def test_a_sidecar_that_is_not_ready_says_why() -> None:
-    finding = the_finding(a_case(an_app(PAYMENT, unhealthy="dapr is not ready: [grpc-api-server]")))
+    finding = the_finding(a_case(an_app(PAYMENT_SERVICE, unhealthy="dapr is not ready: [grpc-api-server]")))
 
-    assert (Kind.NOT_READY, (PAYMENT,)) == (finding.kind, finding.apps)
+    assert (Kind.NOT_READY, (PAYMENT_SERVICE,)) == (finding.kind, finding.apps)
     assert "grpc-api-server" in finding.seen
 
 
 def test_a_sidecar_that_waits_for_the_scheduler_is_one_finding() -> None:
     """It isn't healthy without; that follows."""
-    app = an_app(PAYMENT, sidecar=a_sidecar(PAYMENT, schedulers=()), unhealthy="dapr is not ready: [scheduler]")
+    app = an_app(
+        PAYMENT_SERVICE, sidecar=a_sidecar(PAYMENT_SERVICE, schedulers=()), unhealthy="dapr is not ready: [scheduler]"
+    )
 
-    assert [(Kind.SCHEDULER_AWAY, (PAYMENT,))] == kinds(a_case(app))
+    assert [(Kind.SCHEDULER_AWAY, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
 def test_a_service_says_itself_why_it_is_not_ready() -> None:
-    finding = the_finding(a_case(an_app(PAYMENT, unready="The database doesn't answer: x.")))
+    finding = the_finding(a_case(an_app(PAYMENT_SERVICE, unready="The database doesn't answer: x.")))
 
     assert Kind.NOT_READY == finding.kind
     assert "The database doesn't answer" in finding.seen
@@ -165,11 +176,11 @@ def test_placement_that_is_away_for_all_is_one_finding() -> None:
 
 def test_databases_apart_are_told_by_markers_alone() -> None:
     """The same component name and type in all metadata, and yet two databases."""
-    others = frozenset(CORE_APPS) - {PAYMENT}
+    others = frozenset(CORE_APPS) - {PAYMENT_SERVICE}
     apps = [an_app(app_id, sees_markers_of=others) for app_id in others]
 
-    assert [(Kind.STORE_APART, (PAYMENT,))] == kinds(
-        a_case(*apps, an_app(PAYMENT, sees_markers_of=frozenset({PAYMENT})))
+    assert [(Kind.STORE_APART, (PAYMENT_SERVICE,))] == kinds(
+        a_case(*apps, an_app(PAYMENT_SERVICE, sees_markers_of=frozenset({PAYMENT_SERVICE})))
     )
 
 
@@ -191,12 +202,14 @@ def test_the_doctors_own_clock_may_be_wrong() -> None:
     apps = [an_app(app_id, clock_ahead_seconds=3600.0) for app_id in CORE_APPS]
 
     assert [] == judge(a_case(*apps))
-    assert [(Kind.CLOCK_SKEW, (SHIPPING,))] == kinds(a_case(*apps, an_app(SHIPPING, clock_ahead_seconds=3570.0)))
+    assert [(Kind.CLOCK_SKEW, (SHIPPING_SERVICE,))] == kinds(
+        a_case(*apps, an_app(SHIPPING_SERVICE, clock_ahead_seconds=3570.0))
+    )
 
 
 def test_a_slow_answer_makes_no_clock_wrong() -> None:
     """An answer that took eight seconds tells a clock by four seconds only."""
-    slow = an_app(SHIPPING, clock_ahead_seconds=4.0, clock_doubt_seconds=4.0)
+    slow = an_app(SHIPPING_SERVICE, clock_ahead_seconds=4.0, clock_doubt_seconds=4.0)
 
     assert [] == judge(a_case(slow))
 
@@ -204,25 +217,28 @@ def test_a_slow_answer_makes_no_clock_wrong() -> None:
 def test_a_policy_that_refuses_is_told_with_all_that_it_refuses() -> None:
     calls = [
         Probed(
-            ORDER, ProbedCall(app_id=PAYMENT, activity=name, error_type="WorkflowAccessPolicyDenied", error="denied")
+            ORDER_SERVICE,
+            ProbedCall(app_id=PAYMENT_SERVICE, activity=name, error_type="WorkflowAccessPolicyDenied", error="denied"),
         )
         for name in ("process_payment", "refund_payment")
     ]
-    case = a_case(an_app(PAYMENT, sidecar=a_sidecar(PAYMENT, policies=("payment-acl",))), probed=tuple(calls))
+    case = a_case(
+        an_app(PAYMENT_SERVICE, sidecar=a_sidecar(PAYMENT_SERVICE, policies=("payment-acl",))), probed=tuple(calls)
+    )
 
     finding = the_finding(case)
 
-    assert (Kind.ACCESS_DENIED, (PAYMENT,)) == (finding.kind, finding.apps)
-    for part in ("process_payment, refund_payment", ORDER, "payment-acl"):
+    assert (Kind.ACCESS_DENIED, (PAYMENT_SERVICE,)) == (finding.kind, finding.apps)
+    for part in ("process_payment, refund_payment", ORDER_SERVICE, "payment-acl"):
         assert part in finding.seen
 
 
 def test_a_call_that_fails_otherwise_is_told_as_it_failed() -> None:
     call = ProbedCall(
-        app_id=PAYMENT, activity="process_payment", error_type="TimeoutError", error="no answer within 5 s"
+        app_id=PAYMENT_SERVICE, activity="process_payment", error_type="TimeoutError", error="no answer within 5 s"
     )
 
-    finding = the_finding(a_case(probed=(Probed(ORDER, call),)))
+    finding = the_finding(a_case(probed=(Probed(ORDER_SERVICE, call),)))
 
     assert (Kind.CALL_FAILED, "process_payment") == (finding.kind, finding.activity)
     assert "no answer within 5 s" in finding.seen
@@ -232,11 +248,11 @@ def test_a_call_that_fails_otherwise_is_told_as_it_failed() -> None:
     ("workflow", "advice"), [("SUSPENDED", "/resume"), ("RUNNING", "shop show"), ("FAILED", "shop reconcile")]
 )
 def test_a_late_order_is_told_with_where_it_stands(workflow: str, advice: str) -> None:
-    order = LateOrder("o1", "in_progress", 12.0, "book_shipment", SHIPPING, "no carrier", workflow)
+    order = LateOrder("o1", "in_progress", 12.0, "book_shipment", SHIPPING_SERVICE, "no carrier", workflow)
 
     finding = the_finding(a_case(late=(order,)))
 
-    assert (Kind.LATE_ORDER, (SHIPPING,), "book_shipment") == (finding.kind, finding.apps, finding.activity)
+    assert (Kind.LATE_ORDER, (SHIPPING_SERVICE,), "book_shipment") == (finding.kind, finding.apps, finding.activity)
     for part in ("o1", "12 s", "no carrier", workflow):
         assert part in finding.seen
     assert advice in finding.to_do
@@ -244,7 +260,7 @@ def test_a_late_order_is_told_with_where_it_stands(workflow: str, advice: str) -
 
 def test_a_workflow_that_does_not_end_points_to_the_scheduler() -> None:
     """All else was looked at, and is well."""
-    finding = the_finding(a_case(stalled=(Stalled(ORDER, "doesn't end within 10 s"),)))
+    finding = the_finding(a_case(stalled=(Stalled(ORDER_SERVICE, "doesn't end within 10 s"),)))
 
     assert Kind.WORKFLOWS_STAND_STILL == finding.kind
     assert "shop logs scheduler" in finding.to_do
@@ -258,19 +274,21 @@ def test_a_scheduler_at_whose_address_nobody_listens_is_away() -> None:
 
 
 def test_an_app_that_must_be_there_and_has_no_pod_is_missing() -> None:
-    assert [(Kind.APP_MISSING, ("audit-service",))] == kinds(a_case(expected=frozenset({ORDER, "audit-service"})))
+    assert [(Kind.APP_MISSING, ("audit-service",))] == kinds(
+        a_case(expected=frozenset({ORDER_SERVICE, "audit-service"}))
+    )
 
 
 def test_only_calls_that_nothing_speaks_against_are_probed() -> None:
     """A probe of a dead app would only wait; a missing activity is found already."""
     down = a_case(
-        an_app(PAYMENT, service=None),
-        an_app(SHIPPING, service=an_about(SHIPPING, activities=("cancel_shipment",))),
+        an_app(PAYMENT_SERVICE, service=None),
+        an_app(SHIPPING_SERVICE, service=an_about(SHIPPING_SERVICE, activities=("cancel_shipment",))),
     )
 
     probes = worth_probing(down.apps, judge(down))
 
-    assert {ORDER: ["cancel_shipment", "release_stock", "reserve_stock"]} == {
+    assert {ORDER_SERVICE: ["cancel_shipment", "release_stock", "reserve_stock"]} == {
         caller: sorted(call.activity for call in calls) for caller, calls in probes.items()
     }
 

@@ -9,8 +9,9 @@ import pytest
 from shared.events.consumer import Answer
 from shared.events.event import EventType
 from shared.events.heartbeats import Heartbeats
-from shared.events.subscription import HEARTBEAT_PATH, SOURCES, match_of, subscription, subscription_routes
+from shared.events.subscription import HEARTBEAT_PATH, match_of, subscription, subscription_routes
 from shared.events.watch import SubscriptionWatch
+from shared.shop.registry import SHOP
 from tests.integration.api import client_of
 
 pytestmark = pytest.mark.unit
@@ -34,21 +35,23 @@ class Heart:
 
 
 def test_an_unordered_consumer_gets_its_types_only() -> None:
-    match = match_of([EventType.ORDER_COMPLETED], ordered=False)
+    match = match_of([EventType.ORDER_COMPLETED], SHOP.sources, ordered=False)
 
     assert match == '!has(event.type) || !has(event.source) || event.type in ["order.completed"]'
 
 
 def test_an_ordered_consumer_gets_every_type_of_its_sources() -> None:
     """They are numbered together: a type that is left out would be a gap that never closes."""
-    match = match_of([EventType.ORDER_COMPLETED, EventType.ORDER_CANCELLED, EventType.STOCK_RESERVED], ordered=True)
+    match = match_of(
+        [EventType.ORDER_COMPLETED, EventType.ORDER_CANCELLED, EventType.STOCK_RESERVED], SHOP.sources, ordered=True
+    )
 
     sources = '["/inventory-service", "/order-service"]'
     assert match == f"!has(event.type) || !has(event.source) || event.source in {sources}"
 
 
 def test_every_type_has_a_source() -> None:
-    assert SOURCES.keys() == {kind.partition(".")[0] for kind in EventType}
+    assert SHOP.sources.keys() == {kind.partition(".")[0] for kind in EventType}
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[" * 60_000])

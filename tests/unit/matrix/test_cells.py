@@ -7,8 +7,7 @@ import pytest
 from saga_testing.matrix.cells import VARIANTS, Cell, Kind, cells_of
 from saga_testing.matrix.expectations import LATE_EXECUTIONS, RULES, expected_end
 from shared.contracts.faults import FaultMode
-from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, TAKE_OVER_ORDER
-from shared.shop.registry import ORDER_CONTRACTS
+from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, SAGA_ACTIVITIES, TAKE_OVER_ORDER
 from tests.order_saga.matrix import SHOP, simulate
 
 pytestmark = pytest.mark.unit
@@ -49,7 +48,7 @@ def test_the_matrix_covers_every_activity_and_every_mode() -> None:
     # Only the recovery calls the first, and only an order that is checked for fraud the others.
     others = {contract.activity for contract in (TAKE_OVER_ORDER, HOLD_ORDER, CONCLUDE_APPROVAL)}
     assert {cell.activity for cell in CELLS} == set(SHOP.activities)
-    assert {contract.activity for contract in ORDER_CONTRACTS} - others == set(SHOP.activities)
+    assert SAGA_ACTIVITIES - others == set(SHOP.activities)
     for kind in (Kind.DO, Kind.UNDO, Kind.PIVOT):
         assert {variant.mode for variant in VARIANTS[kind].values()} == set(FaultMode)
     assert {variant.mode for variant in VARIANTS[Kind.RECORD].values()} == set(FaultMode) - {FaultMode.REFUSE}

@@ -5,8 +5,7 @@ import pytest
 from payment_service.__main__ import compose
 from payment_service.settings import PaymentSettings
 from shared.service.settings import load
-from shared.shop.payment import PAYMENT_SERVICE
-from shared.shop.registry import contracts_of
+from shared.shop.payment import PAYMENT
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +28,7 @@ def test_it_serves_exactly_its_contracts() -> None:
     """No contract is forgotten and none is another app's."""
     service = compose(load(PaymentSettings))
 
-    assert {contract.activity for contract in contracts_of(PAYMENT_SERVICE)} == service.activities.names
+    assert {contract.activity for contract in PAYMENT.contracts} == service.activities.names
 
 
 @pytest.mark.parametrize("url", ["", "localhost:80", "ftp://gateway", "http://"])

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from order_service.recovery import recovery_workflow_shown_to
-from order_service.workflow import STEPS, order_workflow_shown_to
+from order_service.workflow import order_workflow_shown_to
 from saga_testing.context import START
 from saga_testing.engine import Play
 from saga_testing.script import REFUSED, UNREGISTERED, Answer, Raised
 from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
-from shared.shop.order import RecoverOrder
+from shared.shop.order import ORDER_STEPS, RecoverOrder
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
 
@@ -26,7 +26,7 @@ def recover(answers: Mapping[str, Sequence[Answer]] | None = None, *events: Rais
 
 
 def undo_calls(play: Play) -> list[tuple[str, str]]:
-    undoing = {step.undo.activity for step in STEPS if step.undo is not None}
+    undoing = {step.undo.activity for step in ORDER_STEPS if step.undo is not None}
     return [(call.activity, call.envelope["step"]) for call in play.called if call.activity in undoing]
 
 
@@ -37,7 +37,7 @@ def test_it_undoes_every_step_of_the_order_saga_newest_first() -> None:
     play = recover()
 
     assert undo_calls(order) == undo_calls(play)
-    assert [step.activity for step in STEPS] == [step for _, step in reversed(undo_calls(play))]
+    assert [step.activity for step in ORDER_STEPS] == [step for _, step in reversed(undo_calls(play))]
     assert ("compensated", REASON) == (play.status, play.request("close_order")["reason"])
 
 

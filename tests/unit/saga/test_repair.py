@@ -12,7 +12,7 @@ from saga_testing.script import DENIED, NEVER, OUTAGE, REFUSED, REJECTED, UNREGI
 from shared.contracts.call import UndoStep
 from shared.contracts.repair import UndoAnswer
 from shared.shop.order import RecoverOrder
-from shared.shop.registry import CONTRACTS
+from shared.shop.registry import SHOP
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
 
@@ -65,7 +65,7 @@ def test_a_stuck_undo_stops_no_other_and_a_retry_ends_it(unsure: Answer, answer:
 @pytest.mark.parametrize(("undo", "step"), STUCK)
 def test_what_is_stuck_is_on_the_record(undo: str, step: str) -> None:
     """Step, compensation, app, attempts and last error, so that a person needn't search."""
-    app_id = next(contract.app_id for contract in CONTRACTS if contract.activity == undo)
+    app_id = next(contract.app_id for contract in SHOP.contracts if contract.activity == undo)
     played = play({"book_shipment": [NEVER], undo: [OUTAGE, OUTAGE, REFUSED]}, repaired("retry", step))
     (stuck,) = played.request("park_order")["stuck"]
 
@@ -263,7 +263,7 @@ def test_replay_carries_a_decision_out_in_the_same_way(decision: str) -> None:
 
 def test_every_compensation_can_be_closed_by_hand() -> None:
     """What takes an `UndoStep` answers with an `UndoAnswer`: otherwise the desk couldn't tell settled from undone."""
-    undos = [contract for contract in CONTRACTS if contract.request is UndoStep]
+    undos = [contract for contract in SHOP.contracts if contract.request is UndoStep]
 
     assert len(undos) == 3
     assert all(issubclass(contract.response, UndoAnswer) for contract in undos)
@@ -276,7 +276,7 @@ def test_the_sentence_of_an_undo_says_what_became_of_it() -> None:
         "refund_payment": ({"refunded_cents": 0}, "nothing was charged"),
         "cancel_shipment": ({"cancelled": True}, "the parcel was cancelled"),
     }
-    for contract in CONTRACTS:
+    for contract in SHOP.contracts:
         if contract.activity in answers:
             response, sentence = answers[contract.activity]
             assert contract.response.model_validate(response).sentence == sentence
