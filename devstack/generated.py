@@ -43,9 +43,9 @@ CHILDREN: Final = """\
       # saved, but tried again every second: no deadline works until the app is back. Only the block is shorter.
 """
 POLICIES: Final = """\
-# Who may have which work done by whom. A sidecar refuses what isn't listed before it reaches the app; it knows the
 # Who may have which work done by whom. A sidecar refuses what isn't listed before it reaches the app. It knows the
-# caller by its mTLS certificate, so these work only where mTLS is on, as it is on Kubernetes by default. Without it they
+# caller by its mTLS certificate, so these work only where mTLS is on, as it is on Kubernetes by default. Without it
+# they would deny everything.
 #
 # The apps that call others have no policy: in Dapr 1.18 results come back to the calling workflow as events, and a
 # policy at the caller refuses those as an operation that it doesn't know.
