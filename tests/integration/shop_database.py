@@ -7,7 +7,6 @@ from devstack.layout import DatabaseLayout, database_layout
 from devstack.passwords import load_passwords
 from devstack.settings import PROJECT_ROOT, load_settings
 from shared.database import migrate
-from shared.shop.registry import SHOP
 
 
 async def prepared(postgres_url: str, home: Path) -> DatabaseLayout:
@@ -15,6 +14,6 @@ async def prepared(postgres_url: str, home: Path) -> DatabaseLayout:
     settings = load_settings(home=home, database_url=f"{postgres_url.rpartition('/')[0]}/{home.name}")
     layout = database_layout(settings, load_passwords(load_settings(home=home)))
     await bootstrap(layout)
-    for owner in SHOP.schemas:
-        await migrate(layout.url_of(owner), PROJECT_ROOT / owner / "migrations")
+    for app in settings.registry.apps:
+        await migrate(layout.url_of(app.package), PROJECT_ROOT / app.package / "migrations", app.auditor_reads)
     return layout
