@@ -58,7 +58,7 @@ HostArgument = Annotated[str, typer.Argument(help="A host: `main` (database, gat
 
 
 def partition(host: HostArgument) -> None:
-    """Cut a host off from the others; needs a stack started with SHOP_NETWORK=namespaces or proxies."""
+    """Cut a host off from the others; needs a stack started with SHOP_NETWORK=namespaces."""
     _client().partition(host)
     say(f"{host} is cut off from the others until `shop heal {host}`")
 

@@ -10,16 +10,13 @@ import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from devstack.errors import StackError
 from devstack.logs import new_lines
 from devstack.process import ManagedProcess
-
-if TYPE_CHECKING:
-    from devstack.supervisor import Supervisor
+from devstack.supervisor import Supervisor
 
 POLL_SECONDS = 0.5
 # A change of the code makes the next attendant come at once, and the end of the whole stack is told to the supervisor
@@ -33,7 +30,7 @@ Missing = Callable[[ManagedProcess], Awaitable[str | None]]
 class Attendance:
     """Who attends to which process."""
 
-    def __init__(self, supervisor: "Supervisor", missing: Missing) -> None:
+    def __init__(self, supervisor: Supervisor, missing: Missing) -> None:
         self._supervisor = supervisor
         self._missing = missing
         self._attendants: dict[str, object] = {}
@@ -111,7 +108,7 @@ class Attendance:
             raise StackError(f"the stack is {self._supervisor.phase}")
 
 
-async def end_with_parent(supervisor: "Supervisor", parent: int) -> None:
+async def end_with_parent(supervisor: Supervisor, parent: int) -> None:
     """Have the stack stopped when the process that started us is gone, however it died."""
     while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells us
         await asyncio.sleep(PARENT_POLL_SECONDS)

@@ -71,7 +71,7 @@ def _embedded(settings: StackSettings, passwords: Passwords, nats_server: Path, 
             "BROKER_FOLDER": f"'{settings.home / 'broker'}'",
         },
         ports=(
-            PortClaim(clients, "the broker", for_peers=True),
+            PortClaim(clients, "the broker"),
             PortClaim(monitoring, "the broker's monitoring"),
         ),
         ready=HttpReady(f"{host.url(monitoring)}/healthz"),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from signal import Signals
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -15,12 +15,11 @@ from aiohttp import web
 from devstack.attendance import Attendance
 from devstack.errors import StackError, UnknownHostError, UnknownProcessError
 from devstack.measure import own_usage, usage_of
+from devstack.ports import LOOPBACK
 from devstack.process import ManagedProcess
 from devstack.readiness import missing_for
+from devstack.supervisor import Supervisor
 from shared.contracts.app import Registry
-
-if TYPE_CHECKING:
-    from devstack.supervisor import Supervisor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,24 +27,24 @@ SHUTDOWN_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def control_api(supervisor: "Supervisor", host: str, port: int, token: str) -> AsyncIterator[None]:
-    """Serve the control API while the context lasts."""
+async def control_api(supervisor: Supervisor) -> AsyncIterator[None]:
+    """The surface of a supervisor: serve its control API while the context lasts."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-        app = web.Application(middlewares=[_guard(token)])
+        app = web.Application(middlewares=[_guard(supervisor.token)])
         routes = _Routes(supervisor, session)
         routes.add_to(app.router)
         Attendance(supervisor, routes.missing).add_to(app.router)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, LOOPBACK, supervisor.topology.control_port.number).start()
             yield
         finally:
             await runner.cleanup()
 
 
 class _Routes:
-    def __init__(self, supervisor: "Supervisor", session: aiohttp.ClientSession) -> None:
+    def __init__(self, supervisor: Supervisor, session: aiohttp.ClientSession) -> None:
         self._supervisor = supervisor
         self._session = session
 

@@ -57,7 +57,7 @@ def placement(settings: StackSettings, binaries: Path, host: Host) -> ProcessSpe
             "--metadata-enabled",
         ),
         ports=(
-            PortClaim(grpc, "placement", for_peers=True),
+            PortClaim(grpc, "placement"),
             PortClaim(health, "placement's health"),
             PortClaim(metrics, "placement's metrics"),
             PortClaim(raft, "placement's raft"),
@@ -99,7 +99,7 @@ def scheduler(settings: StackSettings, binaries: Path, host: Host, *, has_sideca
             ),
         ),
         ports=(
-            PortClaim(grpc, "the scheduler", for_peers=True),
+            PortClaim(grpc, "the scheduler"),
             PortClaim(health, "the scheduler's health"),
             PortClaim(metrics, "the scheduler's metrics"),
             PortClaim(client, "the scheduler's etcd"),
@@ -158,7 +158,7 @@ def sidecar(
         ports=(
             PortClaim(ports.dapr_http, f"{app_id}'s Dapr HTTP API"),
             PortClaim(ports.dapr_grpc, f"{app_id}'s Dapr gRPC API"),
-            *(PortClaim(port, f"{app_id}'s sidecar-to-sidecar calls", for_peers=True) for port in ports.dapr_internal),
+            *(PortClaim(port, f"{app_id}'s sidecar-to-sidecar calls") for port in ports.dapr_internal),
             PortClaim(ports.dapr_metrics, f"{app_id}'s sidecar metrics"),
         ),
         # The other sidecars keep a connection per address, which waits up to two minutes before it tries a dead one

@@ -56,7 +56,7 @@ class Network:
         if not self.hosts:
             raise UnknownHostError(
                 "all processes of this stack share one host, so that nothing can be cut off; "
-                "start it with SHOP_NETWORK=namespaces (root) or SHOP_NETWORK=proxies"
+                "start it with SHOP_NETWORK=namespaces, as root"
             )
         raise UnknownHostError(unknown_name(name, [host.name for host in self.hosts], "host"))
 

@@ -3,12 +3,10 @@
 from typing import Protocol
 
 from devstack.errors import StackError
-from devstack.fault_proxy import HostOfClient, ProxyLinks, plan_proxies
 from devstack.hosts import ONE_HOST, Host, Network
 from devstack.namespaces import NamespaceLinks, plan_namespaces
 from devstack.settings import NetworkKind, StackSettings
 from devstack.specs import Topology
-from shared.shop.registry import CORE_APPS
 
 
 class Links(Protocol):
@@ -44,19 +42,16 @@ class NoLinks:
         """Nothing was cut."""
 
 
-def plan_network(settings: StackSettings, app_ids: tuple[str, ...] = CORE_APPS) -> Network:
-    """The hosts that these settings ask for; nothing is made yet."""
+def plan_network(settings: StackSettings, app_ids: tuple[str, ...] | None = None) -> Network:
+    """The hosts that these settings ask for, by default one for each app of the first group; nothing is made yet."""
     if settings.network is NetworkKind.NAMESPACES:
-        return plan_namespaces(settings.home, app_ids)
-    if settings.network is NetworkKind.PROXIES:
-        return plan_proxies(settings.home, app_ids)
+        registry = settings.registry
+        return plan_namespaces(settings.home, app_ids or registry.of_group(registry.groups[0]))
     return ONE_HOST
 
 
-def links_of(topology: Topology, settings: StackSettings, host_of_client: HostOfClient) -> Links:
+def links_of(topology: Topology, settings: StackSettings) -> Links:
     """What joins the hosts of this topology."""
     if settings.network is NetworkKind.NAMESPACES:
         return NamespaceLinks(topology.network, settings.home)
-    if settings.network is NetworkKind.PROXIES:
-        return ProxyLinks({host: topology.peer_ports_of(host) for host in topology.network.hosts}, host_of_client)
     return NoLinks()

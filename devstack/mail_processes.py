@@ -32,8 +32,8 @@ def mailbox(settings: StackSettings, passwords: Passwords, host: Host) -> Proces
             "PYTHONUNBUFFERED": "1",
         },
         ports=(
-            PortClaim(smtp, "the mailbox's SMTP", for_peers=True),
-            PortClaim(http, "the mailbox's page", for_peers=True),
+            PortClaim(smtp, "the mailbox's SMTP"),
+            PortClaim(http, "the mailbox's page"),
         ),
         ready=HttpReady(f"{host.url(http)}/readyz"),
         # A draining notification-service may still hand over what it began.

@@ -67,9 +67,7 @@ def plan_namespaces(home: Path, app_ids: tuple[str, ...]) -> Network:
     """
     missing = missing_for_namespaces(home)
     if missing is not None:
-        raise NetworkError(
-            f"SHOP_NETWORK=namespaces can't be had: {missing}; SHOP_NETWORK=proxies needs nothing of the machine"
-        )
+        raise NetworkError(f"SHOP_NETWORK=namespaces can't be had: {missing}; without it all processes share one host")
     subnet = free_subnet(_ip("-json", "route", "show", "table", "all"), token_of(home))
     main = IPv4Interface(f"{subnet[1]}/{subnet.prefixlen}")
     apps = {}

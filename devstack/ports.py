@@ -22,12 +22,11 @@ TEST_SHARE = "SHOP_TEST_PORTS"
 
 @dataclass(frozen=True)
 class PortClaim:
-    """A port that a process will listen on, the variable that moves it, and whether other hosts connect to it."""
+    """A port that a process will listen on, and the variable that moves it."""
 
     number: int
     purpose: str
     moved_by: str = "SHOP_BASE_PORT"
-    for_peers: bool = False
 
 
 def is_free(port: int, address: str = LOOPBACK) -> bool:

@@ -42,7 +42,6 @@ class NetworkKind(StrEnum):
 
     LOOPBACK = "loopback"
     NAMESPACES = "namespaces"
-    PROXIES = "proxies"
 
 
 class StackSettings(BaseSettings):

@@ -47,7 +47,7 @@ def database(settings: StackSettings, layout: DatabaseLayout, network: Network) 
         kind="postgres",
         host=network.main,
         command=(*module, "--home", str(settings.home), "--port", str(port), *also_on),
-        ports=(PortClaim(port, "the embedded Postgres", for_peers=True),),
+        ports=(PortClaim(port, "the embedded Postgres"),),
         ready=PostgresReady(layout.url_of_database("postgres")),
         # Fast stop: SIGTERM would wait for every client to leave.
         stop_signal=SIGINT,
@@ -126,7 +126,7 @@ def _python_service(  # noqa: PLR0913, PLR0917 - all that tells one service from
             "PYTHONUNBUFFERED": "1",
             **environment,
         },
-        ports=(PortClaim(port, f"{name}'s HTTP API", moved_by, for_peers=True),),
+        ports=(PortClaim(port, f"{name}'s HTTP API", moved_by),),
         ready=HttpReady(f"{host.url(port)}/readyz"),
         starts_after=("database",),
         stop_within_seconds=SERVICE_STOP_WITHIN_SECONDS,

@@ -126,12 +126,6 @@ class Topology:
         shared = [spec for spec in self.processes if spec.host.command_prefix == main.command_prefix]
         return (self.control_port, *(claim for spec in shared for claim in spec.ports))
 
-    def peer_ports_of(self, host: Host) -> tuple[int, ...]:
-        """The ports of a host to which processes of other hosts connect."""
-        return tuple(
-            claim.number for spec in self.processes if spec.host == host for claim in spec.ports if claim.for_peers
-        )
-
     def process(self, name: str) -> ProcessSpec:
         """The process of this name; an unknown one is an error that names the nearest."""
         for spec in self.processes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from devstack.attendance import end_with_parent
 from devstack.broker_binary import find_broker
+from devstack.control import control_api
 from devstack.groups import check_groups
 from devstack.links import plan_network
 from devstack.passwords import load_passwords
@@ -33,7 +34,7 @@ def planned_topology(settings: StackSettings, groups: Sequence[str] = ()) -> Top
 
 async def run_stack(topology: Topology, settings: StackSettings, report: Report) -> None:
     """Run the stack in this process until a signal or `shop down`; see `Supervisor.run`."""
-    await Supervisor(topology, settings, report).run()
+    await Supervisor(topology, settings, report).run(control_api)
 
 
 async def run_on_demand(topology: Topology, settings: StackSettings, report: Report) -> None:
@@ -41,6 +42,6 @@ async def run_on_demand(topology: Topology, settings: StackSettings, report: Rep
     supervisor = Supervisor(topology, settings, report, starts_all=False)
     watch = asyncio.create_task(end_with_parent(supervisor, os.getppid()))
     try:
-        await supervisor.run()
+        await supervisor.run(control_api)
     finally:
         watch.cancel()

@@ -27,7 +27,7 @@ def free_subnet(routes: str, token: str) -> IPv4Network:
             candidate = IPv4Network((int(private.network_address) + offset, PREFIX_LENGTH))
             if not any(candidate.overlaps(network) for network in taken):
                 return candidate
-    raise NetworkError("every private network is in use by a route of this machine; use SHOP_NETWORK=proxies")
+    raise NetworkError("every private network is in use by a route of this machine; free one, or unset SHOP_NETWORK")
 
 
 def _networks(routes: str) -> list[IPv4Network]:

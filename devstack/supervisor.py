@@ -7,13 +7,11 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from signal import Signals
 
 import aiohttp
 
-from devstack.clients import owner_of_port
-from devstack.control import control_api
 from devstack.errors import StartFailedError, UnknownProcessError
 from devstack.hosts import Host
 from devstack.leftovers import end_leftovers
@@ -29,6 +27,8 @@ Report = Callable[[str], None]
 INSISTS_AFTER_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
+Surface = Callable[["Supervisor"], AbstractAsyncContextManager[None]]
+
 
 class Supervisor:
     """The running stack; without `starts_all` it starts only what others ask for, as `shop supervise` does."""
@@ -40,15 +40,17 @@ class Supervisor:
         self.phase = "starting"
         self.processes: Mapping[str, ManagedProcess] = {}
         self.cut_hosts: set[str] = set()
-        self._links: Links = links_of(topology, settings, self._host_of_client)
+        self._links: Links = links_of(topology, settings)
         self._report = report
         self._starts_all = starts_all
         self._stop_requested = asyncio.Event()
         self._stop_requested_at: float | None = None
         self._hurry = False
 
-    async def run(self) -> None:
+    async def run(self, surface: Surface) -> None:
         """Run the stack until it is told to stop; however it ends, nothing is left running.
+
+        `surface` is how others reach the supervisor while it runs.
 
         Raises:
             StackError: the stack is already running, a port is taken, or a process doesn't become ready.
@@ -61,7 +63,7 @@ class Supervisor:
                     spec.name: ManagedProcess(spec, self.settings.logs, session, self._write_state, self._addresses)
                     for spec in self.topology.processes
                 }
-                async with control_api(self, LOOPBACK, self.topology.control_port.number, self.token):
+                async with surface(self):
                     # Only now: whoever reads the state asks the control API next.
                     self._write_state()
                     try:
@@ -210,12 +212,6 @@ class Supervisor:
     @property
     def _addresses(self) -> tuple[str, ...]:
         return tuple(host.address for host in self.topology.network.hosts)
-
-    def _host_of_client(self, port: int) -> Host:
-        """The host of the process at the other end of a connection; whoever isn't ours is taken for the main host's."""
-        hosts = {process.pid: process.spec.host for process in self.processes.values() if process.pid is not None}
-        owner = owner_of_port(port, hosts)
-        return self.topology.network.main if owner is None else hosts[owner]
 
     @asynccontextmanager
     async def _joined_hosts(self) -> AsyncIterator[None]:

@@ -15,7 +15,7 @@ import typer
 from cli.chaos.report_text import report_lines
 from cli.chaos.schedule import schedule
 from cli.output import say
-from devstack.settings import load_settings
+from devstack.settings import NetworkKind, load_settings
 
 SEEDS: Final = 1_000_000
 
@@ -58,7 +58,7 @@ def _play(home: Path, seed: int, minutes: float, rate: float, tell: Callable[[st
     home.mkdir(parents=True)
     network = network_for(home, tell)
     settings = settings_for(home, network, tell)
-    faults = schedule(seed, minutes * 60)
+    faults = schedule(seed, minutes * 60, partitions=network is not NetworkKind.LOOPBACK)
     tell(f"{len(faults)} faults on the schedule")
     with own_stack(settings) as stack:
         run = run_chaos(

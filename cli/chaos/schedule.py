@@ -62,9 +62,10 @@ class Fault:
         return "everything at once" if len(self.blows) == len(PROCESSES) else " + ".join(map(str, self.blows))
 
 
-def schedule(seed: int, duration_seconds: float) -> tuple[Fault, ...]:
+def schedule(seed: int, duration_seconds: float, *, partitions: bool = True) -> tuple[Fault, ...]:
     """The faults that fit into the duration, each with room to recover from it: the same for the same arguments.
 
+    Without `partitions` no host is cut off.
     Whole decks are played: no fault comes a third time before every one has come twice, if there is room for it.
     """
     random = Random(seed)  # noqa: S311 - a schedule, no secret
@@ -72,7 +73,7 @@ def schedule(seed: int, duration_seconds: float) -> tuple[Fault, ...]:
     at = WARM_UP_SECONDS
     while True:
         before = len(faults)
-        for blows in _deck(random):
+        for blows in _deck(random, partitions=partitions):
             room = room_for(blows)
             if at + room <= duration_seconds:
                 faults.append(Fault(round(at, 1), blows, room))
@@ -98,8 +99,8 @@ def _recovery(blow: Blow) -> float:
     return 8.0
 
 
-def _deck(random: Random) -> Iterator[tuple[Blow, ...]]:
-    singles = list(_singles(random))
+def _deck(random: Random, *, partitions: bool) -> Iterator[tuple[Blow, ...]]:
+    singles = list(_singles(random, partitions=partitions))
     pairs = [_pair(random, singles) for _ in range(PAIRS_PER_DECK)]
     everything = tuple(Blow(Kind.KILL, name) for name in PROCESSES)
     deck = [*((blow,) for blow in singles), *pairs, everything]
@@ -107,12 +108,12 @@ def _deck(random: Random) -> Iterator[tuple[Blow, ...]]:
     return iter(deck)
 
 
-def _singles(random: Random) -> Iterator[Blow]:
+def _singles(random: Random, *, partitions: bool) -> Iterator[Blow]:
     yield from (Blow(Kind.KILL, name) for name in PROCESSES)
     yield Blow(Kind.STOP, SCHEDULER)
     yield Blow(Kind.SHUTDOWN, POSTGRES)
     yield from (Blow(Kind.PAUSE, name, _seconds(random, PAUSE_SECONDS)) for name in PAUSED)
-    hosts = (*CORE_APPS, MAIN)
+    hosts = (*CORE_APPS, MAIN) if partitions else ()
     yield from (Blow(Kind.PARTITION, name, _seconds(random, PARTITION_SECONDS)) for name in hosts)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from devstack.addresses import BROKER, PLACEMENT, POSTGRES, SCHEDULER, STREAMS, AppPorts, app_ports, sidecar_of
 from devstack.build import ensure_broker, ensure_runtime
+from devstack.control import control_api
 from devstack.dapr_processes import sidecar
 from devstack.layout import database_layout
 from devstack.passwords import load_passwords
@@ -111,7 +112,7 @@ def main() -> None:
     """Run the stage."""
     settings = load_settings()
     topology = stage_of(settings, ensure_runtime(settings, print).folder, ensure_broker(settings, print))
-    asyncio.run(Supervisor(topology, settings, print).run())
+    asyncio.run(Supervisor(topology, settings, print).run(control_api))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from devstack.build import ensure_tilt
-from devstack.settings import load_settings, port_block_size
+from devstack.settings import FIRST_APP_OFFSET, load_settings
 from devstack.tilt_binary import c_compiler, find_tilt
-from shared.shop.registry import SHOP
 from tests.e2e.conftest import stack_environment
 from tests.e2e.tilt.project import Project, copy_project
 from tests.e2e.tilt.tilt import Tilt
@@ -27,6 +26,6 @@ def tilt(project: Project) -> Tilt:
     settings = load_settings()
     if find_tilt(settings) is None and c_compiler() is None:
         pytest.skip("there is neither Tilt nor a C compiler to build it")
-    # The last port of the stack's own block, which no process has.
-    port = project.settings.base_port + port_block_size(SHOP) - 1
+    # The last port before those of the apps, which no process has.
+    port = project.settings.base_port + FIRST_APP_OFFSET - 1
     return Tilt(ensure_tilt(settings, print), project, port)

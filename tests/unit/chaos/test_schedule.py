@@ -71,3 +71,11 @@ def test_a_fault_reads_like_a_sentence() -> None:
     pair = Fault(1.0, (Blow(Kind.PAUSE, "postgres", 4.4), Blow(Kind.SHUTDOWN, "payment-gateway")), 10.0)
 
     assert "pause postgres 4 s + immediate shutdown payment-gateway" == str(pair)
+
+
+def test_without_hosts_of_their_own_no_app_is_cut_off() -> None:
+    """As where network namespaces need a right that the user lacks."""
+    faults = schedule(7, 3600, partitions=False)
+
+    assert faults
+    assert Kind.PARTITION not in {blow.kind for fault in faults for blow in fault.blows}
