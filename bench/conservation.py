@@ -25,7 +25,7 @@ from devstack.passwords import load_passwords
 from devstack.ports import free_block
 from devstack.postgres import prepare, server_command
 from devstack.settings import PROJECT_ROOT, load_settings
-from order_service.conservation.audit import STATEMENT_SECONDS, Auditor
+from order_service.conservation.check import STATEMENT_SECONDS, Auditor
 from shared.database import create_engine
 
 START_SECONDS: Final = 30

@@ -10,22 +10,22 @@ from aiohttp import web
 
 from order_service.acceptance import Acceptance, Terms
 from order_service.activities import serve_order_activities
-from order_service.api.events import OrderEvents
 from order_service.api.routes import OrderApi
-from order_service.approvals import ApprovalStore
+from order_service.api.sse import OrderEvents
+from order_service.approval.store import ApprovalStore
+from order_service.approval.terms import FraudTerms, Switch
 from order_service.attention import watch_attention
 from order_service.catalogue import Catalogue
-from order_service.conservation.audit import STATEMENT_SECONDS, Auditor
+from order_service.conservation.check import STATEMENT_SECONDS, Auditor
 from order_service.engine import OrderEngine
-from order_service.fraud_terms import FraudTerms, Switch
+from order_service.orders import OrderStore
 from order_service.purges import Purges
+from order_service.reconciler.orphans import Strays
 from order_service.reconciler.reconciler import Pace, Reconciler
-from order_service.reconciler.strays import Strays
 from order_service.recovery import recovery_workflow_shown_to
-from order_service.repairs import RepairStore
+from order_service.repair.store import RepairStore
 from order_service.settings import OrderSettings
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from order_service.workflow import order_workflow_shown_to
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost

@@ -9,10 +9,10 @@ from uuid import uuid4
 from sqlalchemy import Row
 
 from order_service.api.bodies import OrderBody
+from order_service.approval.terms import FraudTerms
 from order_service.catalogue import Catalogue, InventoryAwayError, PricedProduct
-from order_service.fraud_terms import FraudTerms
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.contracts.timeline import Timeline
 from shared.shop.inference import RUN_ML_INFERENCE
 from shared.shop.inventory import StockLine

@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
 from shared.web.problems import ProblemError
 

@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.approvals import ApprovalStore
+from order_service.approval.store import ApprovalStore
 from order_service.engine import WorkflowEngine
-from order_service.repairs import Due, RepairStore
-from order_service.store import OrderStore
+from order_service.orders import OrderStore
+from order_service.repair.store import Due, RepairStore
 from shared.contracts.message import problems_in
 from shared.saga.decisions import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
 from shared.shop.order import PlacedOrder

@@ -28,7 +28,7 @@ from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskDesk
 from task_orchestrator_service.waiting import watch_waiting
 from task_orchestrator_service.workflow import task_workflows_shown_to
 

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from order_service.api.approval_bodies import ApprovalBody, ApprovalPage, ApprovalView
 from order_service.api.bodies import AcceptedBody, OrderBody, OrderPage, OrderView, ProductPage
-from order_service.api.repair_bodies import AttentionPage, RepairBody, RepairList, RepairRequested
+from order_service.approval.bodies import ApprovalBody, ApprovalPage, ApprovalView
+from order_service.repair.bodies import AttentionPage, RepairBody, RepairList, RepairRequested
 from shared.service.about import About
 from shared.shop.order import OrderStatus
 from shared.web.bodies import Problem

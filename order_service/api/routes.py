@@ -8,23 +8,23 @@ from typing import Any, Final
 from aiohttp import web
 
 from order_service.acceptance import Acceptance
-from order_service.api.approvals import approval_routes
 from order_service.api.bodies import OrderBody
-from order_service.api.events import OrderEvents, stream_order
 from order_service.api.openapi import openapi_document
 from order_service.api.path import order_id_of
-from order_service.api.repairs import repair_routes
+from order_service.api.sse import OrderEvents, stream_order
 from order_service.api.views import order_view
-from order_service.approval_desk import ApprovalDesk
-from order_service.approvals import ApprovalStore
+from order_service.approval.api import approval_routes
+from order_service.approval.service import ApprovalDesk
+from order_service.approval.store import ApprovalStore
 from order_service.cancellation import cancel
 from order_service.catalogue import Catalogue, InventoryAwayError
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import Auditor
+from order_service.orders import OrderStore
 from order_service.reconciler.reconciler import Reconciler
-from order_service.repair_desk import RepairDesk
-from order_service.repairs import RepairStore
+from order_service.repair.api import repair_routes
+from order_service.repair.service import RepairDesk
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status

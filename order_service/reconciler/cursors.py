@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import FindingKind
-from order_service.reconciler.strays import START, Place
+from order_service.reconciler.orphans import START, Place
 from order_service.tables import AUDIT_CURSORS
 
 

@@ -20,12 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.engine import WorkflowAdmin
-from order_service.reconciler.audit import Audit
-from order_service.reconciler.book import Book
 from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
+from order_service.reconciler.findings_store import Book
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
-from order_service.reconciler.strays import Strays
+from order_service.reconciler.orphans import Strays
+from order_service.reconciler.scan import Audit
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.contracts.message import problems_in
 from shared.shop.order import RecoverOrder

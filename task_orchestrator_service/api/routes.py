@@ -14,7 +14,7 @@ from task_orchestrator_service.api.bodies import TaskBody
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskDesk
 
 OPENAPI: Final[dict[str, Any]] = openapi_document()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from devstack.settings import PROJECT_ROOT
-from order_service.fraud_terms import PATIENCE_SECONDS
+from order_service.approval.terms import PATIENCE_SECONDS
 from tests.e2e.approval.desk import ApprovalDesk
 from tests.e2e.repairs import Desk
 from tests.e2e.shop import Shop, an_order, eventually, fault

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import Auditor
 from order_service.conservation.rules import SUMS
 from shared.database import create_engine
 from tests.waiting import eventually

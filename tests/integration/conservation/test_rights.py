@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
-from order_service.conservation.audit import statement
 from order_service.conservation.by_hand import CLOSED_BY_HAND
+from order_service.conservation.check import statement
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
-from order_service.reconciler.strays import CHECKS, PAGES, START, Strays
+from order_service.reconciler.orphans import CHECKS, PAGES, START, Strays
 from shared.database import create_engine
 from shared.migrations.auditor import READABLE
 

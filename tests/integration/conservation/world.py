@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import Auditor
 from shared.database import create_engine
 
 HEALTHY = """

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import Row
 
-from order_service.api.events import OrderEvents, stream_order
-from order_service.store import OrderStore
+from order_service.api.sse import OrderEvents, stream_order
+from order_service.orders import OrderStore
 from tests.integration.api import Client, client_of
 from tests.integration.order.world import Desk
 

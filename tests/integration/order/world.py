@@ -8,11 +8,11 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.approvals import ApprovalStore
+from order_service.approval.store import ApprovalStore
 from order_service.attention import watch_attention
-from order_service.repairs import RepairStore
+from order_service.orders import OrderStore
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.contracts.timeline import Timeline
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus
 from tests.integration.api import Client

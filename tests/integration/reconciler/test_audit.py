@@ -7,7 +7,7 @@ import pytest
 
 from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import FindingKind
-from order_service.reconciler.strays import PAGE, Strays
+from order_service.reconciler.orphans import PAGE, Strays
 from shared.contracts.timeline import Timeline
 from shared.shop.order import CloseOrder, OrderStatus
 from tests.integration.reconciler.world import AT_ONCE, World, by_kind

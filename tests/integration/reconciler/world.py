@@ -10,9 +10,9 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.orders import OrderStore
+from order_service.reconciler.orphans import Strays
 from order_service.reconciler.reconciler import Pace, Reconciler
-from order_service.reconciler.strays import Strays
-from order_service.store import OrderStore
 from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
 from shared.shop.order import ParkOrder, PlacedOrder, RecoverOrder

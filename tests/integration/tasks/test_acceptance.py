@@ -10,7 +10,7 @@ import pytest
 from shared.events.inbox import Outcome
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
 from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskDesk
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping
 from tests.waiting import eventually

@@ -10,7 +10,7 @@ from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskDesk
 from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 

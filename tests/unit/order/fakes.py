@@ -9,7 +9,7 @@ from typing import Any
 
 from order_service.api.bodies import OrderBody
 from order_service.catalogue import InventoryAwayError, PricedProduct
-from order_service.repairs import Due
+from order_service.repair.store import Due
 from shared.contracts.message import Message
 from shared.shop.order import OrderStatus, PlacedOrder
 from shared.workflows.client import EngineAwayError

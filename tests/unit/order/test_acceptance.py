@@ -9,10 +9,10 @@ import pytest
 
 from order_service.acceptance import Acceptance, Terms
 from order_service.api.bodies import OrderBody
+from order_service.approval.terms import FraudTerms
 from order_service.catalogue import Catalogue
-from order_service.fraud_terms import FraudTerms
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
 from shared.web.problems import ProblemError

@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 
 from order_service.cancellation import cancel
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
 from shared.web.problems import ProblemError
 from tests.unit.order.fakes import FakeOrders, FakeStarter

@@ -6,7 +6,7 @@ from cli.chaos.meter import REPEATS
 from devstack.addresses import CORE_APPS, folder_of
 from devstack.settings import PROJECT_ROOT
 from event_relay.outboxes import SCHEMA_OF
-from order_service.reconciler.strays import PARTICIPANTS
+from order_service.reconciler.orphans import PARTICIPANTS
 from order_service.workflow import UNDO_OF
 from shared.events.subscription import SOURCES
 

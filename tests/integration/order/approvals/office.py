@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_service.approvals import ApprovalStore
+from order_service.approval.store import ApprovalStore
 from order_service.starter import Starter
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from tests.integration.api import Client

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from order_service.api.repairs import repair_routes
-from order_service.approvals import ApprovalStore
-from order_service.repair_desk import RepairDesk
-from order_service.repairs import RepairStore
+from order_service.approval.store import ApprovalStore
+from order_service.repair.api import repair_routes
+from order_service.repair.service import RepairDesk
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
 from tests.integration.order.repairs.office import RepairOffice

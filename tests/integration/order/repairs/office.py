@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_service.repairs import RepairStore
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.contracts.repair import AppliedRepair, RepairDecision, StuckStep
 from shared.shop.order import CloseOrder, OrderStatus, ParkOrder

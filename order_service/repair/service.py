@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from sqlalchemy import Row
 
-from order_service.api.repair_bodies import RepairBody
-from order_service.repairs import RepairStore, due_of
+from order_service.orders import OrderStore
+from order_service.repair.bodies import RepairBody
+from order_service.repair.store import RepairStore, due_of
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.contracts.repair import StuckStep
 from shared.shop.registry import ORDER_CONTRACTS
 from shared.web.key import check_same_request, request_hash

@@ -7,9 +7,9 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from order_service.api.path import order_id_of
-from order_service.api.repair_bodies import RepairBody, StuckView
-from order_service.repair_desk import RepairDesk
-from order_service.repairs import RepairStore
+from order_service.repair.bodies import RepairBody, StuckView
+from order_service.repair.service import RepairDesk
+from order_service.repair.store import RepairStore
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of
 from shared.web.problems import read_json

@@ -7,10 +7,10 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.reconciler.book import Book
 from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import AUDITED, FindingKind
-from order_service.reconciler.strays import PAGE, START, Place, Strays
+from order_service.reconciler.findings_store import Book
+from order_service.reconciler.orphans import PAGE, START, Place, Strays
 
 RECENT: Final = timedelta(hours=1)
 """Orders that ended undone since then are looked at by every audit, older ones in turn."""

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_service.api.path import order_id_of
 from order_service.api.views import order_view
-from order_service.store import OrderStore
+from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
 from shared.web.problems import ProblemError
 from shared.web.whole_number import whole_number

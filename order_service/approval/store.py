@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, case, func, literal, null, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.repairs import Waiting
+from order_service.repair.store import Waiting
 from order_service.tables import APPROVALS, ORDERS
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.shop.order import OrderStatus

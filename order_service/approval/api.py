@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Row
 
-from order_service.api.approval_bodies import ApprovalBody
 from order_service.api.path import order_id_of
-from order_service.approval_desk import ApprovalDesk
-from order_service.approvals import ApprovalStore
+from order_service.approval.bodies import ApprovalBody
+from order_service.approval.service import ApprovalDesk
+from order_service.approval.store import ApprovalStore
 from shared.web.pages import page_of
 from shared.web.problems import read_json
 from shared.web.views import iso

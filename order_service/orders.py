@@ -7,10 +7,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.approvals import ended_as
-from order_service.events import ONE_EVENT_MORE, and_tell
-from order_service.repairs import close_open, record_applied, send_again
-from order_service.statements import ACCEPT, CHANGED, COMPLETE, OPEN, the
+from order_service.approval.store import ended_as
+from order_service.repair.store import close_open, record_applied, send_again
+from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_tell, the
 from order_service.tables import ORDERS
 from shared.contracts.timeline import Timeline
 from shared.participant.errors import Refused

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from order_service.api.approval_bodies import ApprovalBody
-from order_service.approvals import ApprovalStore
+from order_service.approval.bodies import ApprovalBody
+from order_service.approval.store import ApprovalStore
 from order_service.starter import Starter
 from shared.shop.approval import ApprovalState
 from shared.web.problems import ProblemError
