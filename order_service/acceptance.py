@@ -53,7 +53,7 @@ class Terms:
 
 
 class Acceptance:
-    """The desk that takes orders."""
+    """The service that takes orders."""
 
     def __init__(self, orders: OrderStore, catalogue: Catalogue, starter: Starter, terms: Terms) -> None:
         self._orders = orders

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.approval.store import ended_as
 from order_service.repair.store import close_open, record_applied, send_again
-from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_tell, the
+from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_publish, the
 from order_service.tables import ORDERS
 from shared.contracts.timeline import Timeline
 from shared.participant.errors import Refused
@@ -137,7 +137,7 @@ class OrderStore(WorkflowRows):
         )
         async with self._engine.begin() as tx:
             # The order's row first, as whoever decides locks it first.
-            has_ended = bool((await tx.execute(and_tell(statement))).rowcount)
+            has_ended = bool((await tx.execute(and_publish(statement))).rowcount)
             await record_applied(tx, end.repairs)
             if has_ended:
                 await close_open(tx, order_id)
@@ -166,7 +166,7 @@ class OrderStore(WorkflowRows):
             last = select(func.coalesce(ORDERS.c.parked_version, NEVER)).where(*is_open).with_for_update()
             parked_version = (await tx.execute(last)).scalar_one_or_none()
             if parked_version is not None and parked_version < version:
-                await tx.execute(and_tell(statement.values(**ONE_EVENT_MORE)))
+                await tx.execute(and_publish(statement.values(**ONE_EVENT_MORE)))
             await record_applied(tx, stuck.repairs)
         return await self._recorded(order_id, OrderStatus.NEEDS_ATTENTION, run_id)
 

@@ -18,8 +18,7 @@ from shared.workflows.rows import START_LEASE
 OPEN: Final = (OrderStatus.ACCEPTED, OrderStatus.IN_PROGRESS)
 CHANGED: Final = {"revision": ORDERS.c.revision + 1}
 ONE_EVENT_MORE: Final = {"events": ORDERS.c.events + 1}
-"""What `and_tell` needs among the changed values: the events of an order are counted in its row, whose lock makes them
-come one after the other."""
+"""What `and_publish` needs among the changed values: the order's row counts its events, and its lock orders them."""
 
 _TOLD: Final = (
     ORDERS.c.order_id,
@@ -34,7 +33,7 @@ _TOLD: Final = (
 )
 
 
-def and_tell(change: Insert | Update) -> Insert:
+def and_publish(change: Insert | Update) -> Insert:
     """`change`, and an event of each order that it changes, as the order is then; the rowcount is that of `change`.
 
     The type of the event is the order's new status: `order.accepted`, `order.completed` and so on.
@@ -67,12 +66,12 @@ def _accept() -> Insert:
         events=1,
         **_the(*given, "deadline_at", "placed", "timeline"),
     )
-    return and_tell(order.on_conflict_do_nothing(index_elements=["idempotency_key"]))
+    return and_publish(order.on_conflict_do_nothing(index_elements=["idempotency_key"]))
 
 
 def _complete() -> Insert:
     run_id = bindparam("the_run_id", type_=ORDERS.c.run_id.type)
-    return and_tell(
+    return and_publish(
         update(ORDERS)
         .where(
             ORDERS.c.order_id == bindparam("the_order_id"),

@@ -149,16 +149,16 @@ RECONCILER: Final = Table(
     Column("audited_at", DateTime(timezone=True)),
     Column("audit_skipped", Text),
 )
-"""One row: when the last sweep and the last audit ended, and what they could not look at.
+"""One row: when the last sweep and the last scan ended, and what they could not look at.
 
-`audit_begun_at`: when the last audit began, whether it has ended or not; the next one counts from here.
+`audit_begun_at`: when the last scan began, whether it has ended or not; the next one counts from here.
 """
 
-AUDIT_CURSORS: Final = Table(
+SCAN_CURSORS: Final = Table(
     "audit_cursors",
     METADATA,
     Column("kind", Text, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("key", Text, nullable=False),
 )
-"""How far the audit has come in the table that it reads for this kind of finding. Without a row it begins anew."""
+"""How far the scan has come in the table that it reads for this kind of finding. Without a row it begins anew."""

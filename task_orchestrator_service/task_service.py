@@ -1,4 +1,4 @@
-"""The desk that takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
+"""The service that takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -24,7 +24,7 @@ ACTIVITIES: Final = frozenset(contract.activity for contract in TASK_CONTRACTS)
 RECORDS: Final = frozenset({CLOSE_TASK.activity})
 
 
-class TaskDesk:
+class TaskService:
     """Takes tasks."""
 
     def __init__(self, engine: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:

@@ -14,15 +14,15 @@ from order_service.api.path import order_id_of
 from order_service.api.sse import OrderEvents, stream_order
 from order_service.api.views import order_view
 from order_service.approval.api import approval_routes
-from order_service.approval.service import ApprovalDesk
+from order_service.approval.service import ApprovalService
 from order_service.approval.store import ApprovalStore
 from order_service.cancellation import cancel
 from order_service.catalogue import Catalogue, InventoryAwayError
-from order_service.conservation.check import Auditor
+from order_service.conservation.check import ConservationCheck
 from order_service.orders import OrderStore
 from order_service.reconciler.reconciler import Reconciler
 from order_service.repair.api import repair_routes
-from order_service.repair.service import RepairDesk
+from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.shop.order import OrderStatus
@@ -44,7 +44,7 @@ class OrderApi:
         catalogue: Catalogue,
         starter: Starter,
         events: OrderEvents,
-        auditor: Auditor,
+        conservation: ConservationCheck,
         reconciler: Reconciler,
         repairs: RepairStore,
         approvals: ApprovalStore,
@@ -56,7 +56,7 @@ class OrderApi:
         self._catalogue = catalogue
         self._starter = starter
         self._events = events
-        self._auditor = auditor
+        self._conservation = conservation
         self._reconciler = reconciler
 
     async def place_order(self, request: web.Request) -> web.Response:
@@ -102,7 +102,7 @@ class OrderApi:
         return web.json_response(answer, status=status, content_type=kind)
 
     async def conservation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._auditor.report())
+        return web.json_response(await self._conservation.report())
 
     async def reconciliation(self, _: web.Request) -> web.Response:
         return web.json_response(await self._reconciler.report())
@@ -121,8 +121,8 @@ class OrderApi:
             web.get("/audit/conservation", self.conservation),
             web.get("/audit/reconciliation", self.reconciliation),
             web.get("/openapi.json", self.openapi),
-            *approval_routes(self._approvals, ApprovalDesk(self._approvals, self._starter)),
-            *repair_routes(self._repairs, RepairDesk(self._orders, self._repairs, self._starter)),
+            *approval_routes(self._approvals, ApprovalService(self._approvals, self._starter)),
+            *repair_routes(self._repairs, RepairService(self._orders, self._repairs, self._starter)),
         ]
 
 

@@ -1,4 +1,4 @@
-"""The approval desk's routes: which risky orders wait for a person, and what the person says."""
+"""The approval service's routes: which risky orders wait for a person, and what the person says."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from sqlalchemy import Row
 
 from order_service.api.path import order_id_of
 from order_service.approval.bodies import ApprovalBody
-from order_service.approval.service import ApprovalDesk
+from order_service.approval.service import ApprovalService
 from order_service.approval.store import ApprovalStore
 from shared.web.pages import page_of
 from shared.web.problems import read_json
 from shared.web.views import iso
 
 
-def approval_routes(approvals: ApprovalStore, desk: ApprovalDesk) -> list[web.RouteDef]:
-    """The desk's part of the HTTP contract."""
+def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[web.RouteDef]:
+    """The service's part of the HTTP contract."""
 
     async def list_waiting(request: web.Request) -> web.Response:
         return await page_of(
@@ -25,10 +25,10 @@ def approval_routes(approvals: ApprovalStore, desk: ApprovalDesk) -> list[web.Ro
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         body: ApprovalBody = await read_json(request, ApprovalBody)
-        return web.json_response(_view(await desk.decide(order_id, body)))
+        return web.json_response(_view(await service.decide(order_id, body)))
 
     async def show(request: web.Request) -> web.Response:
-        return web.json_response(_view(await desk.of_order(order_id_of(request))))
+        return web.json_response(_view(await service.of_order(order_id_of(request))))
 
     return [
         web.get("/approvals", list_waiting),

@@ -1,4 +1,4 @@
-"""The JSON bodies of the approval desk."""
+"""The JSON bodies of the approval service."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""The approval desk: takes a person's yes or no about a risky order, once, and tells the order's workflow."""
+"""The approval service: takes a person's yes or no about a risky order, once, and tells the order's workflow."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -20,7 +20,7 @@ _TOO_LATE: Final = {
 }
 
 
-class ApprovalDesk:
+class ApprovalService:
     """Where a person approves or rejects."""
 
     def __init__(self, approvals: ApprovalStore, starter: Starter) -> None:
@@ -37,7 +37,7 @@ class ApprovalDesk:
         if decided is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
         if decided.is_new:
-            self._starter.nudge(order_id)
+            self._starter.signal(order_id)
         elif decided.row.approval_state != body.decision.state:
             raise ProblemError(HTTPStatus.CONFLICT, _why_not(decided.row))
         return decided.row

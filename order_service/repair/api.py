@@ -1,4 +1,4 @@
-"""The repair desk's routes: what waits for a person, and what persons decide."""
+"""The repair service's routes: what waits for a person, and what persons decide."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from order_service.api.path import order_id_of
 from order_service.repair.bodies import RepairBody, StuckView
-from order_service.repair.service import RepairDesk
+from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of
@@ -16,8 +16,8 @@ from shared.web.problems import read_json
 from shared.web.views import iso
 
 
-def repair_routes(repairs: RepairStore, desk: RepairDesk) -> list[web.RouteDef]:
-    """The desk's part of the HTTP contract."""
+def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.RouteDef]:
+    """The service's part of the HTTP contract."""
 
     async def list_attention(request: web.Request) -> web.Response:
         return await page_of(
@@ -28,14 +28,14 @@ def repair_routes(repairs: RepairStore, desk: RepairDesk) -> list[web.RouteDef]:
         order_id = order_id_of(request)
         key = idempotency_key_of(request, "decision")
         body: RepairBody = await read_json(request, RepairBody)
-        repair_id = await desk.decide(order_id, key, body)
+        repair_id = await service.decide(order_id, key, body)
         answer = {"repair_id": repair_id, "order_id": order_id, "status": "requested"}
         return web.json_response(
             answer, status=HTTPStatus.ACCEPTED, headers={"Location": f"/orders/{order_id}/repairs"}
         )
 
     async def list_repairs(request: web.Request) -> web.Response:
-        rows = await desk.of_order(order_id_of(request))
+        rows = await service.of_order(order_id_of(request))
         return web.json_response({"items": [_repair_view(row) for row in rows]})
 
     return [

@@ -1,4 +1,4 @@
-"""The JSON bodies of the repair desk."""
+"""The JSON bodies of the repair service."""
 
 from typing import Annotated, Literal
 

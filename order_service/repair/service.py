@@ -1,4 +1,4 @@
-"""The repair desk: takes a person's decision about a compensation that gave up, once, and has it carried out."""
+"""The repair service: takes a person's decision about a compensation that gave up, once, and has it carried out."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ from shared.web.key import check_same_request, request_hash
 from shared.web.problems import ProblemError
 
 
-class RepairDesk:
+class RepairService:
     """Where a person decides."""
 
     def __init__(self, orders: OrderStore, repairs: RepairStore, starter: Starter) -> None:

@@ -1,4 +1,4 @@
-"""The rows of the repair desk: orders that wait for a person, and what persons decided about them."""
+"""The rows of the repair service: orders that wait for a person, and what persons decided about them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Waiting:
 
 
 class RepairStore:
-    """Reads and changes the repair desk's rows. Belongs to the event loop of its engine."""
+    """Reads and changes the repair service's rows. Belongs to the event loop of its engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

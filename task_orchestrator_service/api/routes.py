@@ -14,18 +14,18 @@ from task_orchestrator_service.api.bodies import TaskBody
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_service import TaskDesk
+from task_orchestrator_service.task_service import TaskService
 
 OPENAPI: Final[dict[str, Any]] = openapi_document()
 
 
-def task_routes(tasks: TaskStore, desk: TaskDesk) -> list[web.RouteDef]:
+def task_routes(tasks: TaskStore, service: TaskService) -> list[web.RouteDef]:
     """The routes over `tasks`."""
 
     async def submit(request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "task")
         body: TaskBody = await read_json(request, TaskBody)
-        task_id = await desk.accept(key, body)
+        task_id = await service.accept(key, body)
         return web.json_response(
             {"task_id": task_id, "status": TaskStatus.ACCEPTED},
             status=HTTPStatus.ACCEPTED,

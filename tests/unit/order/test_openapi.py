@@ -27,7 +27,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
         catalogue=nobody,
         starter=nobody,
         events=nobody,
-        auditor=nobody,
+        conservation=nobody,
         reconciler=nobody,
         repairs=nobody,
         approvals=nobody,

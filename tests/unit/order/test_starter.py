@@ -184,8 +184,8 @@ async def test_an_approval_is_told_until_the_engine_has_it() -> None:
 class SlowEngine(FakeEngine):
     """Answers nobody, and counts who is asking."""
 
-    async def start(self, order: PlacedOrder) -> None:
-        del order
+    async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
+        del workflow, instance_id, message
         self.calls += 1
         await asyncio.Event().wait()
 
