@@ -1,34 +1,8 @@
 """The JSON bodies of the HTTP contract."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from shared.contracts.faults import Fault
-from shared.web.bodies import Body, CustomerBody, LineBody, StepBody, Text
-
-
-class PaymentBody(Body):
-    token: Text
-
-
-class AddressBody(Body):
-    name: Text
-    line1: Text
-    city: Text
-    postal_code: Text
-    country: Text
-
-
-class OrderBody(Body):
-    """`POST /orders`. `deadline_seconds`: an order that isn't completed by then is undone; None: the shop's default."""
-
-    customer: CustomerBody
-    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
-    payment: PaymentBody
-    shipping_address: AddressBody
-    deadline_seconds: Annotated[int, Field(ge=1, le=86_400, strict=True)] | None = None
-    faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
+from shared.web.bodies import Body, StepBody
 
 
 class AcceptedBody(Body):

@@ -4,9 +4,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from order_service.api.bodies import AcceptedBody, OrderBody, OrderPage, OrderView, ProductPage
-from order_service.approval.bodies import ApprovalBody, ApprovalPage, ApprovalView
-from order_service.repair.bodies import AttentionPage, RepairBody, RepairList, RepairRequested
+from order_service.acceptance import OrderBody
+from order_service.api.bodies import AcceptedBody, OrderPage, OrderView, ProductPage
+from order_service.approval.bodies import ApprovalPage, ApprovalView
+from order_service.approval.service import ApprovalBody
+from order_service.repair.bodies import AttentionPage, RepairList, RepairRequested
+from order_service.repair.service import RepairBody
 from shared.service.about import About
 from shared.shop.order import OrderStatus
 from shared.web.bodies import Problem

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from order_service.acceptance import Acceptance
-from order_service.api.bodies import OrderBody
+from order_service.acceptance import Acceptance, OrderBody
 from order_service.api.openapi import openapi_document
-from order_service.api.path import order_id_of
+from order_service.api.problems import STATUSES, order_id_of
 from order_service.api.sse import OrderEvents, stream_order
 from order_service.api.views import order_view
 from order_service.approval.api import approval_routes
@@ -28,7 +27,7 @@ from order_service.starter import Starter
 from shared.shop.order import OrderStatus
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
-from shared.web.problems import ProblemError, read_json
+from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -96,7 +95,7 @@ class OrderApi:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The inventory-service can't be asked now; orders for known products are still taken. Try again.",
-                headers={"Retry-After": "2"},
+                headers=AWAY_HEADERS,
             ) from error
         kind = "application/json" if status == HTTPStatus.OK else "application/problem+json"
         return web.json_response(answer, status=status, content_type=kind)
@@ -111,7 +110,7 @@ class OrderApi:
         return web.json_response(OPENAPI)
 
     def routes(self) -> list[web.RouteDef]:
-        return [
+        own = [
             web.post("/orders", self.place_order),
             web.get("/orders", self.list_orders),
             web.get("/orders/{order_id}", self.show_order),
@@ -121,6 +120,9 @@ class OrderApi:
             web.get("/audit/conservation", self.conservation),
             web.get("/audit/reconciliation", self.reconciliation),
             web.get("/openapi.json", self.openapi),
+        ]
+        return [
+            *answering(STATUSES, own),
             *approval_routes(self._approvals, ApprovalService(self._approvals, self._starter)),
             *repair_routes(self._repairs, RepairService(self._orders, self._repairs, self._starter)),
         ]

@@ -10,18 +10,17 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Final
 
 import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.api.path import order_id_of
+from order_service.api.problems import order_id_of
 from order_service.api.views import order_view
+from order_service.errors import UnknownOrderError
 from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
-from shared.web.problems import ProblemError
 from shared.web.whole_number import whole_number
 
 TICK_SECONDS: Final = 0.2
@@ -74,7 +73,7 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
     """Send the order whenever it changes, until it has ended or the client goes.
 
     Raises:
-        ProblemError: 404 if there is no such order.
+        UnknownOrderError: there is no such order.
     """
     order_id = order_id_of(request)
     sent = _last_event_id(request)
@@ -84,7 +83,7 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
         async with events.watch(order_id) as changed:
             row = await orders.by_id(order_id)
             if row is None:
-                raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+                raise UnknownOrderError(order_id=order_id)
             await response.prepare(request)
             while True:
                 if row is not None and row.revision > sent:

@@ -5,12 +5,11 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Row
 
-from order_service.api.path import order_id_of
-from order_service.approval.bodies import ApprovalBody
-from order_service.approval.service import ApprovalService
+from order_service.api.problems import STATUSES, order_id_of
+from order_service.approval.service import ApprovalBody, ApprovalService
 from order_service.approval.store import ApprovalStore
 from shared.web.pages import page_of
-from shared.web.problems import read_json
+from shared.web.problems import answering, read_json
 from shared.web.views import iso
 
 
@@ -30,11 +29,12 @@ def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[
     async def show(request: web.Request) -> web.Response:
         return web.json_response(_view(await service.of_order(order_id_of(request))))
 
-    return [
+    routes = [
         web.get("/approvals", list_waiting),
         web.post("/orders/{order_id}/approval", decide),
         web.get("/orders/{order_id}/approval", show),
     ]
+    return answering(STATUSES, routes)
 
 
 def _view(row: Row[Any]) -> dict[str, Any]:

@@ -1,38 +1,10 @@
-"""The JSON bodies of the approval service."""
+"""The JSON documents of approvals."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
-from shared.shop.approval import ApprovalState
-from shared.web.bodies import Body, Printable, Text
-
-
-class Verdict(StrEnum):
-    """What a person can say."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-
-    @property
-    def state(self) -> ApprovalState:
-        """What the approval becomes by it."""
-        return ApprovalState.APPROVED if self is Verdict.APPROVE else ApprovalState.REJECTED
-
-
-class ApprovalBody(Body):
-    """`POST /orders/{id}/approval`. A rejection needs a reason, which the order's customer may read."""
-
-    decision: Verdict
-    by: Text
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), Printable] = ""
-
-    @model_validator(mode="after")
-    def _reasoned(self) -> "ApprovalBody":
-        if self.decision is Verdict.REJECT and not self.reason:
-            raise ValueError("reject needs a reason: it becomes the order's")
-        return self
+from shared.web.bodies import Body
 
 
 class ApprovalView(Body):

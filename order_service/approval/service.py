@@ -1,15 +1,23 @@
 """The approval service: takes a person's yes or no about a risky order, once, and tells the order's workflow."""
 
-from http import HTTPStatus
-from typing import Any, Final
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
+from pydantic import StringConstraints, model_validator
 from sqlalchemy import Row
 
-from order_service.approval.bodies import ApprovalBody
 from order_service.approval.store import ApprovalStore
+from order_service.errors import (
+    ApprovalEndedError,
+    ApprovalError,
+    ApprovalExpiredError,
+    NoApprovalError,
+    NothingToApproveError,
+    UnknownOrderError,
+)
 from order_service.starter import Starter
 from shared.shop.approval import ApprovalState
-from shared.web.problems import ProblemError
+from shared.web.bodies import Body, Printable, Text
 
 _TOO_LATE: Final = {
     ApprovalState.APPROVED: "was approved by {by} already: cancel the order instead, before it is completed",
@@ -18,6 +26,32 @@ _TOO_LATE: Final = {
     ApprovalState.CANCELLED: "was cancelled by its customer: there is nothing to decide",
     ApprovalState.DROPPED: "lost its workflow and was undone: it has to be placed anew",
 }
+
+
+class Verdict(StrEnum):
+    """What a person can say."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+    @property
+    def state(self) -> ApprovalState:
+        """What the approval becomes by it."""
+        return ApprovalState.APPROVED if self is Verdict.APPROVE else ApprovalState.REJECTED
+
+
+class ApprovalBody(Body):
+    """`POST /orders/{id}/approval`. A rejection needs a reason, which the order's customer may read."""
+
+    decision: Verdict
+    by: Text
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), Printable] = ""
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> "ApprovalBody":
+        if self.decision is Verdict.REJECT and not self.reason:
+            raise ValueError("reject needs a reason: it becomes the order's")
+        return self
 
 
 class ApprovalService:
@@ -31,39 +65,37 @@ class ApprovalService:
         """Decide, and give the order's row; the same decision again changes nothing and gets the first one.
 
         Raises:
-            ProblemError: a sentence for the person; nothing was decided.
+            UnknownOrderError: there is no such order.
+            ApprovalError: why nothing is to be decided about it.
         """
         decided = await self._approvals.decide(order_id, body.decision.state, body.by, body.reason)
         if decided is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+            raise UnknownOrderError(order_id=order_id)
         if decided.is_new:
             self._starter.signal(order_id)
         elif decided.row.approval_state != body.decision.state:
-            raise ProblemError(HTTPStatus.CONFLICT, _why_not(decided.row))
+            raise _why_not(decided.row)
         return decided.row
 
     async def of_order(self, order_id: str) -> Row[Any]:
         """The row of an order that waits for approval, or has.
 
         Raises:
-            ProblemError: 404 if there is no such order, or it never needed approval.
+            UnknownOrderError: there is no such order.
+            NoApprovalError: it never needed approval.
         """
         row = await self._approvals.of_order(order_id)
         if row is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+            raise UnknownOrderError(order_id=order_id)
         if row.approval_state is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, _needless(row))
+            raise NoApprovalError(order_id=order_id, status=row.status)
         return row
 
 
-def _why_not(row: Row[Any]) -> str:
+def _why_not(row: Row[Any]) -> ApprovalError:
     if row.approval_state is None:
-        return _needless(row)
+        return NothingToApproveError(order_id=row.order_id, status=row.status)
     state = ApprovalState(row.approval_state)
     if state is ApprovalState.WAITING:
-        return f"Order {row.order_id} was not approved in time, and is being undone: it has to be placed anew."
-    return f"Order {row.order_id} {_TOO_LATE[state].format(by=row.approval_by)}."
-
-
-def _needless(row: Row[Any]) -> str:
-    return f"Order {row.order_id} waits for no approval: it is {row.status}."
+        return ApprovalExpiredError(order_id=row.order_id)
+    return ApprovalEndedError(order_id=row.order_id, why=_TOO_LATE[state].format(by=row.approval_by))

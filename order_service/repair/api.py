@@ -6,13 +6,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Row
 
-from order_service.api.path import order_id_of
-from order_service.repair.bodies import RepairBody, StuckView
-from order_service.repair.service import RepairService
+from order_service.api.problems import STATUSES, order_id_of
+from order_service.repair.bodies import StuckView
+from order_service.repair.service import RepairBody, RepairService
 from order_service.repair.store import RepairStore
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of
-from shared.web.problems import read_json
+from shared.web.problems import answering, read_json
 from shared.web.views import iso
 
 
@@ -38,11 +38,12 @@ def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.Rout
         rows = await service.of_order(order_id_of(request))
         return web.json_response({"items": [_repair_view(row) for row in rows]})
 
-    return [
+    routes = [
         web.get("/attention", list_attention),
         web.post("/orders/{order_id}/repairs", decide),
         web.get("/orders/{order_id}/repairs", list_repairs),
     ]
+    return answering(STATUSES, routes)
 
 
 def _attention_view(row: Row[Any]) -> dict[str, Any]:

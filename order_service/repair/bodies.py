@@ -1,26 +1,10 @@
-"""The JSON bodies of the repair service."""
+"""The JSON documents of repairs."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
-from shared.contracts.repair import Decision
-from shared.web.bodies import Body, Printable, Text
-
-
-class RepairBody(Body):
-    """`POST /orders/{id}/repairs`. `step`: the step or its compensation; skip and settle need a note: the reason."""
-
-    step: Text
-    decision: Decision
-    by: Text
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), Printable] = ""
-
-    @model_validator(mode="after")
-    def _reasoned(self) -> "RepairBody":
-        if self.decision.is_by_hand and not self.note:
-            raise ValueError(f"{self.decision} needs a note: why, and what was done by hand")
-        return self
+from shared.web.bodies import Body
 
 
 class RepairRequested(Body):

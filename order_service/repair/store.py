@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from order_service.errors import BeingDecidedError, NeedsNoAttentionError, NotStuckError
 from order_service.tables import ORDERS, REPAIRS
 from shared.contracts.message import problems_in
 from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
@@ -77,10 +78,13 @@ class RepairStore:
         async with self._engine.connect() as connection:
             return (await connection.execute(statement)).all()
 
-    async def request(self, values: dict[str, Any]) -> str | None:
-        """Store a decision whose step waits for one, or say why not. After None `by_key` finds what the key stands for.
+    async def request(self, values: dict[str, Any]) -> None:
+        """Store a decision whose step waits for one; afterwards `by_key` finds what the key stands for.
 
         A decision that is stored can't be lost any more.
+
+        Raises:
+            RepairError: why nothing is to be decided.
         """
         order_row = select(ORDERS).where(ORDERS.c.order_id == values["order_id"]).with_for_update()
         same_key = select(REPAIRS.c.repair_id).where(REPAIRS.c.idempotency_key == values["idempotency_key"])
@@ -90,12 +94,11 @@ class RepairStore:
             order = (await tx.execute(order_row)).one()
             # The same decision, sent at the same time, may be stored by now, and even carried out.
             if (await tx.execute(same_key)).first() is not None:
-                return None
-            why_not = _why_not_decided(order, values["step"])
-            if why_not is not None:
-                return why_not
+                return
+            _check_is_stuck(order, values["step"])
             stored = await tx.execute(decision.on_conflict_do_nothing().returning(REPAIRS.c.repair_id))
-            return None if stored.first() is not None else await _rival(tx, values)
+            if stored.first() is None:
+                await _check_has_no_rival(tx, values)
 
     async def lease_unsent(self, limit: int) -> list[Due]:
         """Decisions that the workflow doesn't know yet, or should know by now; each to one process at a time."""
@@ -179,28 +182,29 @@ def _applied(outcome: RepairOutcome, detail: str) -> dict[str, Any]:
     return {"status": "applied", "outcome": outcome.value, "detail": detail, "applied_at": func.now()}
 
 
-def _why_not_decided(order: Row[Any], step: str) -> str | None:
+def _check_is_stuck(order: Row[Any], step: str) -> None:
     if order.status != OrderStatus.NEEDS_ATTENTION:
-        return f"Order {order.order_id} doesn't need attention: it is {order.status}."
+        raise NeedsNoAttentionError(order_id=order.order_id, status=order.status)
     stuck = [StuckStep.model_validate(one) for one in order.stuck]
-    if step in {one.step for one in stuck}:
-        return None
-    waiting = " and ".join(one.step for one in stuck) or "nothing"
-    return f"{step} of order {order.order_id} doesn't wait for a decision; what does is {waiting}."
+    if step not in {one.step for one in stuck}:
+        waiting = " and ".join(one.step for one in stuck) or "nothing"
+        raise NotStuckError(step=step, order_id=order.order_id, waiting=waiting)
 
 
-async def _rival(tx: AsyncConnection, values: dict[str, Any]) -> str | None:
-    """Why the decision was not stored: another one about the step is under way; None if another order took its key."""
+async def _check_has_no_rival(tx: AsyncConnection, values: dict[str, Any]) -> None:
+    """A decision was not stored since another one about its step is under way, or since another order took its key."""
     statement = select(REPAIRS).where(
         REPAIRS.c.order_id == values["order_id"], REPAIRS.c.step == values["step"], REPAIRS.c.applied_at.is_(None)
     )
     open_one = (await tx.execute(statement)).first()
-    if open_one is None:
-        return None
-    return (
-        f"{open_one.step} of order {open_one.order_id} is being decided: {open_one.decision} by {open_one.decided_by} "
-        f"({open_one.repair_id}) is under way; see what comes of it first."
-    )
+    if open_one is not None:
+        raise BeingDecidedError(
+            step=open_one.step,
+            order_id=open_one.order_id,
+            decision=open_one.decision,
+            by=open_one.decided_by,
+            repair_id=open_one.repair_id,
+        )
 
 
 _NEEDS_ATTENTION: Final = ORDERS.c.status == OrderStatus.NEEDS_ATTENTION

@@ -1,32 +1,11 @@
 """The JSON bodies of the tasks' HTTP contract."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints
+from shared.web.bodies import Body, StepBody
+from task_orchestrator_service.task_service import Workflow
 
-from shared.contracts.faults import Fault
-from shared.web.bodies import Body, CustomerBody, LineBody, StepBody, Text
-
-Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$")]
-Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]
-Workflow = Literal["task_processing_multi_app", "task_with_audit"]
 Status = Literal["accepted", "in_progress", "completed", "audited", "failed"]
-
-
-class TaskBody(Body):
-    """`POST /tasks`: pick and pack these lines. Money is in minor units; the country is where the parcel goes.
-
-    `workflow`: what the task goes through. `order_id`: the order that it is for; no order has two tasks at a time.
-    """
-
-    workflow: Workflow = "task_processing_multi_app"
-    customer: CustomerBody
-    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
-    total_cents: Annotated[int, Field(ge=1, le=100_000_000_00, strict=True)]
-    currency: Currency
-    country: Country
-    order_id: Text | None = None
-    faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
 
 
 class TaskAccepted(Body):

@@ -8,9 +8,10 @@ from shared.service.about import About
 from shared.shop.task import TaskStatus
 from shared.web.bodies import Problem
 from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
-from task_orchestrator_service.api.bodies import TaskAccepted, TaskBody, TaskPage, TaskView
+from task_orchestrator_service.api.bodies import TaskAccepted, TaskPage, TaskView
+from task_orchestrator_service.task_service import TaskBody
 
-_MODELS: Final[tuple[type[BaseModel], ...]] = (About, Problem, TaskAccepted, TaskBody, TaskPage, TaskView)
+_MODELS: Final[tuple[type[BaseModel], ...]] = (About, Problem, TaskAccepted, TaskPage, TaskBody, TaskView)
 
 
 def openapi_document() -> dict[str, Any]:

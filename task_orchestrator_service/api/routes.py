@@ -9,12 +9,15 @@ from aiohttp import web
 from shared.shop.task import TaskStatus
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
-from shared.web.problems import ProblemError, read_json
-from task_orchestrator_service.api.bodies import TaskBody
+from shared.web.problems import REQUEST_STATUSES, ProblemError, Statuses, answering, read_json
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view
+from task_orchestrator_service.errors import UnpackableError
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_service import TaskService
+from task_orchestrator_service.task_service import TaskBody, TaskService
+
+STATUSES: Final[Statuses] = {**REQUEST_STATUSES, UnpackableError: HTTPStatus.UNPROCESSABLE_ENTITY}
+"""With which status each refusal is answered."""
 
 OPENAPI: Final[dict[str, Any]] = openapi_document()
 
@@ -46,9 +49,10 @@ def task_routes(tasks: TaskStore, service: TaskService) -> list[web.RouteDef]:
     async def openapi(_: web.Request) -> web.Response:
         return web.json_response(OPENAPI)
 
-    return [
+    routes = [
         web.post("/tasks", submit),
         web.get("/tasks", list_tasks),
         web.get("/tasks/{task_id}", show),
         web.get("/openapi.json", openapi),
     ]
+    return answering(STATUSES, routes)

@@ -130,7 +130,7 @@ async def test_without_audits_nothing_is_reconciled(world: World) -> None:
     report = await reconciler.report()
 
     assert not report["reconciled"]
-    assert "no audit" in report["skipped"]
+    assert "no scan" in report["skipped"]
 
 
 async def test_a_charge_that_commits_late_is_found(world: World) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from order_service.api.bodies import OrderBody
+from order_service.acceptance import OrderBody
 from order_service.catalogue import InventoryAwayError, PricedProduct
 from order_service.repair.store import Due
 from shared.contracts.message import Message
