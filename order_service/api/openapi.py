@@ -1,17 +1,25 @@
-"""The OpenAPI document, made from the same models that read the requests."""
+"""The OpenAPI document, made from the models that read the requests and those that answer them."""
 
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from order_service.acceptance import OrderBody
-from order_service.api.bodies import AcceptedBody, OrderPage, OrderView, ProductPage
-from order_service.approval.bodies import ApprovalPage, ApprovalView
 from order_service.approval.service import ApprovalBody
-from order_service.repair.bodies import AttentionPage, RepairList, RepairRequested
 from order_service.repair.service import RepairBody
 from shared.service.about import About
 from shared.shop.order import OrderStatus
+from shared.shop.views import (
+    AcceptedBody,
+    ApprovalPage,
+    ApprovalView,
+    AttentionPage,
+    OrderPage,
+    OrderView,
+    ProductPage,
+    RepairList,
+    RepairRequested,
+)
 from shared.web.bodies import Problem
 from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
 

@@ -11,7 +11,7 @@ from order_service.acceptance import Acceptance, OrderBody
 from order_service.api.openapi import openapi_document
 from order_service.api.problems import STATUSES, order_id_of
 from order_service.api.sse import OrderEvents, stream_order
-from order_service.api.views import order_view
+from order_service.api.views import answer, item, order_view
 from order_service.approval.api import approval_routes
 from order_service.approval.service import ApprovalService
 from order_service.approval.store import ApprovalStore
@@ -25,6 +25,7 @@ from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.shop.order import OrderStatus
+from shared.shop.views import AcceptedBody
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
@@ -62,11 +63,7 @@ class OrderApi:
         key = idempotency_key_of(request, "order")
         body: OrderBody = await read_json(request, OrderBody)
         order_id = await self._acceptance.accept(key, body)
-        return web.json_response(
-            {"order_id": order_id, "status": OrderStatus.ACCEPTED},
-            status=HTTPStatus.ACCEPTED,
-            headers={"Location": f"/orders/{order_id}"},
-        )
+        return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
 
     async def show_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
@@ -74,11 +71,11 @@ class OrderApi:
         if row is None:
             # Named apart, so that a program can tell this from a 404 of some other server.
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.", order_id=order_id)
-        return web.json_response(order_view(row))
+        return answer(order_view(row))
 
     async def list_orders(self, request: web.Request) -> web.Response:
         newest = partial(self._orders.page, read_status(OrderStatus, request))
-        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=order_view)
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=item(order_view))
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)

@@ -7,7 +7,6 @@ of the database and works with any number of replicas.
 
 import asyncio
 import contextlib
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Final
@@ -88,7 +87,7 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision
-                    data = json.dumps(order_view(row))
+                    data = order_view(row).model_dump_json()
                     await response.write(f"id: {sent}\nevent: order\ndata: {data}\n\n".encode())
                 if row is None or OrderStatus(row.status).has_ended:
                     break

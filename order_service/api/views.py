@@ -1,26 +1,26 @@
-"""How an order's row is shown."""
+"""How rows are shown (see `shared/shop/views.py`)."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
+from aiohttp import web
+from pydantic import BaseModel
 from sqlalchemy import Row
 
-from shared.web.views import iso, steps_view
+from shared.shop.views import OrderView
 
 
-def order_view(row: Row[Any]) -> dict[str, Any]:
-    """The row as `GET /orders/{id}` shows it (see `OrderView`)."""
-    return {
-        "order_id": row.order_id,
-        "status": row.status,
-        "reason": row.reason,
-        "total_cents": row.total_cents,
-        "currency": row.currency,
-        "lines": row.lines,
-        "tracking_number": row.tracking_number,
-        "money_at_risk_cents": row.money_at_risk_cents,
-        "accepted_at": iso(row.accepted_at),
-        "deadline_at": iso(row.deadline_at),
-        "ended_at": iso(row.ended_at),
-        "approval": row.approval_state,
-        "steps": steps_view(row.timeline),
-    }
+def order_view(row: Row[Any]) -> OrderView:
+    """The order, from its row."""
+    return OrderView.model_validate({**row._asdict(), "approval": row.approval_state, "steps": row.timeline["steps"]})
+
+
+def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
+    """The document as the answer to a request."""
+    return web.Response(text=view.model_dump_json(), status=status, headers=headers, content_type="application/json")
+
+
+def item(view: Callable[[Row[Any]], BaseModel]) -> Callable[[Row[Any]], dict[str, Any]]:
+    """The document of a row as an item of a page."""
+    return lambda row: view(row).model_dump(mode="json")

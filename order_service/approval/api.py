@@ -6,11 +6,12 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from order_service.api.problems import STATUSES, order_id_of
+from order_service.api.views import answer, item
 from order_service.approval.service import ApprovalBody, ApprovalService
 from order_service.approval.store import ApprovalStore
+from shared.shop.views import ApprovalView
 from shared.web.pages import page_of
 from shared.web.problems import answering, read_json
-from shared.web.views import iso
 
 
 def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[web.RouteDef]:
@@ -18,16 +19,16 @@ def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[
 
     async def list_waiting(request: web.Request) -> web.Response:
         return await page_of(
-            request, approvals.waiting, place=lambda row: (row.approval_since, row.order_id), view=_view
+            request, approvals.waiting, place=lambda row: (row.approval_since, row.order_id), view=item(_view)
         )
 
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         body: ApprovalBody = await read_json(request, ApprovalBody)
-        return web.json_response(_view(await service.decide(order_id, body)))
+        return answer(_view(await service.decide(order_id, body)))
 
     async def show(request: web.Request) -> web.Response:
-        return web.json_response(_view(await service.of_order(order_id_of(request))))
+        return answer(_view(await service.of_order(order_id_of(request))))
 
     routes = [
         web.get("/approvals", list_waiting),
@@ -37,20 +38,17 @@ def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[
     return answering(STATUSES, routes)
 
 
-def _view(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "order_id": row.order_id,
-        "state": row.approval_state,
-        "why": row.held["why"],
-        "score": row.held["score"],
-        "model_version": row.held["model_version"],
-        "threshold": row.held["threshold"],
-        "amount_at_risk_cents": row.total_cents,
-        "currency": row.currency,
-        "since": iso(row.approval_since),
-        "age_seconds": round(float(row.age_seconds), 3),
-        "due_at": iso(row.approval_due_at),
-        "by": row.approval_by,
-        "reason": row.approval_reason,
-        "decided_at": iso(row.decided_at),
-    }
+def _view(row: Row[Any]) -> ApprovalView:
+    return ApprovalView(
+        **row.held,
+        order_id=row.order_id,
+        state=row.approval_state,
+        amount_at_risk_cents=row.total_cents,
+        currency=row.currency,
+        since=row.approval_since,
+        age_seconds=row.age_seconds,
+        due_at=row.approval_due_at,
+        by=row.approval_by,
+        reason=row.approval_reason,
+        decided_at=row.decided_at,
+    )

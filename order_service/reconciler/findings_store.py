@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import MEANINGS, OF_WORKFLOWS, Finding, FindingKind
 from order_service.tables import FINDINGS, ORDERS, RECONCILER
+from shared.web.views import iso
 
 SHOWN: Final = 200
 KEPT: Final = text("interval '30 days'")
@@ -135,8 +136,8 @@ class FindingsStore:
         skipped = _skipped(state, late_sweep_seconds, late_scan_seconds)
         return {
             "reconciled": not findings and skipped is None,
-            "swept_at": _iso(state.swept_at),
-            "audited_at": _iso(state.audited_at),
+            "swept_at": iso(state.swept_at),
+            "audited_at": iso(state.audited_at),
             "skipped": skipped,
             "findings": findings,
             "resolved": resolved,
@@ -165,11 +166,7 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "why": meaning.why,
         "action": row.action,
         "advice": meaning.advice,
-        "first_seen_at": _iso(row.first_seen_at),
-        "last_seen_at": _iso(row.last_seen_at),
-        "resolved_at": _iso(row.resolved_at),
+        "first_seen_at": iso(row.first_seen_at),
+        "last_seen_at": iso(row.last_seen_at),
+        "resolved_at": iso(row.resolved_at),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from order_service.errors import BeingDecidedError, NeedsNoAttentionError, NotStuckError
 from order_service.tables import ORDERS, REPAIRS
 from shared.contracts.message import problems_in
-from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
+from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, RepairStatus, StuckStep
 from shared.shop.order import OrderStatus
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ class RepairStore:
         """
         order_row = select(ORDERS).where(ORDERS.c.order_id == values["order_id"]).with_for_update()
         same_key = select(REPAIRS.c.repair_id).where(REPAIRS.c.idempotency_key == values["idempotency_key"])
-        decision = insert(REPAIRS).values(status="requested", due_at=func.now() + SEND_LEASE, **values)
+        decision = insert(REPAIRS).values(status=RepairStatus.REQUESTED, due_at=func.now() + SEND_LEASE, **values)
         async with self._engine.begin() as tx:
             # The order's row is held, so that its end can't come between this look and the decision.
             order = (await tx.execute(order_row)).one()
@@ -125,7 +125,7 @@ class RepairStore:
             update(REPAIRS)
             .where(REPAIRS.c.repair_id == repair_id, REPAIRS.c.applied_at.is_(None))
             .values(
-                status="sent",
+                status=RepairStatus.SENT,
                 sent_at=func.coalesce(REPAIRS.c.sent_at, func.now()),
                 due_at=func.now() + REPEAT_AFTER,
             )
@@ -179,7 +179,7 @@ async def close_open(tx: AsyncConnection, order_id: str) -> None:
 
 
 def _applied(outcome: RepairOutcome, detail: str) -> dict[str, Any]:
-    return {"status": "applied", "outcome": outcome.value, "detail": detail, "applied_at": func.now()}
+    return {"status": RepairStatus.APPLIED, "outcome": outcome.value, "detail": detail, "applied_at": func.now()}
 
 
 def _check_is_stuck(order: Row[Any], step: str) -> None:
