@@ -19,12 +19,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.findings_store import FindingsStore
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.orphans import Orphans
-from order_service.reconciler.scan import Scan
+from order_service.reconciler.scan import Cursors, Scan
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.contracts.message import problems_in
 from shared.shop.order import ORDER_RECOVERY_WORKFLOW, RecoverOrder

@@ -10,7 +10,7 @@ from order_service.api.routes import OrderApi
 pytestmark = pytest.mark.unit
 
 HOST_ROUTES = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/about")}
-"""Every service has these; `shared.host` adds them."""
+"""Every service has these; `shared/web/http.py` adds them."""
 
 
 def documented() -> set[tuple[str, str]]:
