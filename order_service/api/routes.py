@@ -11,7 +11,7 @@ from order_service.acceptance import Acceptance, OrderBody
 from order_service.api.openapi import openapi_document
 from order_service.api.problems import STATUSES, order_id_of
 from order_service.api.sse import OrderEvents, stream_order
-from order_service.api.views import answer, item, order_view
+from order_service.api.views import order_view
 from order_service.approval.api import approval_routes
 from order_service.approval.service import ApprovalService
 from order_service.approval.store import ApprovalStore
@@ -29,6 +29,7 @@ from shared.shop.views import AcceptedBody
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
+from shared.web.views import answer, item
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -7,13 +7,13 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from order_service.api.problems import STATUSES, order_id_of
-from order_service.api.views import answer, item
 from order_service.repair.service import RepairBody, RepairService
 from order_service.repair.store import RepairStore
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of
 from shared.web.problems import answering, read_json
+from shared.web.views import answer, item
 
 
 def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.RouteDef]:

@@ -1,4 +1,4 @@
-"""The documents of the order-service: it answers with them, its OpenAPI is made of them, the command line reads them.
+"""The documents of orders and tasks: services answer with them, OpenAPI is made of them, the command line reads them.
 
 Money is in minor units of `currency`. Times are ISO 8601 in UTC.
 """
@@ -12,6 +12,7 @@ from shared.contracts.repair import Decision, RepairOutcome, RepairStatus, Stuck
 from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.order import OrderStatus
+from shared.shop.task import Lane, TaskStatus
 
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Age = Annotated[float, Field(ge=0), AfterValidator(lambda seconds: round(seconds, 3))]
@@ -147,4 +148,51 @@ class AttentionPage(View):
     """`GET /attention`, oldest first."""
 
     items: list[AttentionView]
+    next_cursor: str | None
+
+
+class TaskAccepted(View):
+    """The answer to an accepted task, and to every repeat of it."""
+
+    task_id: str
+    status: Literal[TaskStatus.ACCEPTED] = TaskStatus.ACCEPTED
+
+
+class NotificationView(View):
+    """Whether somebody was told, and when."""
+
+    sent: bool
+    sent_at: Moment
+
+
+class TaskView(View):
+    """`GET /tasks/{id}`.
+
+    `start_error`: why the workflow of a task that nobody has begun couldn't be started; it is tried again.
+    """
+
+    task_id: str
+    workflow: str
+    origin: str
+    order_id: str | None
+    status: TaskStatus
+    reason: str | None
+    lines: list[dict[str, Any]]
+    assignee: str | None
+    lane: Lane | None
+    fraud_score: float | None
+    model_version: str | None
+    notifications: tuple[NotificationView, ...]
+    audit_id: str | None
+    accepted_at: Moment
+    ended_at: Moment | None
+    start_error: str | None
+    restarts: int
+    steps: tuple[StepRecord, ...]
+
+
+class TaskPage(View):
+    """`GET /tasks`, newest first."""
+
+    items: list[TaskView]
     next_cursor: str | None

@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 from shared.service.about import About
 from shared.shop.task import TaskStatus
+from shared.shop.views import TaskAccepted, TaskPage, TaskView
 from shared.web.bodies import Problem
 from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
-from task_orchestrator_service.api.bodies import TaskAccepted, TaskPage, TaskView
 from task_orchestrator_service.task_service import TaskBody
 
 _MODELS: Final[tuple[type[BaseModel], ...]] = (About, Problem, TaskAccepted, TaskPage, TaskBody, TaskView)
