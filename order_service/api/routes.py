@@ -25,7 +25,7 @@ from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.shop.order import OrderStatus
-from shared.shop.views import AcceptedBody
+from shared.shop.views import AcceptedBody, CancelRequested
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
@@ -81,7 +81,7 @@ class OrderApi:
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         await cancel(self._orders, self._starter, order_id)
-        return web.json_response({"order_id": order_id, "status": "cancelling"}, status=HTTPStatus.ACCEPTED)
+        return answer(CancelRequested(order_id=order_id), HTTPStatus.ACCEPTED)
 
     async def order_events(self, request: web.Request) -> web.StreamResponse:
         return await stream_order(request, self._orders, self._events)

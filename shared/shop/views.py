@@ -31,6 +31,13 @@ class AcceptedBody(View):
     status: Literal[OrderStatus.ACCEPTED] = OrderStatus.ACCEPTED
 
 
+class CancelRequested(View):
+    """The answer to a cancel that came in time, and to every repeat of it."""
+
+    order_id: str
+    status: Literal["cancelling"] = "cancelling"
+
+
 class OrderView(View):
     """`GET /orders/{id}`. `approval`: where a person's approval stands, if the order needs one."""
 

@@ -59,3 +59,12 @@ def test_every_path_parameter_is_declared() -> None:
         for operation in operations.values():
             declared = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
             assert declared == ({"order_id"} if "{order_id}" in path else set()), path
+
+
+def test_every_operation_has_a_name_of_its_own_and_all_its_answers() -> None:
+    """Generators name their functions by it; each may meet an outage of the database."""
+    operations = [one for path in openapi_document()["paths"].values() for one in path.values()]
+    names = [one["operationId"] for one in operations]
+
+    assert len(names) == len(set(names)) > 15
+    assert all(one["tags"] and {"500", "503"} <= one["responses"].keys() for one in operations)
