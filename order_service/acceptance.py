@@ -1,4 +1,4 @@
-"""Accepts an order: idempotent, priced, and stored before anybody is told so."""
+"""Accepts an order: once per idempotency key, at a price, and stored before the answer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,7 +81,7 @@ class Terms:
 
 
 class Acceptance:
-    """The service that takes orders."""
+    """Accepts orders."""
 
     def __init__(self, orders: OrderStore, catalogue: Catalogue, starter: Starter, terms: Terms) -> None:
         self._orders = orders

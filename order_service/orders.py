@@ -1,4 +1,4 @@
-"""The orders' rows: every change of an order's status is one conditional statement here."""
+"""The orders' rows: each change of an order's status is one conditional statement, here or in `statements.py`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ LOST_VERSIONS: Final = 1_000_000
 """More changes than a lost run can still show of its timeline, so that all of them are older than its successor's."""
 
 CANCEL_LEASE: Final = text("interval '5 seconds'")
-"""How long one process has for telling a workflow of a cancel before any process tries again."""
+"""How long one process has for signalling a cancel to a workflow before any process tries again."""
 
 DAY: Final = text("interval '24 hours'")
 MOST_COUNTED: Final = 1000
-"""More orders of one customer in a day tell no more about the next one."""
+"""The fraud score takes no notice of more orders of one customer in a day."""
 
 
 @dataclass(frozen=True, slots=True)

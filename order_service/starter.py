@@ -54,15 +54,15 @@ class Starter:
         self._starts.spawn(order.order_id, self._start(order))
 
     def cancel(self, order_id: str) -> None:
-        """Tell the workflow of an order that its customer cancelled."""
+        """Signal the workflow of an order that its customer cancelled."""
         self._cancels.spawn(order_id, self._cancel(order_id))
 
     def signal(self, order_id: str) -> None:
-        """Tell the workflow of an order to read where its approval stands."""
+        """Signal the workflow of an order to read where its approval stands."""
         self._signals.spawn(order_id, self._signal(order_id))
 
     def repair(self, due: Due) -> None:
-        """Tell the workflow of an order what a person decided; it carries each decision out once."""
+        """Signal a person's decision to the workflow of an order; it carries each decision out once."""
         self._decisions.spawn(f"{due.instance_id} {due.decision.repair_id}", self._repair(due))
 
     async def run(self) -> None:

@@ -92,6 +92,6 @@ def _complete() -> Insert:
 
 
 ACCEPT: Final = _accept()
-"""Stores a new order, and tells of it."""
+"""Stores a new order, and publishes that."""
 COMPLETE: Final = _complete()
-"""Passes the pivot of an order that may, and tells of it; the `run_id` None is any run."""
+"""Passes the pivot of an order that may, and publishes that; the `run_id` None is any run."""

@@ -78,7 +78,7 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
     sent = _last_event_id(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     with contextlib.suppress(ConnectionResetError):
-        # Watched before it is read: a change after the reading is told, also one that others were told of already.
+        # Watched before it is read: a change after the reading wakes this watcher, even if it woke others before.
         async with events.watch(order_id) as changed:
             row = await orders.by_id(order_id)
             if row is None:

@@ -1,4 +1,4 @@
-"""The approval service's routes: which risky orders wait for a person, and what the person says."""
+"""The routes of approvals: which risky orders wait for a person, and what the person says."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.web.views import answer, item
 
 
 def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[web.RouteDef]:
-    """The service's part of the HTTP contract."""
+    """The part of the HTTP contract about approvals."""
 
     async def list_waiting(request: web.Request) -> web.Response:
         return await page_of(

@@ -1,4 +1,4 @@
-"""The approval service: takes a person's yes or no about a risky order, once, and tells the order's workflow."""
+"""Takes a person's yes or no about a risky order, once, and signals the order's workflow."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Final

@@ -14,11 +14,11 @@ from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.shop.order import OrderStatus
 
 SIGNAL_LEASE: Final = text("interval '5 seconds'")
-"""How long one process has for telling a workflow of a decision before any process tries again."""
+"""How long one process has for signalling a decision to a workflow before any process tries again."""
 REPEAT_AFTER: Final = text("interval '30 seconds'")
-"""A workflow that was told and hasn't read its order's row after this time is told again."""
+"""A workflow that hasn't read its order's row for so long after a signal gets another."""
 TIMER_MARGIN: Final = text("interval '10 seconds'")
-"""So long after its time was over a workflow is told too: its timer may be lost."""
+"""So long after its time was over a workflow gets a signal too: its timer may be lost."""
 
 _STATE: Final = ORDERS.c.approval_state
 _IS_WAITING: Final = _STATE == ApprovalState.WAITING
@@ -157,7 +157,7 @@ class ApprovalStore:
             return list((await tx.execute(statement)).scalars())
 
     async def signalled(self, order_id: str) -> None:
-        """The workflow was told; it has some time to read the row before it is told again."""
+        """The workflow has the signal, and some time to read the row before the next one."""
         statement = (
             update(ORDERS)
             .where(ORDERS.c.order_id == order_id, ORDERS.c.approval_nudge_at.is_not(None))

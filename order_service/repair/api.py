@@ -1,4 +1,4 @@
-"""The repair service's routes: what waits for a person, and what persons decide."""
+"""The routes of repairs: what waits for a person, and what persons decide."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +17,7 @@ from shared.web.views import answer, item
 
 
 def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.RouteDef]:
-    """The service's part of the HTTP contract."""
+    """The part of the HTTP contract about repairs."""
 
     async def list_attention(request: web.Request) -> web.Response:
         return await page_of(

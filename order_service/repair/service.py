@@ -1,4 +1,4 @@
-"""The repair service: takes a person's decision about a compensation that gave up, once, and has it carried out."""
+"""Takes a person's decision about a compensation that gave up, once, and has it carried out."""
 
 from typing import Annotated, Any
 from uuid import uuid4

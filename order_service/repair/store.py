@@ -1,4 +1,4 @@
-"""The rows of the repair service: orders that wait for a person, and what persons decided about them."""
+"""The rows of repairs: orders that wait for a person, and what persons decided about them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Waiting:
 
 
 class RepairStore:
-    """Reads and changes the repair service's rows. Belongs to the event loop of its engine."""
+    """Reads and changes these rows. Belongs to the event loop of its engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -135,7 +135,7 @@ class RepairStore:
 
 
 def due_of(row: Row[Any], instance_id: str | None) -> Due:
-    """The decision as the saga is told; `instance_id` as in the order's row."""
+    """The decision as the saga gets it; `instance_id` as in the order's row."""
     decision = RepairDecision(
         step=row.step, decision=row.decision, by=row.decided_by, note=row.note, repair_id=row.repair_id
     )
@@ -163,7 +163,7 @@ async def record_applied(tx: AsyncConnection, repairs: Iterable[AppliedRepair]) 
 
 
 async def send_again(tx: AsyncConnection, order_id: str) -> None:
-    """A recovery has taken the order over: what the lost run was told, it must be told as well."""
+    """A recovery has taken the order over: what was sent to the lost run is sent to it as well."""
     await tx.execute(
         update(REPAIRS).where(REPAIRS.c.order_id == order_id, REPAIRS.c.applied_at.is_(None)).values(due_at=func.now())
     )
