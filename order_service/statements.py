@@ -70,7 +70,6 @@ def _accept() -> Insert:
 
 
 def _complete() -> Insert:
-    run_id = bindparam("the_run_id", type_=ORDERS.c.run_id.type)
     return and_publish(
         update(ORDERS)
         .where(
@@ -79,7 +78,7 @@ def _complete() -> Insert:
             ORDERS.c.cancel_requested_at.is_(None),
             or_(ORDERS.c.deadline_at.is_(None), ORDERS.c.deadline_at > func.now()),
             ALLOWS_COMPLETION,
-            or_(run_id.is_(None), ORDERS.c.run_id == run_id),
+            ORDERS.c.run_id == bindparam("the_run_id"),
         )
         .values(
             status=OrderStatus.COMPLETED,
@@ -94,4 +93,4 @@ def _complete() -> Insert:
 ACCEPT: Final = _accept()
 """Stores a new order, and publishes that."""
 COMPLETE: Final = _complete()
-"""Passes the pivot of an order that may, and publishes that; the `run_id` None is any run."""
+"""Passes the pivot of an order that may, and publishes that."""

@@ -137,7 +137,9 @@ def after_the_pivot(*, with_undo: bool) -> Callable[[Observed], Callable[[Any, P
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
             saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
             yield from saga.step(RESERVE_STOCK, reserving(order), undo=RELEASE_STOCK)
-            yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
+            yield from saga.pivot(
+                COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
+            )
             undo = CANCEL_SHIPMENT if with_undo else None
             try:
                 yield from saga.step(BOOK_SHIPMENT, shipping(order), undo=undo)
