@@ -54,6 +54,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check $(PACKAGES)
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/lint-imports --cache-dir .shop/cache/imports
 
 format: $(INSTALLED)
 	$(BIN)/ruff format $(PACKAGES)

@@ -25,7 +25,7 @@ from devstack.passwords import AUDITOR, load_passwords
 from devstack.ports import free_block
 from devstack.postgres import prepare, server_command
 from devstack.settings import PROJECT_ROOT, load_settings
-from order_service.conservation.audit import STATEMENT_SECONDS, Auditor
+from order_service.conservation.check import STATEMENT_SECONDS, ConservationCheck
 from shared.database import create_engine
 
 START_SECONDS: Final = 30
@@ -111,7 +111,7 @@ async def fill(layout: DatabaseLayout, orders: int) -> None:
 
 async def measure(layout: DatabaseLayout, times: int) -> None:
     """Say how long the check takes, each time anew."""
-    auditor = Auditor(
+    auditor = ConservationCheck(
         create_engine(layout.url_of(AUDITOR), application_name="bench", statement_seconds=STATEMENT_SECONDS)
     )
     try:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, TypedDict, cast
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -12,44 +12,26 @@ from rich.table import Table
 
 from cli.output import say
 from cli.person import age, login_name
-from cli.shop_client import ShopClient, shop_url
+from cli.shop_client import ShopClient, read, shop_url, shown_as_json
 from cli.timeline import coloured, money
+from shared.shop.views import ApprovalView
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-class ApprovalDoc(TypedDict):
-    """An order that waits for approval, or has."""
-
-    order_id: str
-    state: str
-    why: str
-    score: float | None
-    model_version: str | None
-    threshold: float
-    amount_at_risk_cents: int
-    currency: str
-    since: str
-    age_seconds: float
-    due_at: str
-    by: str | None
-    reason: str | None
-    decided_at: str | None
-
-
 class ApprovalClient(ShopClient):
     """A client of the desk."""
 
-    def waiting(self) -> Iterator[ApprovalDoc]:
+    def waiting(self) -> Iterator[ApprovalView]:
         """All orders that wait for approval, the longest waiting first."""
-        return cast("Iterator[ApprovalDoc]", self.pages("/approvals"))
+        return (read(ApprovalView, one) for one in self.pages("/approvals"))
 
-    def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalDoc:
+    def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalView:
         """Decide; the same decision again is harmless."""
         body = json.dumps({"decision": decision, "by": by, "reason": reason})
-        return cast("ApprovalDoc", self.call("POST", f"/orders/{quote(order_id, safe='')}/approval", body))
+        return read(ApprovalView, self.call("POST", f"/orders/{quote(order_id, safe='')}/approval", body))
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +44,7 @@ def approvals(*, as_json: JsonOption = False) -> None:
     """List the risky orders that wait for approval, the longest waiting first."""
     waiting = list(ApprovalClient(shop_url()).waiting())
     if as_json:
-        say(json.dumps(waiting, indent=2))
+        say(shown_as_json(waiting))
         return
     if not waiting:
         say("no order waits for approval")
@@ -72,11 +54,11 @@ def approvals(*, as_json: JsonOption = False) -> None:
     for heading in ("waits", "until UTC", "score", "at risk"):
         table.add_column(heading, no_wrap=True)
     for order in waiting:
-        score = "none" if order["score"] is None else f"{order['score']:.2f}"
-        at_risk = money(order["amount_at_risk_cents"], order["currency"])
-        until = order["due_at"][5:16].replace("T", " ")
-        table.add_row(order["order_id"], age(order["age_seconds"]), until, score, at_risk)
-    reasons = [f"{order['order_id']}: {escape(order['why'])}" for order in waiting]
+        score = "none" if order.score is None else f"{order.score:.2f}"
+        at_risk = money(order.amount_at_risk_cents, order.currency)
+        until = f"{order.due_at:%m-%d %H:%M}"
+        table.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
+    reasons = [f"{order.order_id}: {escape(order.why)}" for order in waiting]
     Console().print(Group(table, *reasons))
 
 
@@ -105,8 +87,8 @@ def reject(
 def _decide(order_id: str, decision: str, by: str | None, reason: str, *, as_json: bool) -> None:
     decided = ApprovalClient(shop_url()).decide(order_id, decision, by or login_name(), reason)
     if as_json:
-        say(json.dumps(decided, indent=2))
+        say(shown_as_json(decided))
         return
-    why = f": {escape(decided['reason'])}" if decided["reason"] else ""
-    Console().print(f"{order_id} {coloured(decided['state'])} by {escape(decided['by'] or '')}{why}")
+    why = f": {escape(decided.reason)}" if decided.reason else ""
+    Console().print(f"{order_id} {coloured(decided.state)} by {escape(decided.by or '')}{why}")
     say(f"`shop show --follow {order_id}` shows what becomes of it")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import FriendlyGroup, say
-from cli.shop_client import ShopClient, ShopRefusedError, shop_url
+from cli.shop_client import ShopClient, ShopRefusedError, shop_url, shown_as_json
 from cli.timeline import money
 from devstack.client import StackClient
 from devstack.errors import NotRunningError
@@ -58,7 +58,7 @@ def list_products(
     """List the products with their stock."""
     found = list(islice(ShopClient(shop_url()).products(), limit))
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json(found))
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("sku", no_wrap=True)
@@ -66,8 +66,8 @@ def list_products(
     table.add_column("price", justify="right", no_wrap=True)
     table.add_column("available", justify="right")
     for product in found:
-        price = money(product["price_cents"], product["currency"])
-        table.add_row(product["sku"], escape(product["name"]), price, str(product["available"]))
+        price = money(product.price_cents, product.currency)
+        table.add_row(product.sku, escape(product.name), price, str(product.available))
     Console().print(table)
 
 

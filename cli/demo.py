@@ -15,7 +15,7 @@ from rich.markup import escape
 from cli.conservation import verdict
 from cli.demo_cases import DemoCase, demo_cases, deviations
 from cli.output import say
-from cli.shop_client import ENDS, POLL_SECONDS, OrderDoc, ShopAwayError, ShopClient, ShopRefusedError
+from cli.shop_client import ENDS, POLL_SECONDS, ShopAwayError, ShopClient, ShopRefusedError
 from cli.stack import up
 from cli.timeline import timeline
 from devstack.client import StackClient
@@ -23,6 +23,7 @@ from devstack.errors import NotRunningError, StackError
 from devstack.settings import Mode, StackSettings, load_settings
 from shared.shop.order import ORDER_SERVICE, OrderStatus
 from shared.shop.payment import PAYMENT_SERVICE
+from shared.shop.views import OrderView
 
 DEADLINE_SECONDS: Final = 60.0
 PLACE_SECONDS: Final = 20.0
@@ -117,10 +118,10 @@ def _place(client: ShopClient, case: DemoCase) -> str:
         time.sleep(POLL_SECONDS)
 
 
-def _wait_for_ends(client: ShopClient, order_ids: list[str]) -> dict[str, OrderDoc]:
+def _wait_for_ends(client: ShopClient, order_ids: list[str]) -> dict[str, OrderView]:
     """The orders that ended before the deadline."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    ended: dict[str, OrderDoc] = {}
+    ended: dict[str, OrderView] = {}
     with Console(stderr=True).status("") as status:
         while len(ended) < len(order_ids) and time.monotonic() < deadline:
             status.update(f"{len(ended)} of {len(order_ids)} orders have ended")
@@ -131,13 +132,13 @@ def _wait_for_ends(client: ShopClient, order_ids: list[str]) -> dict[str, OrderD
                     order = client.order(order_id)
                 except (ShopAwayError, ShopRefusedError):
                     break  # away for the moment; the deadline bounds the wait
-                if order["status"] in ENDS:
+                if order.status in ENDS:
                     ended[order_id] = order
             time.sleep(POLL_SECONDS)
     return ended
 
 
-def _tell(console: Console, case: DemoCase, order: OrderDoc) -> bool:
+def _tell(console: Console, case: DemoCase, order: OrderView) -> bool:
     """Print one order's story; whether it is the expected one."""
     console.print(f"[bold]{escape(case.title)}[/bold]")
     console.print(timeline(order))

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from cli.mix import ABROAD, DECLINED
 from cli.order_body import Line, OrderUsageError, order_body
-from cli.shop_client import OrderDoc, ProductDoc, StepDoc
 from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.timeline import StepRecord
 from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK
 from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT
 from shared.shop.shipping import BOOK_SHIPMENT
+from shared.shop.views import OrderView, ProductView
 
 RESERVE: Final = RESERVE_STOCK.activity
 PAY: Final = PROCESS_PAYMENT.activity
@@ -50,20 +51,20 @@ class DemoCase:
         return "; ".join(parts)
 
 
-def demo_cases(products: Sequence[ProductDoc]) -> list[DemoCase]:
+def demo_cases(products: Sequence[ProductView]) -> list[DemoCase]:
     """All orders of the demonstration, for this catalogue.
 
     Raises:
         OrderUsageError: nothing is in stock, or everything is, without end.
     """
-    plenty = max(products, key=lambda product: product["available"], default=None)
-    scarce = min(products, key=lambda product: product["available"], default=None)
-    if plenty is None or scarce is None or not plenty["available"]:
+    plenty = max(products, key=lambda product: product.available, default=None)
+    scarce = min(products, key=lambda product: product.available, default=None)
+    if plenty is None or scarce is None or not plenty.available:
         raise OrderUsageError("nothing is in stock: import products with `shop catalogue import FILE.csv`")
-    if scarce["available"] >= MOST_UNITS:
+    if scarce.available >= MOST_UNITS:
         raise OrderUsageError("no product is scarce enough to be out of stock; import one with a stock of 3")
-    one: list[Line] = [(plenty["sku"], 1)]
-    too_many: list[Line] = [(scarce["sku"], scarce["available"] + 1)]
+    one: list[Line] = [(plenty.sku, 1)]
+    too_many: list[Line] = [(scarce.sku, scarce.available + 1)]
     return [
         DemoCase("all goes well", order_body(one), "completed"),
         DemoCase("more than there is in stock", order_body(too_many), "compensated", {RESERVE: "refused"}),
@@ -102,23 +103,23 @@ def _loses_reply(lines: Sequence[Line], step: str) -> DemoCase:
     return DemoCase(f"{step} is done, but its reply is lost", body, "completed", retried=step)
 
 
-def deviations(case: DemoCase, order: OrderDoc) -> list[str]:
+def deviations(case: DemoCase, order: OrderView) -> list[str]:
     """Where the order's story isn't the expected one."""
     found: list[str] = []
-    if order["status"] != case.status:
-        found.append(f"it is {order['status']}, not {case.status}")
-    dos = {step["name"]: step for step in order["steps"] if step["kind"] == "do"}
-    undos = [step for step in order["steps"] if step["kind"] == "undo"]
+    if order.status != case.status:
+        found.append(f"it is {order.status}, not {case.status}")
+    dos = {step.name: step for step in order.steps if step.kind == "do"}
+    undos = [step for step in order.steps if step.kind == "undo"]
     found += [
         f"{name} is {_outcome(dos.get(name))}, not {outcome}"
         for name, outcome in _expected_dos(case).items()
         if _outcome(dos.get(name)) != outcome
     ]
-    if tuple(step["name"] for step in undos) != case.undone:
-        names = ", ".join(step["name"] for step in undos) or "nothing"
+    if tuple(step.name for step in undos) != case.undone:
+        names = ", ".join(step.name for step in undos) or "nothing"
         found.append(f"undone by {names}, not by {', '.join(case.undone) or 'nothing'}")
-    found += [f"{step['name']} is {step['outcome']}, not done" for step in undos if step["outcome"] != "done"]
-    if case.retried and (retried := dos.get(case.retried)) is not None and retried["attempts"] == 1:
+    found += [f"{step.name} is {step.outcome}, not done" for step in undos if step.outcome != "done"]
+    if case.retried and (retried := dos.get(case.retried)) is not None and retried.attempts == 1:
         found.append(f"{case.retried} was tried only once")
     return found
 
@@ -133,5 +134,5 @@ def _expected_dos(case: DemoCase) -> dict[str, str]:
     return {**expected, **{step: "absent" for step in _DOS if step not in expected}}
 
 
-def _outcome(step: StepDoc | None) -> str:
-    return "absent" if step is None else step["outcome"]
+def _outcome(step: StepRecord | None) -> str:
+    return "absent" if step is None else step.outcome

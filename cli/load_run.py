@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -13,7 +12,8 @@ import aiohttp
 
 from cli.load_report import EndedOrder, LoadResult
 from cli.mix import PlannedOrder
-from cli.shop_client import ENDS, PAGE_LIMIT, OrderDoc, OrderPageDoc, ShopAwayError, ShopRefusedError, away, read_answer
+from cli.shop_client import ENDS, PAGE_LIMIT, ShopAwayError, ShopRefusedError, away, read, read_answer
+from shared.shop.views import OrderPage, OrderView
 
 POLL_SECONDS: Final = 0.2
 CALL_SECONDS: Final = 30.0
@@ -156,27 +156,27 @@ class LoadRun:
 
     async def _look(self, session: aiohttp.ClientSession) -> None:
         asked = set(self._open)
-        page = cast("OrderPageDoc", await self._call(session, "GET", f"/orders?limit={_page_size(len(asked))}"))
+        page = read(OrderPage, await self._call(session, "GET", f"/orders?limit={_page_size(len(asked))}"))
         while True:
-            seen = {order["order_id"] for order in page["items"]}
-            for order in page["items"]:
+            seen = {order.order_id for order in page.items}
+            for order in page.items:
                 self._notice(order)
             new, asked = asked & seen, asked - seen
-            cursor = page["next_cursor"]
+            cursor = page.next_cursor
             if not asked or not new or cursor is None:
                 break
             path = f"/orders?limit={PAGE_LIMIT}&cursor={cursor}"
-            page = cast("OrderPageDoc", await self._call(session, "GET", path))
+            page = read(OrderPage, await self._call(session, "GET", path))
         for order_id in asked:
-            self._notice(cast("OrderDoc", await self._call(session, "GET", f"/orders/{order_id}")))
+            self._notice(read(OrderView, await self._call(session, "GET", f"/orders/{order_id}")))
 
-    def _notice(self, order: OrderDoc) -> None:
-        if order["status"] not in ENDS or order["order_id"] not in self._open:
+    def _notice(self, order: OrderView) -> None:
+        if order.status not in ENDS or order.order_id not in self._open:
             return
-        posted_at, ended = self._open.pop(order["order_id"])
+        posted_at, ended = self._open.pop(order.order_id)
         # A parked order has not ended for good, but nothing more happens without a person.
-        ended_at = datetime.fromisoformat(order["ended_at"]).timestamp() if order["ended_at"] else time.time()
-        self._result.ended.append(EndedOrder(order["order_id"], order["status"], posted_at, ended_at))
+        ended_at = order.ended_at.timestamp() if order.ended_at else time.time()
+        self._result.ended.append(EndedOrder(order.order_id, order.status, posted_at, ended_at))
         self._on_end()
         ended.set()
 

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any, Final
 
 from cli.order_body import HOME, VISA, Line, OrderUsageError, order_body
-from cli.shop_client import ProductDoc
 from shared.contracts.faults import Fault, FaultMode
 from shared.shop.order import ORDER_STEPS
+from shared.shop.views import ProductView
 
 DECLINED: Final = "tok_declined"
 ABROAD: Final = "AQ"
@@ -46,21 +46,21 @@ class PlannedOrder:
     cancel_after_seconds: float | None = None
 
 
-def assortment(products: Iterable[ProductDoc]) -> list[str]:
+def assortment(products: Iterable[ProductView]) -> list[str]:
     """The best stocked SKUs of the most common currency: an order has one currency, and scarce stock is no load.
 
     Raises:
         OrderUsageError: nothing is in stock.
     """
-    by_currency: dict[str, list[ProductDoc]] = defaultdict(list)
+    by_currency: dict[str, list[ProductView]] = defaultdict(list)
     for product in products:
-        if product["available"] >= MOST_UNITS:
-            by_currency[product["currency"]].append(product)
+        if product.available >= MOST_UNITS:
+            by_currency[product.currency].append(product)
     if not by_currency:
         raise OrderUsageError("nothing is in stock: import products with `shop catalogue import FILE.csv`")
     common = max(by_currency.values(), key=len)
-    best = sorted(common, key=lambda product: (-product["available"], product["sku"]))[:ASSORTMENT]
-    return [product["sku"] for product in best]
+    best = sorted(common, key=lambda product: (-product.available, product.sku))[:ASSORTMENT]
+    return [product.sku for product in best]
 
 
 def plan_orders(count: int, mix: Mix, skus: list[str], run: str) -> list[PlannedOrder]:

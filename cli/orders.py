@@ -14,9 +14,10 @@ from rich.table import Table
 from cli.fault_spec import FORM, parse_fault
 from cli.order_body import HOME, VISA, order_body, pair_lines
 from cli.output import say
-from cli.shop_client import ENDS, POLL_SECONDS, OrderDoc, ShopClient, shop_url, wait_until
+from cli.shop_client import ENDS, POLL_SECONDS, ShopClient, shop_url, shown_as_json, wait_until
 from cli.timeline import coloured, milliseconds_between, money, timeline
 from devstack.errors import StackError
+from shared.shop.views import OrderView
 
 WAIT_SECONDS = 120.0
 
@@ -44,7 +45,7 @@ def order(  # noqa: PLR0913 - one option per thing that an order has
     """Place an order and show what became of it."""
     faults = [parse_fault(spec) for spec in fault or ()]
     client = ShopClient(shop_url())
-    default = None if sku else next((product["sku"] for product in client.products()), None)
+    default = None if sku else next((product.sku for product in client.products()), None)
     lines = pair_lines(sku or [], quantity or [], default)
     body = order_body(lines, token=token, country=country, faults=faults)
     order_id = client.place(body, key or str(uuid.uuid4()))
@@ -68,7 +69,7 @@ def show(
         _follow(client, found)
         return
     if follow:
-        found = wait_until(lambda: client.order(order_id), lambda order: order["status"] in ENDS, math.inf, str)
+        found = wait_until(lambda: client.order(order_id), lambda order: order.status in ENDS, math.inf, str)
     _print(found, as_json=as_json)
 
 
@@ -87,7 +88,7 @@ def orders(
     """List the newest orders."""
     found = ShopClient(shop_url()).orders(status, limit)
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json(found))
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
@@ -96,30 +97,30 @@ def orders(
     for heading in ("took ms", "total"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        ended = one["ended_at"]
+        ended = one.ended_at
         table.add_row(
-            one["order_id"],
-            coloured(one["status"]),
-            one["accepted_at"][11:19],
-            str(milliseconds_between(one["accepted_at"], ended)) if ended else "...",
-            money(one["total_cents"], one["currency"]),
+            one.order_id,
+            coloured(one.status),
+            f"{one.accepted_at:%H:%M:%S}",
+            str(milliseconds_between(one.accepted_at, ended)) if ended else "...",
+            money(one.total_cents, one.currency),
         )
     Console().print(table)
 
 
-def _print(found: OrderDoc, *, as_json: bool) -> None:
+def _print(found: OrderView, *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json(found))
         return
     Console().print(timeline(found))
 
 
-def _follow(client: ShopClient, found: OrderDoc) -> None:
+def _follow(client: ShopClient, found: OrderView) -> None:
     with Live(timeline(found), refresh_per_second=10) as live:
-        while found["status"] not in ENDS:
+        while found.status not in ENDS:
             time.sleep(POLL_SECONDS)
             try:
-                found = client.order(found["order_id"])
+                found = client.order(found.order_id)
             except StackError:
                 continue  # an outage of the shop is part of what one follows; Ctrl-C ends it
             live.update(timeline(found))

@@ -1,6 +1,5 @@
 """`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
 
-import json
 import uuid
 from typing import Annotated, Final
 
@@ -11,12 +10,14 @@ from rich.table import Table
 
 from cli.output import FriendlyGroup, say
 from cli.person import age, login_name
-from cli.repair_client import RepairClient, RepairDoc
-from cli.shop_client import ShopAwayError, shop_url, wait_until
+from cli.repair_client import RepairClient
+from cli.shop_client import ShopAwayError, shop_url, shown_as_json, wait_until
 from cli.timeline import coloured, money
 from devstack.errors import StackError
+from shared.shop.views import RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 """The saga gives up on a decision that it can't carry out after a minute, and says so."""
 
 OUTCOMES: Final = {
@@ -48,7 +49,7 @@ def list_waiting(*, as_json: JsonOption = False) -> None:
     """List the orders that need attention, the longest waiting first."""
     waiting = list(RepairClient(shop_url()).waiting())
     if as_json:
-        say(json.dumps(waiting, indent=2))
+        say(shown_as_json(waiting))
         return
     if not waiting:
         say("no order needs attention")
@@ -58,10 +59,10 @@ def list_waiting(*, as_json: JsonOption = False) -> None:
     for heading in ("waits", "at risk", "stuck"):
         table.add_column(heading, no_wrap=True)
     for order in waiting:
-        at_risk = money(order["money_at_risk_cents"], order["currency"])
-        stuck = ", ".join(one["step"] for one in order["stuck"])
-        table.add_row(order["order_id"], age(order["age_seconds"]), at_risk, stuck)
-    reasons = [f"{order['order_id']}: {escape(order['reason'] or '')}" for order in waiting]
+        at_risk = money(order.money_at_risk_cents, order.currency)
+        stuck = ", ".join(one.step for one in order.stuck)
+        table.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
+    reasons = [f"{order.order_id}: {escape(order.reason or '')}" for order in waiting]
     Console().print(Group(table, *reasons))
 
 
@@ -70,7 +71,7 @@ def show(order_id: OrderArgument, *, as_json: JsonOption = False) -> None:
     """Show what persons decided about an order, and what came of it."""
     repairs = RepairClient(shop_url()).repairs(order_id)
     if as_json:
-        say(json.dumps(repairs, indent=2))
+        say(shown_as_json(repairs))
     elif not repairs:
         say(f"nobody has decided anything about {order_id}")
     else:
@@ -131,27 +132,27 @@ def _decide(  # noqa: PLR0913 - what a decision has
         raise StackError(f"{error}; to repeat this very decision, add --key {key}") from None
     repair = _wait_until_applied(client, order_id, repair_id)
     if as_json:
-        say(json.dumps(repair, indent=2))
+        say(shown_as_json(repair))
     else:
         Console().print(_story(repair))
-    if repair["outcome"] == "still_stuck":
+    if repair.outcome == "still_stuck":
         raise typer.Exit(1)
 
 
-def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> RepairDoc:
+def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> RepairView:
     """The decision once it was carried out; an outage of the shop in between is waited out.
 
     Raises:
         StackError: the time is over; the decision stands all the same.
     """
 
-    def read() -> RepairDoc:
-        (repair,) = [one for one in client.repairs(order_id) if one["repair_id"] == repair_id]
+    def read() -> RepairView:
+        (repair,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
         return repair
 
     return wait_until(
         read,
-        lambda repair: repair["status"] == "applied",
+        lambda repair: repair.status == "applied",
         APPLIED_WITHIN_SECONDS,
         lambda now: (
             f"decision {repair_id} is not applied after {APPLIED_WITHIN_SECONDS:.0f} s ({now}). It stands and will "
@@ -160,11 +161,12 @@ def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> 
     )
 
 
-def _story(repair: RepairDoc) -> str:
-    outcome = repair["outcome"]
+def _story(repair: RepairView) -> str:
+    outcome = repair.outcome
     end = "not applied yet" if outcome is None else f"{coloured(outcome)}  {OUTCOMES.get(outcome, outcome)}"
-    note = f": {escape(repair['note'])}" if repair["note"] else ""
-    detail = f"\n  {escape(repair['detail'])}" if repair["detail"] else ""
-    who = f"{repair['decision']} by {escape(repair['by'])}{note}"
-    times = f"requested {repair['requested_at']}, applied {repair['applied_at'] or '-'}"
-    return f"{repair['step']}: {who}\n  {times} ({repair['repair_id']})\n  {end}{detail}"
+    note = f": {escape(repair.note)}" if repair.note else ""
+    detail = f"\n  {escape(repair.detail)}" if repair.detail else ""
+    who = f"{repair.decision} by {escape(repair.by)}{note}"
+    applied = "-" if repair.applied_at is None else f"{repair.applied_at:{TIME}}"
+    times = f"requested {repair.requested_at:{TIME}}, applied {applied}"
+    return f"{repair.step}: {who}\n  {times} ({repair.repair_id})\n  {end}{detail}"

@@ -4,15 +4,21 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, Final, TypedDict, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from devstack.client import StackClient
 from devstack.errors import NotRunningError, SettingsError, StackError
 from devstack.settings import load_settings
-from shared.shop.order import ORDER_SERVICE
+from shared.contracts.message import problems_in
+from shared.shop.approval import ApprovalState
+from shared.shop.order import ORDER_SERVICE, OrderStatus
+from shared.shop.views import OrderView, ProductView
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0
@@ -20,7 +26,9 @@ CHECK_TIMEOUT_SECONDS: Final = 1800.0
 POLL_SECONDS: Final = 0.2
 PAGE_LIMIT: Final = 200
 
-ENDS: Final = frozenset({"completed", "compensated", "cancelled", "needs_attention"})
+ENDS: Final = frozenset(
+    {OrderStatus.COMPLETED, OrderStatus.COMPENSATED, OrderStatus.CANCELLED, OrderStatus.NEEDS_ATTENTION}
+)
 """The statuses that nothing but a person changes any more."""
 
 
@@ -35,51 +43,6 @@ class ShopRefusedError(StackError):
 
 class ShopAwayError(StackError):
     """Nothing answers at the shop's address."""
-
-
-class StepDoc(TypedDict):
-    """One step of an order's timeline."""
-
-    name: str
-    app_id: str
-    kind: str
-    outcome: str
-    attempts: int
-    started_at: str
-    ended_at: str | None
-    error: str | None
-
-
-class OrderDoc(TypedDict):
-    """`GET /orders/{id}`."""
-
-    order_id: str
-    status: str
-    reason: str | None
-    total_cents: int
-    currency: str
-    tracking_number: str | None
-    accepted_at: str
-    ended_at: str | None
-    approval: str | None
-    steps: list[StepDoc]
-
-
-class OrderPageDoc(TypedDict):
-    """`GET /orders`, newest first."""
-
-    items: list[OrderDoc]
-    next_cursor: str | None
-
-
-class ProductDoc(TypedDict):
-    """One product on sale."""
-
-    sku: str
-    name: str
-    price_cents: int
-    currency: str
-    available: int
 
 
 def shop_url() -> str:
@@ -98,15 +61,41 @@ def shop_url() -> str:
     return url
 
 
-DocT = TypeVar("DocT", bound=Mapping[str, Any])
+class Ending(Protocol):
+    """What goes through statuses to an end."""
+
+    @property
+    def status(self) -> str:
+        """How far it has come."""
+
+
+EndingT = TypeVar("EndingT", bound=Ending)
+ViewT = TypeVar("ViewT", bound=BaseModel)
+
+
+def read(view: type[ViewT], document: object) -> ViewT:
+    """The document, as far as this version knows it.
+
+    Raises:
+        StackError: it is another one.
+    """
+    try:
+        return view.model_validate(document)
+    except ValidationError as error:
+        raise StackError(f"the shop's answer can't be read by this version: {problems_in(error)}") from error
+
+
+def shown_as_json(found: BaseModel | Sequence[BaseModel]) -> str:
+    """Documents for programs."""
+    return to_json(found, indent=2).decode()
 
 
 def wait_until(
-    read: Callable[[], DocT],
-    is_over: Callable[[DocT], bool],
+    read: Callable[[], EndingT],
+    is_over: Callable[[EndingT], bool],
     timeout_seconds: float,
     too_late: Callable[[str], str],
-) -> DocT:
+) -> EndingT:
     """What `read` gives once it is over; an outage of the shop in between is waited out.
 
     Raises:
@@ -119,7 +108,7 @@ def wait_until(
             found = read()
             if is_over(found):
                 return found
-            now = str(found["status"])
+            now = str(found.status)
         except (ShopAwayError, ShopRefusedError) as error:
             if isinstance(error, ShopRefusedError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
@@ -140,34 +129,34 @@ class ShopClient:
         answer = self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})
         return cast("str", answer["order_id"])
 
-    def order(self, order_id: str) -> OrderDoc:
+    def order(self, order_id: str) -> OrderView:
         """The order with its timeline."""
-        return cast("OrderDoc", self.call("GET", f"/orders/{quote(order_id, safe='')}"))
+        return read(OrderView, self.call("GET", f"/orders/{quote(order_id, safe='')}"))
 
     def cancel(self, order_id: str) -> dict[str, Any]:
         """Ask for the order to be undone."""
         return cast("dict[str, Any]", self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
 
-    def orders(self, status: str | None, limit: int) -> list[OrderDoc]:
+    def orders(self, status: str | None, limit: int) -> list[OrderView]:
         """The newest orders."""
-        return cast("list[OrderDoc]", self.newest("/orders", status, limit))
+        return self.newest(OrderView, "/orders", status, limit)
 
-    def newest(self, path: str, status: str | None, limit: int) -> list[dict[str, Any]]:
+    def newest(self, view: type[ViewT], path: str, status: str | None, limit: int) -> list[ViewT]:
         """The first items of a paged list that is narrowed to a status; not more than the limit."""
-        found: list[dict[str, Any]] = []
+        found: list[ViewT] = []
         cursor: str | None = None
         while len(found) < limit:
             query = {"status": status, "limit": min(limit - len(found), PAGE_LIMIT), "cursor": cursor}
             page = self.call("GET", f"{path}?{_query(query)}")
-            found += page["items"]
+            found += [read(view, one) for one in page["items"]]
             cursor = page["next_cursor"]
             if cursor is None:
                 break
         return found
 
-    def products(self) -> Iterator[ProductDoc]:
+    def products(self) -> Iterator[ProductView]:
         """All products."""
-        return cast("Iterator[ProductDoc]", self.pages("/products"))
+        return (read(ProductView, one) for one in self.pages("/products"))
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         """All items of a paged list, fetched page by page as they are needed."""
@@ -187,7 +176,7 @@ class ShopClient:
         """What the reconciler found."""
         return cast("dict[str, Any]", self.call("GET", "/audit/reconciliation"))
 
-    def wait_for_end(self, order_id: str, timeout_seconds: float) -> OrderDoc:
+    def wait_for_end(self, order_id: str, timeout_seconds: float) -> OrderView:
         """The order once it has ended, or waits for a person; an outage of the shop in between is waited out.
 
         Raises:
@@ -195,7 +184,7 @@ class ShopClient:
         """
         return wait_until(
             lambda: self.order(order_id),
-            lambda order: order["status"] in ENDS or order["approval"] == "waiting",
+            lambda order: order.status in ENDS or order.approval is ApprovalState.WAITING,
             timeout_seconds,
             lambda now: f"order {order_id} has not ended after {timeout_seconds:.0f} s ({now})",
         )

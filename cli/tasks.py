@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import Annotated, Final, TypedDict, cast
+from typing import Annotated, Final, cast
 from urllib.parse import quote
 
 import typer
@@ -13,12 +13,13 @@ from rich.table import Table
 from cli.fault_spec import FORM, parse_fault
 from cli.order_body import HOME, OrderUsageError, pair_lines
 from cli.output import FriendlyGroup, say
-from cli.shop_client import ShopClient, StepDoc, wait_until
+from cli.shop_client import ShopClient, read, shown_as_json, wait_until
 from cli.timeline import coloured, milliseconds_between, steps_shown
 from devstack.client import StackClient
 from devstack.errors import NotRunningError
 from devstack.settings import load_settings
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
+from shared.shop.views import TaskView
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
@@ -29,23 +30,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Submit and follow pick-and-pack tasks.")
 
 
-class TaskDoc(TypedDict):
-    """`GET /tasks/{id}`."""
-
-    task_id: str
-    workflow: str
-    order_id: str | None
-    status: str
-    reason: str | None
-    assignee: str | None
-    lane: str | None
-    fraud_score: float | None
-    audit_id: str | None
-    accepted_at: str
-    ended_at: str | None
-    steps: list[StepDoc]
-
-
 class TaskClient(ShopClient):
     """A client of the task-orchestrator-service."""
 
@@ -54,15 +38,15 @@ class TaskClient(ShopClient):
         answer = self.call("POST", "/tasks", json.dumps(body), {"Idempotency-Key": key})
         return cast("str", answer["task_id"])
 
-    def task(self, task_id: str) -> TaskDoc:
+    def task(self, task_id: str) -> TaskView:
         """The task with its steps."""
-        return cast("TaskDoc", self.call("GET", f"/tasks/{quote(task_id, safe='')}"))
+        return read(TaskView, self.call("GET", f"/tasks/{quote(task_id, safe='')}"))
 
-    def tasks(self, status: str | None, limit: int) -> list[TaskDoc]:
+    def tasks(self, status: str | None, limit: int) -> list[TaskView]:
         """The newest tasks."""
-        return cast("list[TaskDoc]", self.newest("/tasks", status, limit))
+        return self.newest(TaskView, "/tasks", status, limit)
 
-    def end_of(self, task_id: str, timeout_seconds: float) -> TaskDoc:
+    def end_of(self, task_id: str, timeout_seconds: float) -> TaskView:
         """The task once it has ended; an outage of the service in between is waited out.
 
         Raises:
@@ -70,7 +54,7 @@ class TaskClient(ShopClient):
         """
         return wait_until(
             lambda: self.task(task_id),
-            lambda task: task["status"] in ENDS,
+            lambda task: task.status in ENDS,
             timeout_seconds,
             lambda now: f"task {task_id} has not ended after {timeout_seconds:.0f} s ({now})",
         )
@@ -144,32 +128,30 @@ def list_tasks(
     """List the newest tasks."""
     found = TaskClient(_tasks_url()).tasks(status, limit)
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json(found))
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("task", no_wrap=True, min_width=len("task-ord-") + 32)  # an id that is cut can't be copied
     for heading in ("status", "accepted UTC", "assignee"):
         table.add_column(heading)
     for task in found:
-        table.add_row(
-            task["task_id"], coloured(task["status"]), task["accepted_at"][11:19], escape(task["assignee"] or "-")
-        )
+        table.add_row(task.task_id, coloured(task.status), f"{task.accepted_at:%H:%M:%S}", escape(task.assignee or "-"))
     Console().print(table)
 
 
-def _print(task: TaskDoc, *, as_json: bool) -> None:
+def _print(task: TaskView, *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(task, indent=2))
+        say(shown_as_json(task))
         return
-    ended = task["ended_at"]
-    after = f" after {milliseconds_between(task['accepted_at'], ended)} ms" if ended else ""
-    facts = [f"{task['assignee']}, {task['lane']} lane"] if task["assignee"] else []
-    facts += [f"fraud score {task['fraud_score']:.2f}"] if task["fraud_score"] is not None else []
-    facts += [f"audit {task['audit_id']}"] if task["audit_id"] else []
+    ended = task.ended_at
+    after = f" after {milliseconds_between(task.accepted_at, ended)} ms" if ended else ""
+    facts = [f"{task.assignee}, {task.lane} lane"] if task.assignee else []
+    facts += [f"fraud score {task.fraud_score:.2f}"] if task.fraud_score is not None else []
+    facts += [f"audit {task.audit_id}"] if task.audit_id else []
     shown = f" ({escape(', '.join(facts))})" if facts else ""
-    reason = f"\n{escape(task['reason'])}" if task["reason"] else ""
-    headline = f"{task['task_id']}  {coloured(task['status'])}{after}{shown}{reason}"
-    Console().print(Group(headline, *steps_shown(task["accepted_at"], task["steps"])))
+    reason = f"\n{escape(task.reason)}" if task.reason else ""
+    headline = f"{task.task_id}  {coloured(task.status)}{after}{shown}{reason}"
+    Console().print(Group(headline, *steps_shown(task.accepted_at, task.steps)))
 
 
 def _tasks_url() -> str:

@@ -1,5 +1,6 @@
 """How an order's story is shown in a terminal."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -7,7 +8,9 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from cli.shop_client import OrderDoc, StepDoc
+from shared.contracts.timeline import StepRecord
+from shared.shop.approval import ApprovalState
+from shared.shop.views import OrderView
 
 COLOURS: Final = {
     "done": "green",
@@ -30,12 +33,12 @@ COLOURS: Final = {
 }
 
 
-def timeline(order: OrderDoc) -> Group:
+def timeline(order: OrderView) -> Group:
     """The order's steps in the order in which they began, and below them what went wrong."""
-    return Group(headline(order), *steps_shown(order["accepted_at"], order["steps"]))
+    return Group(headline(order), *steps_shown(order.accepted_at, order.steps))
 
 
-def steps_shown(accepted_at: str, steps: list[StepDoc]) -> list[Table | str]:
+def steps_shown(accepted_at: datetime, steps: Sequence[StepRecord]) -> list[Table | str]:
     """A table of steps, and a line for each error."""
     table = Table(box=None, pad_edge=False)
     for heading in ("step", "app", "kind", "outcome"):
@@ -44,33 +47,33 @@ def steps_shown(accepted_at: str, steps: list[StepDoc]) -> list[Table | str]:
         table.add_column(heading, justify="right", no_wrap=True)
     for step in steps:
         table.add_row(
-            step["name"],
-            step["app_id"],
-            step["kind"],
-            coloured(step["outcome"]),
-            str(step["attempts"]),
-            str(milliseconds_between(accepted_at, step["started_at"])),
+            step.name,
+            step.app_id,
+            step.kind,
+            coloured(step.outcome),
+            str(step.attempts),
+            str(milliseconds_between(accepted_at, step.started_at)),
             took(step),
         )
     # A column for errors would leave them a few letters' width on an 80 column terminal.
-    return [table, *(f"{step['name']}: {escape(step['error'])}" for step in steps if step["error"])]
+    return [table, *(f"{step.name}: {escape(step.error)}" for step in steps if step.error)]
 
 
-def headline(order: OrderDoc) -> str:
+def headline(order: OrderView) -> str:
     """The order in one line."""
-    ended = order["ended_at"]
-    after = f" after {milliseconds_between(order['accepted_at'], ended)} ms" if ended else ""
-    parcel = f", parcel {order['tracking_number']}" if order["tracking_number"] else ""
-    reason = f"\n{escape(order['reason'])}" if order["reason"] else ""
-    waits = ", waits for approval" if order.get("approval") == "waiting" else ""
-    total = money(order["total_cents"], order["currency"])
-    return f"{order['order_id']}  {coloured(order['status'])}{after} ({total}{parcel}{waits}){reason}"
+    ended = order.ended_at
+    after = f" after {milliseconds_between(order.accepted_at, ended)} ms" if ended else ""
+    parcel = f", parcel {order.tracking_number}" if order.tracking_number else ""
+    reason = f"\n{escape(order.reason)}" if order.reason else ""
+    waits = ", waits for approval" if order.approval is ApprovalState.WAITING else ""
+    total = money(order.total_cents, order.currency)
+    return f"{order.order_id}  {coloured(order.status)}{after} ({total}{parcel}{waits}){reason}"
 
 
-def took(step: StepDoc) -> str:
+def took(step: StepRecord) -> str:
     """How long a step took, all attempts together."""
-    ended = step["ended_at"]
-    return "..." if ended is None else str(milliseconds_between(step["started_at"], ended))
+    ended = step.ended_at
+    return "..." if ended is None else str(milliseconds_between(step.started_at, ended))
 
 
 def coloured(word: str) -> str:
@@ -84,6 +87,6 @@ def money(cents: int, currency: str) -> str:
     return f"{cents / 100:,.2f} {currency}"
 
 
-def milliseconds_between(earlier: str, later: str) -> int:
-    """The time between two ISO 8601 moments."""
-    return round((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds() * 1000)
+def milliseconds_between(earlier: datetime, later: datetime) -> int:
+    """The time between two moments."""
+    return round((later - earlier).total_seconds() * 1000)

@@ -1,18 +1,24 @@
-"""Accepts an order: idempotent, priced, and stored before anybody is told so."""
+"""Accepts an order: once per idempotency key, at a price, and stored before the answer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
+from pydantic import Field
 from sqlalchemy import Row
 
-from order_service.api.bodies import OrderBody
+from order_service.approval.terms import FraudTerms
 from order_service.catalogue import Catalogue, InventoryAwayError, PricedProduct
-from order_service.fraud_terms import FraudTerms
+from order_service.errors import (
+    PriceUnknownError,
+    SeveralCurrenciesError,
+    TotalTooLargeError,
+    UnknownProductError,
+)
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
+from shared.contracts.faults import Fault
 from shared.contracts.timeline import Timeline
 from shared.shop.inventory import StockLine
 from shared.shop.order import (
@@ -26,9 +32,8 @@ from shared.shop.order import (
     PlacedOrder,
 )
 from shared.shop.shipping import Address
-from shared.web.fault_plans import check_fault_plan
-from shared.web.key import check_same_request, request_hash
-from shared.web.problems import ProblemError
+from shared.web.bodies import Body, CustomerBody, LineBody, Text
+from shared.web.requests import check_fault_plan, check_same_request, request_hash
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
 ACTIVITIES: Final = ORDER_ACTIVITIES
@@ -36,6 +41,29 @@ RECORDS: Final = frozenset(
     contract.activity
     for contract in (VALIDATE_ORDER, CLOSE_ORDER, PARK_ORDER, TAKE_OVER_ORDER, HOLD_ORDER, CONCLUDE_APPROVAL)
 )
+
+
+class PaymentBody(Body):
+    token: Text
+
+
+class AddressBody(Body):
+    name: Text
+    line1: Text
+    city: Text
+    postal_code: Text
+    country: Text
+
+
+class OrderBody(Body):
+    """`POST /orders`. `deadline_seconds`: an order that isn't completed by then is undone; None: the shop's default."""
+
+    customer: CustomerBody
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
+    payment: PaymentBody
+    shipping_address: AddressBody
+    deadline_seconds: Annotated[int, Field(ge=1, le=86_400, strict=True)] | None = None
+    faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +80,7 @@ class Terms:
 
 
 class Acceptance:
-    """The desk that takes orders."""
+    """Accepts orders."""
 
     def __init__(self, orders: OrderStore, catalogue: Catalogue, starter: Starter, terms: Terms) -> None:
         self._orders = orders
@@ -64,7 +92,7 @@ class Acceptance:
         """Accept the order and return its id; the same key and body get the same id, for good.
 
         Raises:
-            ProblemError: a sentence for the client; nothing was stored.
+            RequestRefusedError: a sentence for the client; nothing was stored.
         """
         hash_now = request_hash(body)
         earlier = await self._orders.by_key(idempotency_key)
@@ -103,16 +131,10 @@ class Acceptance:
         products = await self._products(quantities)
         currencies = sorted({product.currency for product in products.values()})
         if len(currencies) > 1:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"lines: an order has one currency, these have {', '.join(currencies)}: place an order for each.",
-            )
+            raise SeveralCurrenciesError(currencies=", ".join(currencies))
         total_cents = sum(products[sku].price_cents * quantity for sku, quantity in quantities.items())
         if total_cents > MAX_TOTAL_CENTS:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"lines: the total of {total_cents} cents is above the limit of {MAX_TOTAL_CENTS}: split the order.",
-            )
+            raise TotalTooLargeError(total_cents=total_cents, limit_cents=MAX_TOTAL_CENTS)
         order = PlacedOrder(
             order_id=f"ord-{uuid4().hex}",
             run_id="",
@@ -129,7 +151,9 @@ class Acceptance:
 
     async def _checked(self, order: PlacedOrder, body: OrderBody, fraud: FraudTerms) -> PlacedOrder:
         last_day = await self._orders.orders_last_day(body.customer.user_id)
-        return fraud.stamp(order, body, orders_last_day=last_day, deadline_seconds=self._deadline_seconds(body))
+        return fraud.stamp(
+            order, body.customer.email, orders_last_day=last_day, deadline_seconds=self._deadline_seconds(body)
+        )
 
     def _deadline_seconds(self, body: OrderBody) -> float:
         return body.deadline_seconds or self._terms.deadline_seconds
@@ -138,17 +162,10 @@ class Acceptance:
         try:
             products = await self._catalogue.priced(quantities)
         except InventoryAwayError as error:
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "An SKU of this order isn't known here yet, and the inventory-service can't be asked now. Try again.",
-                headers={"Retry-After": "2"},
-            ) from error
+            raise PriceUnknownError from error
         unknown = sorted(quantities.keys() - products.keys())
         if unknown:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"lines: there is no product with SKU {', '.join(unknown)}; GET /products lists them.",
-            )
+            raise UnknownProductError(skus=", ".join(unknown))
         return products
 
 

@@ -1,7 +1,7 @@
 """The workflow's local activities: each writes the order's row in one statement and can be repeated."""
 
-from order_service.approvals import ApprovalStore
-from order_service.store import OrderStore
+from order_service.approval.store import ApprovalStore
+from order_service.orders import OrderStore
 from shared.contracts.timeline import Timeline
 from shared.participant.activities import ActivityHost, Call
 from shared.participant.errors import Refused

@@ -4,8 +4,8 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from order_service.approvals import ApprovalStore
-from order_service.repairs import RepairStore
+from order_service.approval.store import ApprovalStore
+from order_service.repair.store import RepairStore
 from shared.workflows.background import sweep_until_cancelled
 
 COUNT_SECONDS: Final = 2.0

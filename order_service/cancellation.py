@@ -1,11 +1,9 @@
 """Cancels an order before its pivot: either it will be undone, or the customer is refused."""
 
-from http import HTTPStatus
-
+from order_service.errors import TooLateToCancelError, UnknownOrderError
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
-from shared.web.problems import ProblemError
 
 _TOO_LATE = {
     OrderStatus.COMPLETED: "is completed and can't be cancelled any more: return the parcel for a refund instead",
@@ -18,14 +16,15 @@ async def cancel(orders: OrderStore, starter: Starter, order_id: str) -> None:
     """Cancel the order; repeats are harmless.
 
     Raises:
-        ProblemError: 404 if there is no such order, 409 if it is past its pivot.
+        UnknownOrderError: there is no such order.
+        TooLateToCancelError: it is past its pivot.
     """
     if await orders.request_cancel(order_id):
         starter.cancel(order_id)
         return
     row = await orders.by_id(order_id)
     if row is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+        raise UnknownOrderError(order_id=order_id)
     if row.status == OrderStatus.CANCELLED:
         return
-    raise ProblemError(HTTPStatus.CONFLICT, f"Order {order_id} {_TOO_LATE[OrderStatus(row.status)]}.")
+    raise TooLateToCancelError(order_id=order_id, why=_TOO_LATE[OrderStatus(row.status)])

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.reconciler.watch import RECOVERY, recovery_id
+from order_service.recovery import RECOVERY, recovery_id
 from order_service.tables import ORDERS
 from shared.workflows.purges import RowPurges
 

@@ -6,7 +6,7 @@ was never done gets a tombstone, which turns away whatever of the lost run still
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from dapr.ext.workflow import DaprWorkflowContext
 
@@ -16,7 +16,15 @@ from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
 from shared.shop.order import ORDER_SERVICE, ORDER_STEPS, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
 
+RECOVERY: Final = "-recovery-"
+"""What an order's id and a number become an instance id by; it stands in no order's id."""
+
 RecoveryWorkflow = Callable[[DaprWorkflowContext, RecoverOrder], Turns[dict[str, Any]]]
+
+
+def recovery_id(order_id: str, number: int) -> str:
+    """The instance id of the order's recovery with this number, from 1."""
+    return f"{order_id}{RECOVERY}{number}"
 
 
 def recovery_workflow_shown_to(observer: Observer | None) -> RecoveryWorkflow:

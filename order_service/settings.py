@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from order_service.fraud_terms import Switch
+from order_service.approval.terms import Switch
 from shared.service.settings import ServiceSettings
 from shared.shop.approval import WhenAway
 

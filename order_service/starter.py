@@ -10,7 +10,7 @@ engine's time limit, and new orders mustn't pay for that.
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
@@ -18,32 +18,35 @@ from pydantic import ValidationError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.approvals import ApprovalStore
-from order_service.engine import WorkflowEngine
-from order_service.repairs import Due, RepairStore
-from order_service.store import OrderStore
+from order_service.approval.store import ApprovalStore
+from order_service.orders import OrderStore
+from order_service.repair.store import Due, RepairStore
 from shared.contracts.message import problems_in
 from shared.saga.decisions import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
-from shared.shop.order import PlacedOrder
+from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
-from shared.workflows.client import EngineAwayError
+from shared.workflows.client import EngineAwayError, WorkflowStarter, WorkflowTeller
 
 log = structlog.get_logger()
+
+
+class Workflows(WorkflowStarter, WorkflowTeller, Protocol):
+    """What the starter needs of the workflow engine."""
 
 
 class Starter:
     """Starts workflows and sends cancels, approvals and repairs, in the background of the HTTP loop."""
 
     def __init__(
-        self, orders: OrderStore, approvals: ApprovalStore, repairs: RepairStore, engine: WorkflowEngine
+        self, orders: OrderStore, approvals: ApprovalStore, repairs: RepairStore, workflows: Workflows
     ) -> None:
         self._orders = orders
         self._approvals = approvals
         self._repairs = repairs
-        self._engine = engine
+        self._workflows = workflows
         self._starts = BackgroundCalls()
         self._cancels = BackgroundCalls()
-        self._nudges = BackgroundCalls()
+        self._signals = BackgroundCalls()
         self._decisions = BackgroundCalls()
 
     def start(self, order: PlacedOrder) -> None:
@@ -51,15 +54,15 @@ class Starter:
         self._starts.spawn(order.order_id, self._start(order))
 
     def cancel(self, order_id: str) -> None:
-        """Tell the workflow of an order that its customer cancelled."""
+        """Signal the workflow of an order that its customer cancelled."""
         self._cancels.spawn(order_id, self._cancel(order_id))
 
-    def nudge(self, order_id: str) -> None:
-        """Tell the workflow of an order to read where its approval stands."""
-        self._nudges.spawn(order_id, self._nudge(order_id))
+    def signal(self, order_id: str) -> None:
+        """Signal the workflow of an order to read where its approval stands."""
+        self._signals.spawn(order_id, self._signal(order_id))
 
     def repair(self, due: Due) -> None:
-        """Tell the workflow of an order what a person decided; it carries each decision out once."""
+        """Signal a person's decision to the workflow of an order; it carries each decision out once."""
         self._decisions.spawn(f"{due.instance_id} {due.decision.repair_id}", self._repair(due))
 
     async def run(self) -> None:
@@ -68,7 +71,7 @@ class Starter:
 
     async def close(self) -> None:
         """Drop what is under way; the next process's sweep takes it up."""
-        for calls in (self._starts, self._cancels, self._nudges, self._decisions):
+        for calls in (self._starts, self._cancels, self._signals, self._decisions):
             await calls.close()
 
     async def _sweep(self) -> None:
@@ -76,8 +79,8 @@ class Starter:
             await self._start_stored(row)
         for order_id in await self._orders.lease_cancels(SWEEP_LIMIT):
             self.cancel(order_id)
-        for order_id in await self._approvals.lease_nudges(SWEEP_LIMIT):
-            self.nudge(order_id)
+        for order_id in await self._approvals.lease_signals(SWEEP_LIMIT):
+            self.signal(order_id)
         for due in await self._repairs.lease_unsent(SWEEP_LIMIT):
             self.repair(due)
 
@@ -93,7 +96,7 @@ class Starter:
     async def _start(self, order: PlacedOrder) -> None:
         run = order.model_copy(update={"run_id": uuid4().hex})
         try:
-            await self._engine.start(run)
+            await self._workflows.schedule(ORDER_WORKFLOW, order.order_id, run)
         except EngineAwayError as error:
             await self._not_started(order.order_id, str(error))
 
@@ -104,18 +107,18 @@ class Starter:
 
     async def _cancel(self, order_id: str) -> None:
         with _tried_again("cancel not sent, trying again", order_id=order_id):
-            await self._engine.raise_event(order_id, CANCEL_EVENT)
+            await self._workflows.raise_event(order_id, CANCEL_EVENT)
             await self._orders.cancel_sent(order_id)
 
-    async def _nudge(self, order_id: str) -> None:
+    async def _signal(self, order_id: str) -> None:
         with _tried_again("approval not sent, trying again", order_id=order_id):
-            await self._engine.raise_event(order_id, APPROVAL_EVENT)
-            await self._approvals.nudged(order_id)
+            await self._workflows.raise_event(order_id, APPROVAL_EVENT)
+            await self._approvals.signalled(order_id)
 
     async def _repair(self, due: Due) -> None:
         repair_id = due.decision.repair_id
         with _tried_again("repair not sent, trying again", repair_id=repair_id):
-            await self._engine.raise_event(due.instance_id, REPAIR_EVENT, due.decision)
+            await self._workflows.raise_event(due.instance_id, REPAIR_EVENT, due.decision)
             await self._repairs.sent(repair_id)
 
 

@@ -60,7 +60,7 @@ ORDERS: Final = Table(
 workflow of an order that no run has claimed, `start_error` why that failed last; `revision` grows with every change
 that a client can see. `stuck` are the compensations that wait for a person, since `attention_since`.
 
-`cancel_due_at`: when to tell the workflow (again) of a cancel that it hasn't been sent.
+`cancel_due_at`: when to signal a cancel (again) to a workflow that hasn't it yet.
 
 `instance_id` is the workflow instance that owns the order if that isn't the order's own but a recovery, which took it
 over at `taken_over_at`; `recoveries` counts those that were started (no instance id is used twice), `recovery_due_at`
@@ -70,7 +70,7 @@ was told of the order, `parked_version` is the version of the timeline with whic
 
 `approval_state` is where the approval of a risky order stands (`ApprovalState`), with who decided and why; None: it
 needs none. A person can decide from `approval_since` to `approval_due_at`. `held` tells why, with score, model version
-and threshold. `approval_nudge_at`: when to tell the workflow (again) to read this; None: it knows.
+and threshold. `approval_nudge_at`: when to signal the workflow (again) to read this; None: it has.
 """
 
 APPROVALS: Final = Table(
@@ -149,16 +149,16 @@ RECONCILER: Final = Table(
     Column("audited_at", DateTime(timezone=True)),
     Column("audit_skipped", Text),
 )
-"""One row: when the last sweep and the last audit ended, and what they could not look at.
+"""One row: when the last sweep and the last scan ended, and what they could not look at.
 
-`audit_begun_at`: when the last audit began, whether it has ended or not; the next one counts from here.
+`audit_begun_at`: when the last scan began, whether it has ended or not; the next one counts from here.
 """
 
-AUDIT_CURSORS: Final = Table(
+SCAN_CURSORS: Final = Table(
     "audit_cursors",
     METADATA,
     Column("kind", Text, primary_key=True),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("key", Text, nullable=False),
 )
-"""How far the audit has come in the table that it reads for this kind of finding. Without a row it begins anew."""
+"""How far the scan has come in the table that it reads for this kind of finding. Without a row it begins anew."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from order_service.approval import ask_whether_risky
+from order_service.approval.step import ask_whether_risky
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Observer, Saga

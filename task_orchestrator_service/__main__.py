@@ -29,7 +29,7 @@ from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskService
 from task_orchestrator_service.waiting import watch_waiting
 from task_orchestrator_service.workflow import task_workflows_shown_to
 
@@ -69,7 +69,7 @@ async def _surface(
     tasks = TaskStore(engine)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
     starter = Starter(tasks, workflows, settings.task_concurrency, settings.task_patience_seconds)
-    desk = TaskDesk(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
+    service = TaskService(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
     keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
     patience = Patience(settings.task_lost_seconds, settings.task_silent_seconds)
     loops = (
@@ -83,7 +83,7 @@ async def _surface(
         TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, stop, sources=SHOP.sources, ordered=False
     )
     async with consumer as event_routes, running(stop, *loops):
-        yield [*task_routes(tasks, desk), *event_routes]
+        yield [*task_routes(tasks, service), *event_routes]
     await starter.close()
 
 

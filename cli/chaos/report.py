@@ -2,14 +2,15 @@
 
 import math
 from collections import Counter
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from cli.chaos.run import Played, first_new_completion
 from cli.chaos.strikes import Struck
 from cli.load_report import PERCENTILES, percentile
-from cli.shop_client import ENDS, OrderDoc, StepDoc
+from cli.shop_client import ENDS
+from shared.contracts.timeline import StepRecord
+from shared.shop.views import OrderView
 
 
 def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
@@ -30,13 +31,13 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
         "cpu_ms_per_order": round(cpu * 1000 / len(ended)) if ended else None,
         "ends": dict(sorted(Counter(one.status for one in ended).items())),
         "needs_attention": [
-            {"order_id": order["order_id"], "reason": order["reason"]}
+            {"order_id": order.order_id, "reason": order.reason}
             for order in played.orders
-            if order["status"] == "needs_attention"
+            if order.status == "needs_attention"
         ],
         "retried_posts": played.load.retries,
         "repeats_absorbed": played.meter.repeats[-1][1] if played.meter.repeats else None,
-        "undos": dict(sorted(Counter(step["name"] for step in _undos(played.orders)).items())),
+        "undos": dict(sorted(Counter(step.name for step in _undos(played.orders)).items())),
         "conservation": {key: played.conservation[key] for key in ("holds", "violations")},
         "faults": _faults(played),
     }
@@ -47,15 +48,15 @@ def problems_of(played: Played) -> list[str]:
     problems = [f"a POST was never answered: {error}" for error in played.load.errors]
     problems += [f"{order_id} has not ended" for order_id in played.load.not_ended]
     known = {one.order_id for one in played.load.ended} | set(played.load.not_ended)
-    shown = {order["order_id"] for order in played.orders}
+    shown = {order.order_id for order in played.orders}
     problems += [f"{order_id} was accepted and is gone" for order_id in sorted(known - shown)]
     if not played.load.errors:
         problems += [f"{order_id} is an order that nobody placed" for order_id in sorted(shown - known)]
     for order in played.orders:
-        if order["status"] not in ENDS and order["order_id"] not in played.load.not_ended:
-            problems.append(f"{order['order_id']} had ended and is {order['status']} again")
-        if order["status"] == "needs_attention" and not order["reason"]:
-            problems.append(f"{order['order_id']} needs attention and doesn't say why")
+        if order.status not in ENDS and order.order_id not in played.load.not_ended:
+            problems.append(f"{order.order_id} had ended and is {order.status} again")
+        if order.status == "needs_attention" and not order.reason:
+            problems.append(f"{order.order_id} needs attention and doesn't say why")
     problems += [
         f"conservation: {one['rule']}: {one['subject']}: {one['detail']}" for one in played.conservation["violations"]
     ]
@@ -77,7 +78,7 @@ def _faults(played: Played) -> list[dict[str, Any]]:
 def _fault(played: Played, struck: Struck, until: float) -> dict[str, Any]:
     recovered_at = first_new_completion(played.load.ended, struck.began_at)
     ended = [one for one in played.load.ended if struck.began_at <= one.ended_at < until]
-    undos = [step for step in _undos(played.orders) if struck.began_at <= _instant(step["started_at"]) < until]
+    undos = [step for step in _undos(played.orders) if struck.began_at <= step.started_at.timestamp() < until]
     return {
         "at_seconds": struck.fault.at_seconds,
         "fault": str(struck.fault),
@@ -90,14 +91,9 @@ def _fault(played: Played, struck: Struck, until: float) -> dict[str, Any]:
     }
 
 
-def _undos(orders: tuple[OrderDoc, ...]) -> list[StepDoc]:
-    return [step for order in orders for step in order["steps"] if step["kind"] == "undo"]
+def _undos(orders: tuple[OrderView, ...]) -> list[StepRecord]:
+    return [step for order in orders for step in order.steps if step.kind == "undo"]
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
-
-
-def _instant(text: str) -> float:
-    """A moment of the shop's documents as seconds of the wall clock."""
-    return datetime.fromisoformat(text).timestamp()

@@ -15,11 +15,12 @@ from cli.chaos.strikes import Struck, play
 from cli.load_report import EndedOrder, LoadResult
 from cli.load_run import LoadRun
 from cli.mix import Mix, PlannedOrder, assortment, plan_orders
-from cli.shop_client import OrderDoc, ShopAwayError, ShopClient, ShopRefusedError
+from cli.shop_client import ShopAwayError, ShopClient, ShopRefusedError
 from devstack.client import StackClient
 from devstack.errors import StackError
 from devstack.settings import StackSettings
 from shared.shop.order import ORDER_SERVICE
+from shared.shop.views import OrderView
 
 SETTLE_SECONDS: Final = 600.0
 """An order's deadline, and then what the reconciler takes to find and undo an order whose workflow was lost."""
@@ -40,7 +41,7 @@ class Played:
     began_at: float
     faults: tuple[Struck, ...]
     load: LoadResult
-    orders: tuple[OrderDoc, ...]
+    orders: tuple[OrderView, ...]
     conservation: dict[str, Any]
     meter: Meter
 
@@ -109,7 +110,7 @@ def _plan(client: ShopClient, count: int, seed: int) -> list[PlannedOrder]:
     return plan_orders(count, Mix(REFUSED, FAULTS, seed, CANCELLED), skus, f"chaos-{uuid.uuid4().hex[:12]}")
 
 
-def _audit(client: ShopClient) -> tuple[dict[str, Any], tuple[OrderDoc, ...]]:
+def _audit(client: ShopClient) -> tuple[dict[str, Any], tuple[OrderView, ...]]:
     """Conservation and all orders; the shop may need a moment after the last fault."""
     deadline = time.monotonic() + READY_SECONDS
     while True:

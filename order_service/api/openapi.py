@@ -1,95 +1,102 @@
-"""The OpenAPI document, made from the same models that read the requests."""
+"""The operations of the order-service, for its OpenAPI document."""
 
 from typing import Any, Final
 
-from pydantic import BaseModel
-
-from order_service.api.approval_bodies import ApprovalBody, ApprovalPage, ApprovalView
-from order_service.api.bodies import AcceptedBody, OrderBody, OrderPage, OrderView, ProductPage
-from order_service.api.repair_bodies import AttentionPage, RepairBody, RepairList, RepairRequested
-from shared.service.about import About
+from order_service.acceptance import OrderBody
+from order_service.approval.service import ApprovalBody
+from order_service.repair.service import RepairBody
+from shared.shop import views
 from shared.shop.order import OrderStatus
-from shared.web.bodies import Problem
-from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
+from shared.web.openapi import CURSOR, KEY, LIMIT, Operation, document, parameter
 
-_MODELS: Final[tuple[type[BaseModel], ...]] = (
-    About,
-    AcceptedBody,
-    ApprovalBody,
-    ApprovalPage,
-    ApprovalView,
-    AttentionPage,
-    OrderBody,
-    OrderPage,
-    OrderView,
-    Problem,
-    ProductPage,
-    RepairBody,
-    RepairList,
-    RepairRequested,
+_STATUS: Final = parameter("status", "query", f"One of {', '.join(OrderStatus)}.")
+_PAGE: Final = (LIMIT, CURSOR)
+_ORDER: Final = "/orders/{order_id}"
+
+OPERATIONS: Final = (
+    Operation(
+        "place_order",
+        "POST",
+        "/orders",
+        "Place an order",
+        {202: views.AcceptedBody},
+        (400, 403, 409, 413, 422),
+        (KEY,),
+        OrderBody,
+    ),
+    Operation(
+        "list_orders", "GET", "/orders", "List orders, newest first", {200: views.OrderPage}, (422,), (_STATUS, *_PAGE)
+    ),
+    Operation("show_order", "GET", _ORDER, "Show an order", {200: views.OrderView}, (404,)),
+    Operation(
+        "cancel_order",
+        "POST",
+        f"{_ORDER}/cancel",
+        "Cancel an order before its pivot",
+        {202: views.CancelRequested},
+        (404, 409),
+    ),
+    Operation("follow_order", "GET", f"{_ORDER}/events", "Follow an order by Server-Sent Events", {200: None}, (404,)),
+    Operation(
+        "list_attention",
+        "GET",
+        "/attention",
+        "List orders that need attention, oldest first",
+        {200: views.AttentionPage},
+        (422,),
+        _PAGE,
+    ),
+    Operation(
+        "decide_repair",
+        "POST",
+        f"{_ORDER}/repairs",
+        "Decide how a stuck compensation goes on",
+        {202: views.RepairRequested},
+        (400, 404, 409, 413, 422),
+        (KEY,),
+        RepairBody,
+    ),
+    Operation(
+        "list_repairs", "GET", f"{_ORDER}/repairs", "List the decisions about an order", {200: views.RepairList}, (404,)
+    ),
+    Operation(
+        "list_approvals",
+        "GET",
+        "/approvals",
+        "List orders that wait for approval, the longest waiting first",
+        {200: views.ApprovalPage},
+        (422,),
+        _PAGE,
+    ),
+    Operation(
+        "decide_approval",
+        "POST",
+        f"{_ORDER}/approval",
+        "Approve or reject a risky order",
+        {200: views.ApprovalView},
+        (400, 404, 409, 413, 422),
+        body=ApprovalBody,
+    ),
+    Operation(
+        "show_approval",
+        "GET",
+        f"{_ORDER}/approval",
+        "Show where an order's approval stands",
+        {200: views.ApprovalView},
+        (404,),
+    ),
+    Operation("list_products", "GET", "/products", "List products", {200: views.ProductPage}, (422,), _PAGE),
+    Operation("check_conservation", "GET", "/audit/conservation", "Check that nothing is lost or doubled", {200: None}),
+    Operation(
+        "show_reconciliation",
+        "GET",
+        "/audit/reconciliation",
+        "What the reconciler found, and what was done about it",
+        {200: None},
+    ),
 )
 
 
 def openapi_document() -> dict[str, Any]:
     """OpenAPI 3.1 of the order-service."""
-    order_id = parameter("order_id", "path", "The order's id.", required=True)
-    status = parameter("status", "query", f"One of {', '.join(OrderStatus)}.")
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "saga-shop", "version": "1.0.0", "description": "Orders as sagas. Money is in minor units."},
-        "paths": {
-            "/orders": {
-                "post": operation(
-                    "Place an order", {202: AcceptedBody}, [400, 403, 409, 413, 422, 503], [KEY], body=OrderBody
-                ),
-                "get": operation("List orders, newest first", {200: OrderPage}, [422], [status, LIMIT, CURSOR]),
-            },
-            "/orders/{order_id}": {"get": operation("Show an order", {200: OrderView}, [404], [order_id])},
-            "/orders/{order_id}/cancel": {
-                "post": operation("Cancel an order before its pivot", {202: None}, [404, 409], [order_id])
-            },
-            "/orders/{order_id}/events": {
-                "get": operation("Follow an order by Server-Sent Events", {200: None}, [404], [order_id])
-            },
-            "/attention": {
-                "get": operation(
-                    "List orders that need attention, oldest first", {200: AttentionPage}, [422], [LIMIT, CURSOR]
-                )
-            },
-            "/orders/{order_id}/repairs": {
-                "post": operation(
-                    "Decide how a stuck compensation goes on",
-                    {202: RepairRequested},
-                    [400, 404, 409, 413, 422, 503],
-                    [order_id, KEY],
-                    body=RepairBody,
-                ),
-                "get": operation("List the decisions about an order", {200: RepairList}, [404], [order_id]),
-            },
-            "/approvals": {
-                "get": operation(
-                    "List risky orders that wait for approval, the longest waiting first",
-                    {200: ApprovalPage},
-                    [422],
-                    [LIMIT, CURSOR],
-                )
-            },
-            "/orders/{order_id}/approval": {
-                "post": operation(
-                    "Approve or reject a risky order",
-                    {200: ApprovalView},
-                    [400, 404, 409, 413, 422],
-                    [order_id],
-                    body=ApprovalBody,
-                ),
-                "get": operation("Show where the approval of an order stands", {200: ApprovalView}, [404], [order_id]),
-            },
-            "/products": {"get": operation("List products", {200: ProductPage}, [422, 503], [LIMIT, CURSOR])},
-            "/audit/conservation": {"get": operation("Check that nothing is lost or doubled", {200: None}, [503], [])},
-            "/audit/reconciliation": {
-                "get": operation("What the reconciler found, and what was done about it", {200: None}, [503], [])
-            },
-            **COMMON_PATHS,
-        },
-        "components": {"schemas": schemas_of(_MODELS)},
-    }
+    return document("saga-shop", "Orders as sagas. Money is in minor units.", OPERATIONS)

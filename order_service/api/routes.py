@@ -7,28 +7,29 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from order_service.acceptance import Acceptance
-from order_service.api.approvals import approval_routes
-from order_service.api.bodies import OrderBody
-from order_service.api.events import OrderEvents, stream_order
+from order_service.acceptance import Acceptance, OrderBody
 from order_service.api.openapi import openapi_document
-from order_service.api.path import order_id_of
-from order_service.api.repairs import repair_routes
+from order_service.api.problems import STATUSES, order_id_of
+from order_service.api.sse import OrderEvents, stream_order
 from order_service.api.views import order_view
-from order_service.approval_desk import ApprovalDesk
-from order_service.approvals import ApprovalStore
+from order_service.approval.api import approval_routes
+from order_service.approval.service import ApprovalService
+from order_service.approval.store import ApprovalStore
 from order_service.cancellation import cancel
 from order_service.catalogue import Catalogue, InventoryAwayError
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import ConservationCheck
+from order_service.orders import OrderStore
 from order_service.reconciler.reconciler import Reconciler
-from order_service.repair_desk import RepairDesk
-from order_service.repairs import RepairStore
+from order_service.repair.api import repair_routes
+from order_service.repair.service import RepairService
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
+from shared.shop.views import AcceptedBody, CancelRequested
 from shared.web.key import idempotency_key_of
 from shared.web.pages import page_of, read_status
-from shared.web.problems import ProblemError, read_json
+from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
+from shared.web.views import answer, item
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +45,7 @@ class OrderApi:
         catalogue: Catalogue,
         starter: Starter,
         events: OrderEvents,
-        auditor: Auditor,
+        conservation: ConservationCheck,
         reconciler: Reconciler,
         repairs: RepairStore,
         approvals: ApprovalStore,
@@ -56,18 +57,14 @@ class OrderApi:
         self._catalogue = catalogue
         self._starter = starter
         self._events = events
-        self._auditor = auditor
+        self._conservation = conservation
         self._reconciler = reconciler
 
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
         body: OrderBody = await read_json(request, OrderBody)
         order_id = await self._acceptance.accept(key, body)
-        return web.json_response(
-            {"order_id": order_id, "status": OrderStatus.ACCEPTED},
-            status=HTTPStatus.ACCEPTED,
-            headers={"Location": f"/orders/{order_id}"},
-        )
+        return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
 
     async def show_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
@@ -75,16 +72,16 @@ class OrderApi:
         if row is None:
             # Named apart, so that a program can tell this from a 404 of some other server.
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.", order_id=order_id)
-        return web.json_response(order_view(row))
+        return answer(order_view(row))
 
     async def list_orders(self, request: web.Request) -> web.Response:
         newest = partial(self._orders.page, read_status(OrderStatus, request))
-        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=order_view)
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=item(order_view))
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         await cancel(self._orders, self._starter, order_id)
-        return web.json_response({"order_id": order_id, "status": "cancelling"}, status=HTTPStatus.ACCEPTED)
+        return answer(CancelRequested(order_id=order_id), HTTPStatus.ACCEPTED)
 
     async def order_events(self, request: web.Request) -> web.StreamResponse:
         return await stream_order(request, self._orders, self._events)
@@ -96,13 +93,13 @@ class OrderApi:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The inventory-service can't be asked now; orders for known products are still taken. Try again.",
-                headers={"Retry-After": "2"},
+                headers=AWAY_HEADERS,
             ) from error
         kind = "application/json" if status == HTTPStatus.OK else "application/problem+json"
         return web.json_response(answer, status=status, content_type=kind)
 
     async def conservation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._auditor.report())
+        return web.json_response(await self._conservation.report())
 
     async def reconciliation(self, _: web.Request) -> web.Response:
         return web.json_response(await self._reconciler.report())
@@ -111,7 +108,7 @@ class OrderApi:
         return web.json_response(OPENAPI)
 
     def routes(self) -> list[web.RouteDef]:
-        return [
+        own = [
             web.post("/orders", self.place_order),
             web.get("/orders", self.list_orders),
             web.get("/orders/{order_id}", self.show_order),
@@ -121,8 +118,11 @@ class OrderApi:
             web.get("/audit/conservation", self.conservation),
             web.get("/audit/reconciliation", self.reconciliation),
             web.get("/openapi.json", self.openapi),
-            *approval_routes(self._approvals, ApprovalDesk(self._approvals, self._starter)),
-            *repair_routes(self._repairs, RepairDesk(self._orders, self._repairs, self._starter)),
+        ]
+        return [
+            *answering(STATUSES, own),
+            *approval_routes(self._approvals, ApprovalService(self._approvals, self._starter)),
+            *repair_routes(self._repairs, RepairService(self._orders, self._repairs, self._starter)),
         ]
 
 

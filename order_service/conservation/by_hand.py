@@ -1,4 +1,4 @@
-"""What persons closed by hand at the repair desk: each participant's record of it against its books and the desk's.
+"""What persons closed by hand: each participant's record of it against its books and the decisions.
 
 A step that was settled or written off is an exception to the rules for undone orders, and each exception must stand in
 three places: with the same amount in the participant's `hand_closings` and in its books, and decided in `repairs`.
@@ -41,7 +41,7 @@ BY_HAND: Final = (
         "Whatever was closed by hand, a person decided so, and no completed order has any.",
         f"""
         SELECT c.saga_id AS subject,
-               c.step || ' ' || c.status || ' by ' || c.decided_by || ' without a decision of the desk' AS detail
+               c.step || ' ' || c.status || ' by ' || c.decided_by || ' without a recorded decision' AS detail
         FROM ({_CLOSED_BY_HAND}) c
         LEFT JOIN order_service.repairs r USING (repair_id)
         LEFT JOIN order_service.orders o ON o.order_id = r.order_id AND o.status <> 'completed'
@@ -51,10 +51,10 @@ BY_HAND: Final = (
     ),
     Rule(
         "decision_was_carried_out",
-        "What the desk says was settled or written off, the participant has closed so.",
+        "What a decision says was settled or written off, the participant has closed so.",
         f"""
         SELECT r.order_id AS subject,
-               r.step || ' ' || r.outcome || ' by the desk only (' || r.repair_id || ')' AS detail
+               r.step || ' ' || r.outcome || ' by the decision only (' || r.repair_id || ')' AS detail
         FROM order_service.repairs r LEFT JOIN ({_CLOSED_BY_HAND}) c ON c.saga_id = r.order_id AND c.step = r.step
         WHERE r.outcome IN ('settled', 'written_off') AND c.status IS DISTINCT FROM r.outcome
         """,  # noqa: S608 - constants of this module

@@ -18,7 +18,7 @@ class FindingKind(StrEnum):
     ORDER_STUCK = "order_stuck"
 
 
-AUDITED: Final = (
+SCANNED: Final = (
     FindingKind.RESERVATION_WITHOUT_ORDER,
     FindingKind.CHARGE_WITHOUT_ORDER,
     FindingKind.PARCEL_WITHOUT_ORDER,
@@ -79,6 +79,6 @@ MEANINGS: Final[dict[FindingKind, Meaning]] = {
     FindingKind.ORDER_STUCK: Meaning(
         "The order's time is over, or a person has decided, but its workflow takes no events; or the patience of its "
         "undos is over, and it does nothing.",
-        "Nothing: the workflow is poked, and if that doesn't help, a recovery undoes the order.",
+        "Nothing: the workflow is signalled, and if that doesn't help, a recovery undoes the order.",
     ),
 }

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import structlog
@@ -19,20 +19,25 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.engine import WorkflowAdmin
-from order_service.reconciler.audit import Audit
-from order_service.reconciler.book import Book
-from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
+from order_service.reconciler.findings_store import FindingsStore
 from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
-from order_service.reconciler.strays import Strays
+from order_service.reconciler.orphans import Orphans
+from order_service.reconciler.scan import Cursors, Scan
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.contracts.message import problems_in
-from shared.shop.order import RecoverOrder
-from shared.workflows.client import EngineAwayError, InstanceStatus, UnreadableError
+from shared.shop.order import ORDER_RECOVERY_WORKFLOW, RecoverOrder
+from shared.workflows.client import (
+    EngineAwayError,
+    InstanceStatus,
+    UnreadableError,
+    WorkflowCare,
+    WorkflowStarter,
+    WorkflowTeller,
+)
 from shared.workflows.probe import Probe
 
-POKED: Final = "The workflow was poked by an event."
+SIGNALLED: Final = "The workflow was signalled by an event."
 LOOKED_FOR: Final = "It is looked for once more before anything is done."
 
 LEAST_LEASE_SECONDS: Final = 5.0
@@ -43,7 +48,7 @@ ENOUGH_FAILURES: Final = 3
 
 LATE_TIMES: Final = 4
 LATE_SECONDS: Final = 60.0
-"""A last sweep (or audit) that is older than this and so many of its intervals says nothing about now."""
+"""A last sweep (or scan) that is older than this and so many of its intervals says nothing about now."""
 
 _LOCK: Final = 7_264_519_004
 """Any fixed number: the key of the advisory lock that lets one replica sweep."""
@@ -62,18 +67,22 @@ class Pace:
     """How often the reconciler looks, and how long it waits before it acts.
 
     `grace_seconds`: an order that was accepted later is none of its business yet. `confirm_seconds`: how long the
-    engine must have said that a workflow is gone, or a stuck one have ignored its nudge; also how long after its
+    engine must have said that a workflow is gone, or a stuck one have ignored its signal; also how long after its
     deadline an order is asked whether it takes events. `margin_seconds`: how long after its deadline and the patience
     of its undos an order counts as stuck. `decision_seconds`: how long a person's decision may take before its order is
     asked whether it takes events.
     """
 
     sweep_seconds: float
-    audit_seconds: float
+    scan_seconds: float
     grace_seconds: float
     confirm_seconds: float
     margin_seconds: float
     decision_seconds: float
+
+
+class Workflows(WorkflowStarter, WorkflowTeller, WorkflowCare, Protocol):
+    """What the reconciler needs of the workflow engine."""
 
 
 class Reconciler:
@@ -83,17 +92,17 @@ class Reconciler:
         self,
         *,
         database: AsyncEngine,
-        strays: Strays,
-        engine: WorkflowAdmin,
+        orphans: Orphans,
+        workflows: Workflows,
         health: Health,
         pace: Pace,
     ) -> None:
         self._database = database
-        self._book = Book(database)
+        self._findings = FindingsStore(database)
         self._watch = Watch(database)
-        self._audit = Audit(strays, self._book, Cursors(database))
-        self._engine = engine
-        self._probe = Probe(engine)
+        self._scan = Scan(orphans, self._findings, Cursors(database))
+        self._workflows = workflows
+        self._probe = Probe(workflows)
         self._health = health
         self._pace = pace
         self._patience = Patience(pace.confirm_seconds, pace.margin_seconds, pace.decision_seconds)
@@ -105,7 +114,7 @@ class Reconciler:
                 async with alone(self._database) as mine:
                     if mine:
                         await self.sweep()
-                counts = await self._book.open_by_kind()
+                counts = await self._findings.open_by_kind()
                 for kind in FindingKind:
                     OPEN_FINDINGS.labels(kind).set(counts.get(kind, 0))
             except (SQLAlchemyError, OSError, TimeoutError) as error:
@@ -113,26 +122,26 @@ class Reconciler:
             await asyncio.sleep(self._pace.sweep_seconds)
 
     async def report(self) -> dict[str, Any]:
-        """What is open and what was resolved (see `Book.report`)."""
-        return await self._book.report(_late(self._pace.sweep_seconds), _late(self._pace.audit_seconds))
+        """What is open and what was resolved (see `FindingsStore.report`)."""
+        return await self._findings.report(_late(self._pace.sweep_seconds), _late(self._pace.scan_seconds))
 
     async def sweep(self) -> None:
-        """Look at everything once, and act; at the tables last, since orders can't wait for an audit that is slow."""
+        """Look at everything once, and act; at the tables last, since orders can't wait for a scan that is slow."""
         await self._look_for_unstarted()
         skipped = await self._health()
         if skipped is None:
             skipped = await self._look_for_workflows()
-        await self._book.close_sweep(skipped)
-        if await self._book.begin_audit(self._pace.audit_seconds):
-            await self._book.end_audit(await self._audit.make())
+        await self._findings.close_sweep(skipped)
+        if await self._findings.begin_scan(self._pace.scan_seconds):
+            await self._findings.end_scan(await self._scan.make())
 
     async def _look_for_unstarted(self) -> None:
         rows = await self._watch.unstarted(self._pace.grace_seconds)
         found = [Finding(FindingKind.ORDER_NOT_STARTED, row.order_id, row.seen) for row in rows]
         for finding in found:
-            await self._book.note(finding)
-            await self._book.acted(finding, "Its start is tried again every ten seconds.")
-        await self._book.resolve([FindingKind.ORDER_NOT_STARTED], found)
+            await self._findings.note(finding)
+            await self._findings.acted(finding, "Its start is tried again every ten seconds.")
+        await self._findings.resolve([FindingKind.ORDER_NOT_STARTED], found)
 
     async def _look_for_workflows(self) -> str | None:
         """Look for the workflows of open orders; why some could not be looked for, or None."""
@@ -165,13 +174,13 @@ class Reconciler:
                 checked.append(order.order_id)
             except EngineAwayError as error:
                 skipped.append(_skipped(order, error))
-        await self._book.resolve(OF_WORKFLOWS, found, checked)
+        await self._findings.resolve(OF_WORKFLOWS, found, checked)
         return skipped[-1] if skipped else None
 
     async def _look(self, order: WatchedOrder) -> tuple[Finding | None, InstanceStatus | None]:
         """What is wrong with the order's workflow, and its status; None if there is none, or it can't be read."""
         try:
-            instance = await self._engine.instance(order.instance_id)
+            instance = await self._workflows.instance(order.instance_id)
         except UnreadableError as error:
             return judge_unreadable(order, error), None
         return judge(order, instance), instance.status if instance is not None else None
@@ -186,12 +195,12 @@ class Reconciler:
 
     async def _act(self, order: WatchedOrder, finding: Finding, *, can_end: bool) -> None:
         """Note it, and once it is confirmed recover the order, after its workflow if that `can_end`."""
-        seconds = await self._book.note(finding)
+        seconds = await self._findings.note(finding)
         if finding.kind is FindingKind.WORKFLOW_PAUSED:
             return
         if seconds < self._pace.confirm_seconds:
-            poked = finding.kind is FindingKind.ORDER_STUCK
-            await self._book.acted(finding, POKED if poked else LOOKED_FOR)
+            signalled = finding.kind is FindingKind.ORDER_STUCK
+            await self._findings.acted(finding, SIGNALLED if signalled else LOOKED_FOR)
             return
         if can_end:
             await self._terminate(order.instance_id)
@@ -200,7 +209,7 @@ class Reconciler:
     async def _terminate(self, instance_id: str) -> None:
         """End the stuck workflow if that can be done; the recovery is as safe beside it."""
         try:
-            await self._engine.terminate(instance_id)
+            await self._workflows.terminate(instance_id)
         except EngineAwayError as error:
             log.warning("stuck workflow not terminated", instance_id=instance_id, error=str(error))
 
@@ -211,16 +220,17 @@ class Reconciler:
         except ValidationError as error:
             why = f"It can't be recovered, since its row can't be read: {problems_in(error)}"
             log.error("order not recovered", order_id=order.order_id, error=why)  # noqa: TRY400 - without its values
-            await self._book.acted(finding, why)
+            await self._findings.acted(finding, why)
             return
         if recovery is None:
             return
         instance_id, placed = recovery
         run = placed.model_copy(update={"run_id": uuid4().hex})
         reason = f"its workflow was lost ({finding.seen}), so that the order was undone"
-        await self._engine.start_recovery(instance_id, RecoverOrder(order=run, replaces=order.run_id, reason=reason))
+        recovery_order = RecoverOrder(order=run, replaces=order.run_id, reason=reason)
+        await self._workflows.schedule(ORDER_RECOVERY_WORKFLOW, instance_id, recovery_order)
         RECOVERIES.inc()
-        await self._book.acted(finding, f"The recovery {instance_id} was started; it undoes the order.")
+        await self._findings.acted(finding, f"The recovery {instance_id} was started; it undoes the order.")
 
 
 def _late(every_seconds: float) -> float:

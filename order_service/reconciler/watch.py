@@ -8,14 +8,13 @@ from typing import Final
 from sqlalchemy import ColumnElement, Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.recovery import recovery_id
 from order_service.tables import ORDERS
 from shared.contracts.contract import UNDO_SECONDS
 from shared.shop.order import ORDER_STEPS, OrderStatus, PlacedOrder
 
 BATCH: Final = 200
 """Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""
-
-RECOVERY: Final = "-recovery-"
 
 # A row that is being written is left to the next sweep: who waited for it while holding others could be waited for.
 _DUE: Final = text("""
@@ -140,11 +139,6 @@ class Watch:
             return None
         placed = PlacedOrder.model_validate({**row.placed, "run_id": ""})
         return recovery_id(order.order_id, row.recoveries), placed
-
-
-def recovery_id(order_id: str, number: int) -> str:
-    """The instance id of the order's recovery with this number, from 1."""
-    return f"{order_id}{RECOVERY}{number}"
 
 
 def _open_and_owned(order: WatchedOrder) -> tuple[ColumnElement[bool], ...]:

@@ -94,6 +94,17 @@ class RepairOutcome(StrEnum):
     """The step didn't wait for a decision any more."""
 
 
+class RepairStatus(StrEnum):
+    """How far a decision has come."""
+
+    REQUESTED = "requested"
+    """It is stored, and can't be lost any more."""
+    SENT = "sent"
+    """The workflow has its event."""
+    APPLIED = "applied"
+    """It was carried out, or couldn't be: see the outcome."""
+
+
 class AppliedRepair(Message):
     """A decision that was carried out, or couldn't be."""
 

@@ -84,7 +84,7 @@ class CompleteOrder(Message):
 
     timeline: Timeline
     tracking_number: str
-    run_id: str | None = None
+    run_id: str
 
 
 class CloseOrder(Message):
@@ -93,7 +93,7 @@ class CloseOrder(Message):
     timeline: Timeline
     status: OrderStatus
     reason: str
-    run_id: str | None = None
+    run_id: str
     repairs: tuple[AppliedRepair, ...] = ()
 
 
@@ -103,7 +103,7 @@ class ParkOrder(Message):
     timeline: Timeline
     reason: str
     money_at_risk_cents: int
-    run_id: str | None = None
+    run_id: str
     stuck: tuple[StuckStep, ...] = ()
     repairs: tuple[AppliedRepair, ...] = ()
 

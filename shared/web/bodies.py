@@ -1,6 +1,6 @@
 """What the JSON bodies of several services have in common."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -31,18 +31,6 @@ class CustomerBody(Body):
 class LineBody(Body):
     sku: Text
     quantity: Quantity
-
-
-class StepBody(Body):
-    name: str
-    app_id: str
-    kind: Literal["do", "undo"]
-    outcome: Literal["running", "done", "refused", "unknown", "failed"]
-    attempts: int
-    started_at: str
-    ended_at: str | None
-    error: str | None
-    errors: list[dict[str, Any]]
 
 
 class Problem(BaseModel):

@@ -1,13 +1,9 @@
-"""The Idempotency-Key of a request, and what tells its repeats from other requests."""
+"""The Idempotency-Key of a request."""
 
-import hashlib
-import json
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel
-from sqlalchemy import Row
 
 from shared.web.problems import ProblemError
 
@@ -28,23 +24,3 @@ def idempotency_key_of(request: web.Request, what: str) -> str:
             f"(1 to {MAX_KEY_LENGTH} printable characters).",
         )
     return key
-
-
-def request_hash(body: BaseModel, *, about: str = "") -> str:
-    """The same for the same body, for good; `about` is what the path of the request names besides."""
-    # A field that came later and isn't given must not change the hash of what was accepted before it.
-    canonical = json.dumps(body.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{about} {canonical}".lstrip().encode()).hexdigest()
-
-
-def check_same_request(earlier: Row[Any], hash_now: str, what: str) -> None:
-    """Turn away another request under a key that was used, by the `request_hash` of its row.
-
-    Raises:
-        ProblemError: 409.
-    """
-    if earlier.request_hash != hash_now:
-        raise ProblemError(
-            HTTPStatus.CONFLICT,
-            f"This Idempotency-Key was used for another {what}: send the same body again, or a new key.",
-        )

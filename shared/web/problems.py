@@ -1,8 +1,8 @@
 """RFC 9457 problem documents: every error of every HTTP surface."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -10,8 +10,29 @@ from pydantic import BaseModel, ValidationError
 
 from shared.database import is_unreachable, may_pass
 from shared.web.json_text import parse_json
+from shared.web.requests import (
+    FaultsForbiddenError,
+    KeyReusedError,
+    NeverRefusesError,
+    RequestRefusedError,
+    UnknownActivityError,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+Statuses = Mapping[type[RequestRefusedError], HTTPStatus]
+"""With which status each refusal of a use case is answered."""
+
+REQUEST_STATUSES: Final[Statuses] = {
+    KeyReusedError: HTTPStatus.CONFLICT,
+    FaultsForbiddenError: HTTPStatus.FORBIDDEN,
+    UnknownActivityError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NeverRefusesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+"""Those of every service that takes idempotent requests with fault plans."""
+
+AWAY_HEADERS: Final = {"Retry-After": "2"}
+"""Of an answer that another service is needed for, which is away."""
 
 log = structlog.get_logger()
 
@@ -61,6 +82,23 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
+def answering(statuses: Statuses, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    """The routes, with each refusal of a use case answered as a problem document."""
+    return [web.RouteDef(one.method, one.path, _answering(statuses, one.handler), one.kwargs) for one in routes]
+
+
+def _answering(statuses: Statuses, handler: Handler) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except RequestRefusedError as refusal:
+            status = statuses[type(refusal)]
+            headers = AWAY_HEADERS if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+            raise ProblemError(status, str(refusal), headers=headers) from refusal
+
+    return answer
+
+
 async def read_json(request: web.Request, model: type[BaseModel]) -> Any:  # noqa: ANN401 - an instance of `model`
     """The request's body as a validated model.
 
@@ -74,6 +112,7 @@ async def read_json(request: web.Request, model: type[BaseModel]) -> Any:  # noq
     except ValueError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body must be JSON: {error}.") from error
     try:
+        # Read again from its text: what is said of a wrong value is then said of JSON, not of Python.
         return model.model_validate_json(raw) if isinstance(body, dict) else model.model_validate(body)
     except ValidationError as error:
         raise ProblemError(

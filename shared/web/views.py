@@ -1,10 +1,13 @@
 """How rows are shown, as far as it is the same everywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from shared.web.bodies import StepBody
+from aiohttp import web
+from pydantic import BaseModel
+from sqlalchemy import Row
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -12,7 +15,11 @@ def iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def steps_view(timeline: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The steps of a timeline as its row has it."""
-    # JSONB forgets the order of the fields; people read them in this one.
-    return [{name: step.get(name) for name in StepBody.model_fields} for step in timeline["steps"]]
+def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
+    """The document as the answer to a request."""
+    return web.Response(text=view.model_dump_json(), status=status, headers=headers, content_type="application/json")
+
+
+def item(view: Callable[[Row[Any]], BaseModel]) -> Callable[[Row[Any]], dict[str, Any]]:
+    """The document of a row as an item of a page."""
+    return lambda row: view(row).model_dump(mode="json")

@@ -1,34 +1,32 @@
-"""The OpenAPI document, made from the same models that read the requests."""
+"""The operations of the task-orchestrator-service, for its OpenAPI document."""
 
 from typing import Any, Final
 
-from pydantic import BaseModel
-
-from shared.service.about import About
 from shared.shop.task import TaskStatus
-from shared.web.bodies import Problem
-from shared.web.openapi import COMMON_PATHS, CURSOR, KEY, LIMIT, operation, parameter, schemas_of
-from task_orchestrator_service.api.bodies import TaskAccepted, TaskBody, TaskPage, TaskView
+from shared.shop.views import TaskAccepted, TaskPage, TaskView
+from shared.web.openapi import CURSOR, KEY, LIMIT, Operation, document, parameter
+from task_orchestrator_service.task_service import TaskBody
 
-_MODELS: Final[tuple[type[BaseModel], ...]] = (About, Problem, TaskAccepted, TaskBody, TaskPage, TaskView)
+_STATUS: Final = parameter("status", "query", f"One of {', '.join(TaskStatus)}.")
+
+OPERATIONS: Final = (
+    Operation(
+        "submit_task",
+        "POST",
+        "/tasks",
+        "Submit a task",
+        {202: TaskAccepted},
+        (400, 403, 409, 413, 422),
+        (KEY,),
+        TaskBody,
+    ),
+    Operation(
+        "list_tasks", "GET", "/tasks", "List tasks, newest first", {200: TaskPage}, (422,), (_STATUS, LIMIT, CURSOR)
+    ),
+    Operation("show_task", "GET", "/tasks/{task_id}", "Show a task", {200: TaskView}, (404,)),
+)
 
 
 def openapi_document() -> dict[str, Any]:
     """OpenAPI 3.1 of the task-orchestrator-service."""
-    task_id = parameter("task_id", "path", "The task's id.", required=True)
-    status = parameter("status", "query", f"One of {', '.join(TaskStatus)}.")
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "saga-shop tasks", "version": "1.0.0", "description": "Pick-and-pack tasks."},
-        "paths": {
-            "/tasks": {
-                "post": operation(
-                    "Submit a task", {202: TaskAccepted}, [400, 403, 409, 413, 422, 503], [KEY], body=TaskBody
-                ),
-                "get": operation("List tasks, newest first", {200: TaskPage}, [422, 503], [status, LIMIT, CURSOR]),
-            },
-            "/tasks/{task_id}": {"get": operation("Show a task", {200: TaskView}, [404, 503], [task_id])},
-            **COMMON_PATHS,
-        },
-        "components": {"schemas": schemas_of(_MODELS)},
-    }
+    return document("saga-shop tasks", "Pick-and-pack tasks.", OPERATIONS)

@@ -4,28 +4,18 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.shop.task import TaskResult
-from shared.web.views import iso, steps_view
+from shared.shop.task import TaskResult, TaskStatus
+from shared.shop.views import TaskView
 
 
-def task_view(row: Row[Any]) -> dict[str, Any]:
-    """The row as `GET /tasks/{id}` shows it (see `TaskView`)."""
-    result = TaskResult.model_validate(row.result).model_dump(mode="json")
-    return {
-        "task_id": row.task_id,
-        "workflow": row.workflow,
-        "origin": row.origin,
-        "order_id": row.order_id,
-        "status": row.status,
-        "reason": row.reason,
+def task_view(row: Row[Any]) -> TaskView:
+    """The task, from its row."""
+    shown = {
+        **TaskResult.model_validate(row.result).model_dump(),
+        # Who has it and how it is packed is known before the end, and nobody's after a failure: the row's.
+        **row._asdict(),
         "lines": row.accepted["lines"],
-        **result,
-        # Known before the end, and nobody's after a failure.
-        "assignee": row.assignee,
-        "lane": row.lane,
-        "accepted_at": iso(row.accepted_at),
-        "ended_at": iso(row.ended_at),
-        "start_error": row.start_error if row.status == "accepted" else None,
-        "restarts": row.restarts,
-        "steps": steps_view(row.timeline),
+        "start_error": row.start_error if row.status == TaskStatus.ACCEPTED else None,
+        "steps": row.timeline["steps"],
     }
+    return TaskView.model_validate(shown)

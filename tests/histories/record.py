@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from devstack.settings import PROJECT_ROOT
-from order_service.fraud_terms import PATIENCE_SECONDS
+from order_service.approval.terms import PATIENCE_SECONDS
 from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, cells_of
 from saga_testing.recorded import write
 from tests.e2e.approval.desk import ApprovalDesk

@@ -15,8 +15,8 @@ from devstack.client import StackClient
 from devstack.layout import DatabaseLayout, database_layout
 from devstack.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
-from order_service.engine import OrderEngine
 from shared.shop.order import ORDER_SERVICE
+from shared.workflows.client import DaprEngine
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop
 
@@ -63,7 +63,7 @@ class Backstage:
         """The engine's word for a workflow; None if it has none. A read that fails is repeated."""
 
         async def read() -> str | None:
-            found = await OrderEngine("127.0.0.1", app_ports(self.settings, ORDER_SERVICE).dapr_grpc).instance(
+            found = await DaprEngine("127.0.0.1", app_ports(self.settings, ORDER_SERVICE).dapr_grpc).instance(
                 instance_id
             )
             return None if found is None else found.status.name

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import ConservationCheck
 from order_service.conservation.rules import SUMS
 from shared.database import create_engine
 from tests.waiting import eventually
@@ -23,7 +23,7 @@ DEADLINE_SECONDS = 30.0
 class Held:
     """An auditor whose checks wait until they are let go."""
 
-    auditor: Auditor
+    auditor: ConservationCheck
     superuser: asyncpg.Connection
     checks: list[str] = field(default_factory=list)
     """The end of each check that got there."""
@@ -45,7 +45,7 @@ async def held(healthy: tuple[str, str]) -> AsyncIterator[Held]:
     engine = create_engine(healthy[1], application_name="test", pool_size=1)
     superuser = await asyncpg.connect(healthy[0])
     await superuser.execute("BEGIN; LOCK TABLE order_service.orders IN ACCESS EXCLUSIVE MODE")
-    held = Held(Auditor(engine), superuser)
+    held = Held(ConservationCheck(engine), superuser)
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def note(*call: Any) -> None:  # noqa: ANN401 - the event's own

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
-from order_service.conservation.audit import statement
 from order_service.conservation.by_hand import CLOSED_BY_HAND
+from order_service.conservation.check import statement
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
-from order_service.reconciler.strays import CHECKS, PAGES, START, Strays
+from order_service.reconciler.orphans import CHECKS, PAGES, START, Orphans
 from shared.database import create_engine
 from shared.shop.registry import SHOP
 
@@ -80,11 +80,11 @@ async def test_it_may_ask_all_its_questions(auditor: asyncpg.Connection, healthy
     for question in QUESTIONS:
         await auditor.fetch(question)
     engine = create_engine(healthy[1], application_name="test", pool_size=1)
-    strays = Strays(engine)
+    orphans = Orphans(engine)
 
     for kind in PAGES:
-        assert (await strays.page(kind, START)).suspects == ()
-        assert await strays.check(kind, ["no order"]) == []
+        assert (await orphans.page(kind, START)).suspects == ()
+        assert await orphans.check(kind, ["no order"]) == []
 
     await engine.dispose()
 

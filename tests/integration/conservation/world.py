@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 
-from order_service.conservation.audit import Auditor
+from order_service.conservation.check import ConservationCheck
 from shared.database import create_engine
 
 HEALTHY = """
@@ -80,7 +80,7 @@ async def execute(url: str, statement: str) -> None:
 
 
 async def audit(url: str) -> dict[str, Any]:
-    auditor = Auditor(create_engine(url, application_name="test", pool_size=1))
+    auditor = ConservationCheck(create_engine(url, application_name="test", pool_size=1))
     try:
         return await auditor.report()
     finally:

@@ -87,15 +87,6 @@ async def test_only_the_run_that_owns_the_order_completes_it(desk: Desk) -> None
     assert await desk.status(order_id) == "in_progress"
 
 
-async def test_a_pivot_of_a_version_that_sent_no_run_id_counts(desk: Desk) -> None:
-    """An order-service of the version before may have made the call that this one answers."""
-    order_id = await desk.in_progress()
-
-    await desk.complete(order_id, None)
-
-    assert await desk.status(order_id) == "completed"
-
-
 async def test_an_order_that_ended_stays_as_it_is(desk: Desk) -> None:
     """Neither a late pivot nor another end changes it."""
     order_id = await desk.in_progress()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from order_service.fraud_terms import Switch
+from order_service.approval.terms import Switch
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.service_process import running
 

@@ -106,13 +106,3 @@ async def test_pivot_and_take_over_at_the_same_moment_have_one_winner(desk: Desk
     outcomes = [await asyncio.gather(completed(one), desk.taken_over(one)) for one in order_ids]
 
     assert {(True, False), (False, True)} >= {(won, taken) for won, taken in outcomes}
-
-
-async def test_a_record_of_a_version_that_sent_no_run_id_counts(desk: Desk) -> None:
-    """An order-service of the version before may have made the call that this one answers."""
-    parked, closed = await desk.in_progress(), await desk.in_progress()
-
-    await desk.orders.park(parked, ParkOrder(timeline=TIMELINE, reason="stuck", money_at_risk_cents=100))
-
-    assert await desk.status(parked) == "needs_attention"
-    assert await desk.close(closed, run_id=None) is OrderStatus.COMPENSATED

@@ -8,11 +8,11 @@ from uuid import uuid4
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.approvals import ApprovalStore
+from order_service.approval.store import ApprovalStore
 from order_service.attention import watch_attention
-from order_service.repairs import RepairStore
+from order_service.orders import OrderStore
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.contracts.timeline import Timeline
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus
 from tests.integration.api import Client
@@ -55,13 +55,13 @@ class Desk:
         assert (await self.orders.claim(order_id, "run-1")).claimed
         return order_id
 
-    async def complete(self, order_id: str, run_id: str | None = "run-1") -> None:
+    async def complete(self, order_id: str, run_id: str = "run-1") -> None:
         await self.orders.complete(order_id, TIMELINE, "TRACK-1", run_id)
 
-    async def close(self, order_id: str, reason: str = "card declined", *, run_id: str | None = "run-1") -> OrderStatus:
+    async def close(self, order_id: str, reason: str = "card declined", *, run_id: str = "run-1") -> OrderStatus:
         return (await self.recorded_end(order_id, reason, run_id=run_id)).status
 
-    async def recorded_end(self, order_id: str, reason: str, *, run_id: str | None) -> OrderRecorded:
+    async def recorded_end(self, order_id: str, reason: str, *, run_id: str) -> OrderRecorded:
         end = CloseOrder(timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason=reason, run_id=run_id)
         return await self.orders.close(order_id, end)
 

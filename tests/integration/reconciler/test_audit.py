@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from order_service.reconciler.cursors import Cursors
 from order_service.reconciler.findings import FindingKind
-from order_service.reconciler.strays import PAGE, Strays
+from order_service.reconciler.orphans import PAGE, Orphans
+from order_service.reconciler.scan import Cursors
 from shared.contracts.timeline import Timeline
 from shared.shop.order import CloseOrder, OrderStatus
 from tests.integration.reconciler.world import AT_ONCE, World, by_kind
@@ -72,7 +72,7 @@ async def test_more_strays_than_a_page_are_all_found(world: World) -> None:
 async def test_an_audit_that_runs_out_of_time_goes_on_next_time(world: World) -> None:
     """And says so: what wasn't looked at isn't reconciled."""
     await world.sql(charges("refunded", count=MANY, seconds_ago="9000 - i", refunded=1000), charges("stranger"))
-    reconciler = world.reconciler(strays=Strays(world.auditing, walk_seconds=0))
+    reconciler = world.reconciler(orphans=Orphans(world.auditing, walk_seconds=0))
 
     await reconciler.sweep()
     half = await reconciler.report()
@@ -92,7 +92,7 @@ async def test_a_failing_audit_stops_nothing_else(world: World, trouble: str) ->
         "INSERT INTO shipping_service.shipments "
         "VALUES ('s', 'stranger', 'book_shipment', 'T', 'A', 'B', 'C', '1', 'DE', '[]', 'booked', now(), NULL)"
     )
-    reconciler = world.reconciler(strays=Strays(world.auditing, statement_seconds=0.2))
+    reconciler = world.reconciler(orphans=Orphans(world.auditing, statement_seconds=0.2))
     if trouble == "broken":
         await world.sql("ALTER TABLE payment_gateway.charges RENAME TO away")
         await reconciler.sweep()
@@ -110,7 +110,7 @@ async def test_a_failing_audit_stops_nothing_else(world: World, trouble: str) ->
 async def test_what_the_last_audit_saw_stays_said_until_the_next(world: World) -> None:
     """Sweeps in between know nothing of it; and an audit that failed isn't due at once, on any replica."""
     await world.sql("ALTER TABLE payment_gateway.charges RENAME TO away")
-    seldom = replace(AT_ONCE, audit_seconds=3600)
+    seldom = replace(AT_ONCE, scan_seconds=3600)
     await world.reconciler(seldom).sweep()
     await world.sql("ALTER TABLE payment_gateway.away RENAME TO charges", charges("stranger"))
 
@@ -130,7 +130,7 @@ async def test_without_audits_nothing_is_reconciled(world: World) -> None:
     report = await reconciler.report()
 
     assert not report["reconciled"]
-    assert "no audit" in report["skipped"]
+    assert "no scan" in report["skipped"]
 
 
 async def test_a_charge_that_commits_late_is_found(world: World) -> None:

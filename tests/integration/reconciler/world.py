@@ -10,18 +10,18 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.orders import OrderStore
+from order_service.reconciler.orphans import Orphans
 from order_service.reconciler.reconciler import Pace, Reconciler
-from order_service.reconciler.strays import Strays
-from order_service.store import OrderStore
 from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
-from shared.shop.order import ParkOrder, PlacedOrder, RecoverOrder
+from shared.shop.order import ORDER_RECOVERY_WORKFLOW, ParkOrder, RecoverOrder
 from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from tests.order_saga.orders import an_order
 
 RUNNING: Final = Instance(InstanceStatus.RUNNING)
 AT_ONCE: Final = Pace(
-    sweep_seconds=0.01, audit_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0, decision_seconds=180
+    sweep_seconds=0.01, scan_seconds=0.001, grace_seconds=0, confirm_seconds=0, margin_seconds=0, decision_seconds=180
 )
 QUICK: Final = replace(AT_ONCE, confirm_seconds=60, margin_seconds=60)
 PATIENT: Final = replace(AT_ONCE, confirm_seconds=3600, margin_seconds=60)
@@ -42,13 +42,11 @@ class FakeEngine:
     terminated: list[str] = field(default_factory=list)
     purged: list[str] = field(default_factory=list)
 
-    async def start(self, order: PlacedOrder) -> None:
+    async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
         self._answer()
-        self.instances[order.order_id] = RUNNING
-
-    async def start_recovery(self, instance_id: str, recovery: RecoverOrder) -> None:
-        self._answer()
-        self.recoveries.append((instance_id, recovery))
+        assert workflow == ORDER_RECOVERY_WORKFLOW
+        assert isinstance(message, RecoverOrder)
+        self.recoveries.append((instance_id, message))
 
     async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
         del payload
@@ -102,7 +100,7 @@ class World:
     def __post_init__(self) -> None:
         self.orders = OrderStore(self.database)
 
-    def reconciler(self, pace: Pace = AT_ONCE, strays: Strays | None = None) -> Reconciler:
+    def reconciler(self, pace: Pace = AT_ONCE, orphans: Orphans | None = None) -> Reconciler:
         """A replica's reconciler."""
 
         async def health() -> str | None:
@@ -110,8 +108,8 @@ class World:
 
         return Reconciler(
             database=self.database,
-            strays=strays or Strays(self.auditing),
-            engine=self.workflows,
+            orphans=orphans or Orphans(self.auditing),
+            workflows=self.workflows,
             health=health,
             pace=pace,
         )

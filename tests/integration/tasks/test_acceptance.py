@@ -10,7 +10,7 @@ import pytest
 from shared.events.inbox import Outcome
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
 from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskService
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping
 from tests.waiting import eventually
@@ -29,7 +29,7 @@ FAULTS = [{"activity": "send_email", "mode": "fail"}]
 async def serving(world: World, *, allows_faults: bool) -> AsyncIterator[Client]:
     """A client of the service in demo or in production mode."""
     async with sweeping(world) as starter:
-        desk = TaskDesk(world.database, world.tasks, starter, allows_faults=allows_faults)
+        desk = TaskService(world.database, world.tasks, starter, allows_faults=allows_faults)
         async with client_of(task_routes(world.tasks, desk)) as client:
             yield client
 

@@ -9,7 +9,7 @@ from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.routes import task_routes
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
-from task_orchestrator_service.task_desk import TaskDesk
+from task_orchestrator_service.task_service import TaskService
 from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 
@@ -52,7 +52,7 @@ def test_names_are_written_with_commas(environment: pytest.MonkeyPatch) -> None:
 async def test_every_route_is_documented_and_nothing_else(world: World) -> None:
     """Clients are generated from the document."""
     starter = Starter(world.tasks, world.engine, concurrency=32, patience_seconds=30)
-    desk = TaskDesk(world.database, world.tasks, starter, allows_faults=False)
+    desk = TaskService(world.database, world.tasks, starter, allows_faults=False)
     routes = {(route.method, route.path) for route in task_routes(world.tasks, desk)}
     paths = openapi_document()["paths"]
 

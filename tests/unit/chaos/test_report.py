@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -13,9 +13,10 @@ from cli.chaos.run import Played
 from cli.chaos.schedule import Blow, Fault, Kind
 from cli.chaos.strikes import Struck
 from cli.load_report import EndedOrder, LoadResult
-from cli.shop_client import OrderDoc
 from devstack.client import StackClient
 from devstack.settings import load_settings
+from shared.shop.views import OrderView
+from tests.unit.cli.documents import a_step, an_order_view
 
 pytestmark = pytest.mark.unit
 
@@ -29,14 +30,10 @@ def ended(order_id: str, posted: float, took: float = 0.2, status: str = "comple
     return EndedOrder(order_id, status, BEGAN + posted, BEGAN + posted + took)
 
 
-def shown(order_id: str, status: str = "completed", *, undone_at: float | None = None, **changes: object) -> OrderDoc:
-    undo = {"name": "refund_payment", "kind": "undo", "started_at": moment(undone_at or 0.0)}
-    steps = [] if undone_at is None else [undo]
-    return cast("OrderDoc", {"order_id": order_id, "status": status, "reason": None, "steps": steps, **changes})
-
-
-def moment(seconds: float) -> str:
-    return datetime.fromtimestamp(BEGAN + seconds, UTC).isoformat()
+def shown(order_id: str, status: str = "completed", *, undone_at: float | None = None, **changes: object) -> OrderView:
+    undo = a_step("refund_payment", "undo", "done", started_at=datetime.fromtimestamp(BEGAN + (undone_at or 0.0), UTC))
+    steps = () if undone_at is None else (undo,)
+    return an_order_view(order_id=order_id, status=status, steps=steps, **changes)
 
 
 def a_run(tmp_path: Path, **changes: Any) -> Played:  # noqa: ANN401 - parts of a run

@@ -1,12 +1,11 @@
 """The demonstration's expectations: a right story passes, each wrong one is named."""
 
-from typing import Any
-
 import pytest
 
 from cli.demo_cases import DemoCase, demo_cases, deviations
 from cli.order_body import OrderUsageError
-from cli.shop_client import OrderDoc, ProductDoc
+from shared.shop.views import OrderView
+from tests.unit.cli.documents import a_product, a_step, an_order_view
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +14,7 @@ REFUSED = DemoCase("declined", {}, "compensated", {"process_payment": "refused"}
 
 def test_there_is_an_order_for_each_thing_that_can_happen() -> None:
     """One that completes, one refused and one with a lost reply per step, an unknown one, a crash."""
-    cases = demo_cases([_product("PLENTY", 5000), _product("SCARCE", 3)])
+    cases = demo_cases([a_product("PLENTY", 5000), a_product("SCARCE", 3)])
 
     assert len(cases) == 9
     assert [case.status for case in cases].count("completed") == 5
@@ -33,7 +32,7 @@ def test_a_catalogue_that_cannot_show_it_is_explained() -> None:
     with pytest.raises(OrderUsageError, match="nothing is in stock"):
         demo_cases([])
     with pytest.raises(OrderUsageError, match="scarce"):
-        demo_cases([_product("PLENTY", 50_000)])
+        demo_cases([a_product("PLENTY", 50_000)])
 
 
 def test_the_expected_story_passes() -> None:
@@ -87,33 +86,13 @@ _DECLINED = "process_payment do refused"
 _RELEASED = "release_stock undo done"
 
 
-def _order(status: str, *steps: str, attempts: int = 1) -> OrderDoc:
-    return {
-        "order_id": "ord-1",
-        "status": status,
-        "reason": None,
-        "total_cents": 100,
-        "currency": "EUR",
-        "tracking_number": None,
-        "accepted_at": "2026-01-01T00:00:00Z",
-        "approval": None,
-        "ended_at": "2026-01-01T00:00:01Z",
-        "steps": [_step(*step.split(), attempts=attempts) for step in steps],
-    }
-
-
-def _step(name: str, kind: str, outcome: str, *, attempts: int) -> Any:  # noqa: ANN401 - a StepDoc of parts
-    times = {"started_at": "2026-01-01T00:00:00Z", "ended_at": None}
-    return {"name": name, "app_id": "x", "kind": kind, "outcome": outcome, "attempts": attempts, "error": None, **times}
-
-
-def _product(sku: str, available: int) -> ProductDoc:
-    return {"sku": sku, "name": sku, "price_cents": 100, "currency": "EUR", "available": available}
+def _order(status: str, *steps: str, attempts: int = 1) -> OrderView:
+    return an_order_view(status=status, steps=[a_step(*step.split(), attempts=attempts) for step in steps])
 
 
 def test_only_the_crash_kills_a_process() -> None:
     """Every other order can be placed beside all others; its attempts are its own."""
-    cases = demo_cases([_product("PLENTY", 5000), _product("SCARCE", 3)])
+    cases = demo_cases([a_product("PLENTY", 5000), a_product("SCARCE", 3)])
 
     assert [case.kills for case in cases] == [
         any(fault["mode"].startswith("crash") for fault in case.body.get("faults", ())) for case in cases

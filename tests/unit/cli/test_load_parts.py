@@ -8,8 +8,8 @@ import pytest
 from cli.load_report import EndedOrder, LoadResult, cpu_spent, percentile, summarise
 from cli.mix import ABROAD, DECLINED, Mix, assortment, plan_orders
 from cli.order_body import OrderUsageError
-from cli.shop_client import ProductDoc
 from devstack.client import ProcessStatus, StackStatus
+from tests.unit.cli.documents import a_product
 
 pytestmark = pytest.mark.unit
 
@@ -51,11 +51,11 @@ def test_more_than_all_orders_cannot_be_special() -> None:
 
 def test_the_assortment_has_one_currency_and_stock() -> None:
     """An order has one currency; scarce products would be refusals nobody asked for."""
-    products = [_product("A", 100), _product("B", 900), _product("C", 1), _product("D", 999, "USD")]
+    products = [a_product("A", 100), a_product("B", 900), a_product("C", 1), a_product("D", 999, "USD")]
 
     assert assortment(products) == ["B", "A"]
     with pytest.raises(OrderUsageError, match="in stock"):
-        assortment([_product("A", 0)])
+        assortment([a_product("A", 0)])
 
 
 def test_percentiles_are_values_that_occurred() -> None:
@@ -100,10 +100,6 @@ def _kind(body: dict[str, Any]) -> str:
     if body["payment"]["token"] == DECLINED or body["shipping_address"]["country"] == ABROAD:
         return "refused and faulty" if "faults" in body else "refused"
     return "faulty" if "faults" in body else "plain"
-
-
-def _product(sku: str, available: int, currency: str = "EUR") -> ProductDoc:
-    return {"sku": sku, "name": sku, "price_cents": 100, "currency": currency, "available": available}
 
 
 def _status(*rows: tuple[str, int, float]) -> StackStatus:

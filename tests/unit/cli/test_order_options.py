@@ -6,7 +6,7 @@ import pytest
 
 from cli.fault_spec import FaultSpecError, parse_fault
 from cli.order_body import OrderUsageError, order_body, pair_lines
-from order_service.api.bodies import OrderBody
+from order_service.acceptance import OrderBody
 from shared.contracts.faults import Fault, FaultMode
 
 pytestmark = pytest.mark.unit

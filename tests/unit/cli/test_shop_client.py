@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from typer.testing import CliRunner
@@ -84,12 +85,19 @@ def test_the_advice_fits_the_address(
     assert f"the shop doesn't answer at http://shop{sentence}" == away("http://shop", error)
 
 
-def answers(*given: str | StackError) -> Iterator[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a shop says of something."""
+
+    status: str
+
+
+def answers(*given: str | StackError) -> Iterator[Seen]:
     """What a shop says, one after the other: a status, or an error."""
     for one in given:
         if isinstance(one, StackError):
             raise one
-        yield {"status": one}
+        yield Seen(one)
 
 
 @pytest.mark.parametrize("outage", [ShopAwayError("gone"), ShopRefusedError(503, "starting")], ids=["away", "503"])
@@ -97,9 +105,9 @@ def test_an_outage_is_waited_out(outage: StackError) -> None:
     """The end of what one waits for is seen after it."""
     turns = iter([answers("running"), answers(outage), answers("completed")])
 
-    found = wait_until(lambda: next(next(turns)), lambda one: one["status"] == "completed", 60, str)
+    found = wait_until(lambda: next(next(turns)), lambda one: one.status == "completed", 60, str)
 
-    assert found["status"] == "completed"
+    assert found.status == "completed"
 
 
 def test_a_refusal_is_not_waited_out() -> None:
@@ -113,4 +121,4 @@ def test_a_refusal_is_not_waited_out() -> None:
 def test_who_waits_too_long_is_told_what_was_seen_last() -> None:
     """In a sentence of the caller's."""
     with pytest.raises(StackError, match=r"^still running$"):
-        wait_until(lambda: {"status": "running"}, lambda _: False, 0, lambda now: f"still {now}")
+        wait_until(lambda: Seen("running"), lambda _: False, 0, lambda now: f"still {now}")

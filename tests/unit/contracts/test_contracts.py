@@ -22,8 +22,8 @@ from notification_service.pusher import WebhookPusher
 from notification_service.smtp_url import SmtpServer
 from notification_service.store import NotificationStore
 from order_service.activities import serve_order_activities
-from order_service.approvals import ApprovalStore
-from order_service.store import OrderStore
+from order_service.approval.store import ApprovalStore
+from order_service.orders import OrderStore
 from payment_service.activities import serve_payments
 from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments

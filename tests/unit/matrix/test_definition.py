@@ -64,14 +64,19 @@ def gifts(wrap: Contract[ReserveStock, Wrapped] = WRAP_GIFT) -> Make:
                 yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
                 yield from saga.step(wrap, ReserveStock(lines=order.lines))
                 yield from saga.step(BOOK_SHIPMENT, parcel)
-                yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
+                pivot = CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
+                yield from saga.pivot(COMPLETE_ORDER, pivot)
             except SagaStopped as stopped:
                 undone = yield from saga.compensate(stopped)
                 while undone.stuck:
-                    park = ParkOrder(timeline=saga.timeline, reason=stopped.reason, money_at_risk_cents=0)
+                    park = ParkOrder(
+                        timeline=saga.timeline, reason=stopped.reason, money_at_risk_cents=0, run_id=order.run_id
+                    )
                     yield from saga.record(PARK_ORDER, park)
                     undone = yield from saga.decide(undone.stuck)
-                end = CloseOrder(timeline=saga.timeline, status=OrderStatus.COMPENSATED, reason=stopped.reason)
+                end = CloseOrder(
+                    timeline=saga.timeline, status=OrderStatus.COMPENSATED, reason=stopped.reason, run_id=order.run_id
+                )
                 yield from saga.record(CLOSE_ORDER, end)
                 return {"status": OrderStatus.COMPENSATED}
             return {"status": OrderStatus.COMPLETED}

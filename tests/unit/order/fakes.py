@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from order_service.api.bodies import OrderBody
+from order_service.acceptance import OrderBody
 from order_service.catalogue import InventoryAwayError, PricedProduct
-from order_service.repairs import Due
+from order_service.repair.store import Due
 from shared.contracts.message import Message
-from shared.shop.order import OrderStatus, PlacedOrder
+from shared.shop.order import ORDER_WORKFLOW, OrderStatus, PlacedOrder
 from shared.workflows.client import EngineAwayError
 
 TEA = PricedProduct("TEA", "Tea", 450, "EUR")
@@ -111,10 +111,10 @@ class FakeApprovals:
     due: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
-    async def lease_nudges(self, limit: int) -> list[str]:
+    async def lease_signals(self, limit: int) -> list[str]:
         return self.due[:limit]
 
-    async def nudged(self, order_id: str) -> None:
+    async def signalled(self, order_id: str) -> None:
         self.told.append(order_id)
         self.due = [one for one in self.due if one != order_id]
 
@@ -159,9 +159,11 @@ class FakeEngine:
     raised: list[tuple[str, str]] = field(default_factory=list)
     payloads: list[Message | None] = field(default_factory=list)
 
-    async def start(self, order: PlacedOrder) -> None:
+    async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
         self._answer()
-        self.started.append(order)
+        assert isinstance(message, PlacedOrder)
+        assert (ORDER_WORKFLOW, message.order_id) == (workflow, instance_id)
+        self.started.append(message)
 
     async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
         self._answer()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from order_service.api.bodies import OrderBody
+from order_service.acceptance import OrderBody
 from tests.unit.order.fakes import a_body, a_body_json
 
 pytestmark = pytest.mark.unit

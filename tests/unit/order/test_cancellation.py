@@ -5,11 +5,12 @@ from typing import cast
 
 import pytest
 
+from order_service.api.problems import STATUSES
 from order_service.cancellation import cancel
+from order_service.errors import TooLateToCancelError, UnknownOrderError
+from order_service.orders import OrderStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.shop.order import OrderStatus
-from shared.web.problems import ProblemError
 from tests.unit.order.fakes import FakeOrders, FakeStarter
 
 pytestmark = pytest.mark.unit
@@ -42,20 +43,20 @@ async def test_cancelling_twice_is_harmless() -> None:
 )
 async def test_a_late_cancel_is_a_conflict_with_advice(status: OrderStatus, advice: str) -> None:
     """409 says what the customer can do instead."""
-    with pytest.raises(ProblemError) as caught:
+    with pytest.raises(TooLateToCancelError) as caught:
         await cancelled(FakeOrders().with_status(status))
 
-    assert caught.value.status == HTTPStatus.CONFLICT
-    assert advice in caught.value.detail
+    assert STATUSES[caught.type] == HTTPStatus.CONFLICT
+    assert advice in str(caught.value)
 
 
 async def test_an_unknown_order_is_not_found() -> None:
     """404 names the id that was asked for."""
-    with pytest.raises(ProblemError) as caught:
+    with pytest.raises(UnknownOrderError) as caught:
         await cancelled(FakeOrders())
 
-    assert caught.value.status == HTTPStatus.NOT_FOUND
-    assert "ord-1" in caught.value.detail
+    assert STATUSES[caught.type] == HTTPStatus.NOT_FOUND
+    assert "ord-1" in str(caught.value)
 
 
 def test_every_status_has_an_answer() -> None:

@@ -10,10 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 import order_service.starter as module
-from order_service.approvals import ApprovalStore
-from order_service.repairs import Due, RepairStore
+from order_service.approval.store import ApprovalStore
+from order_service.orders import OrderStore
+from order_service.repair.store import Due, RepairStore
 from order_service.starter import Starter
-from order_service.store import OrderStore
 from shared.contracts.message import Message
 from shared.contracts.repair import Decision, RepairDecision
 from shared.shop.order import PlacedOrder
@@ -184,8 +184,8 @@ async def test_an_approval_is_told_until_the_engine_has_it() -> None:
 class SlowEngine(FakeEngine):
     """Answers nobody, and counts who is asking."""
 
-    async def start(self, order: PlacedOrder) -> None:
-        del order
+    async def schedule(self, workflow: str, instance_id: str, message: Message) -> None:
+        del workflow, instance_id, message
         self.calls += 1
         await asyncio.Event().wait()
 

@@ -81,7 +81,7 @@ def slow_before_its_pivot(_: object) -> Callable[[Any, PlacedOrder], Turns[dict[
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
         saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, deadline=order.deadline_at)
         yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
-        pivot = CompleteOrder(timeline=saga.timeline, tracking_number="T")
+        pivot = CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
         try:
             yield from saga.pivot(COMPLETE_ORDER, pivot)
         except SagaOverdue:

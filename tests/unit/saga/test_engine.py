@@ -129,7 +129,9 @@ def after_the_pivot(*, with_undo: bool) -> Callable[[Observed], Callable[[Any, P
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
             saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
             yield from saga.step(RESERVE_STOCK, reserving(order))
-            yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T"))
+            yield from saga.pivot(
+                COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
+            )
             book = BOOK_SHIPMENT if with_undo else replace(BOOK_SHIPMENT, undo=None)
             try:
                 yield from saga.step(book, shipping(order))

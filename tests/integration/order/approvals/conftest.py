@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from order_service.api.approvals import approval_routes
-from order_service.approval_desk import ApprovalDesk
-from order_service.approvals import ApprovalStore
-from order_service.repairs import RepairStore
+from order_service.approval.api import approval_routes
+from order_service.approval.service import ApprovalService
+from order_service.approval.store import ApprovalStore
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
 from tests.integration.order.approvals.office import ApprovalOffice
@@ -19,6 +19,6 @@ from tests.unit.order.fakes import FakeEngine
 async def office(desk: Desk) -> AsyncIterator[ApprovalOffice]:
     approvals, engine = ApprovalStore(desk.engine), FakeEngine()
     starter = Starter(desk.orders, approvals, RepairStore(desk.engine), engine)
-    async with client_of(approval_routes(approvals, ApprovalDesk(approvals, starter))) as client:
+    async with client_of(approval_routes(approvals, ApprovalService(approvals, starter))) as client:
         yield ApprovalOffice(desk, client, engine, starter)
     await starter.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_service.approvals import ApprovalStore
+from order_service.approval.store import ApprovalStore
 from order_service.starter import Starter
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from tests.integration.api import Client
@@ -68,7 +68,7 @@ class ApprovalOffice(Office):
         """Orders whose workflow is due to be told, now that every lease is over."""
         async with self.desk.engine.begin() as tx:
             await tx.execute(text("UPDATE orders SET approval_nudge_at = now() WHERE approval_nudge_at IS NOT NULL"))
-        return await self.approvals.lease_nudges(100)
+        return await self.approvals.lease_signals(100)
 
 
 def seconds_from_now(moment: datetime | None) -> float:

@@ -125,8 +125,8 @@ async def test_a_decision_is_told_until_the_saga_has_read_it(office: ApprovalOff
     await eventually(lambda: office.engine.calls)
 
     assert order_id in await office.to_nudge()
-    await office.approvals.nudged(order_id)
-    assert order_id not in await office.approvals.lease_nudges(100)
+    await office.approvals.signalled(order_id)
+    assert order_id not in await office.approvals.lease_signals(100)
     assert order_id in await office.to_nudge()
     await office.conclude(order_id)
     assert order_id not in await office.to_nudge()
@@ -144,7 +144,7 @@ async def test_two_processes_do_not_tell_the_same_order_at_once(office: Approval
     """Each order goes to one of them for the length of a lease."""
     order_ids = {await office.held(seconds=-60) for _ in range(20)}
 
-    first, second = await asyncio.gather(office.approvals.lease_nudges(100), office.approvals.lease_nudges(100))
+    first, second = await asyncio.gather(office.approvals.lease_signals(100), office.approvals.lease_signals(100))
 
     assert set(first) | set(second) == order_ids
     assert set(first) & set(second) == set()

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_service.repairs import RepairStore
+from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.contracts.repair import AppliedRepair, RepairDecision, StuckStep
 from shared.shop.order import CloseOrder, OrderStatus, ParkOrder
@@ -37,11 +37,15 @@ class RepairOffice(Office):
         return order_id
 
     async def park(self, order_id: str, *stuck: StuckStep, repairs: tuple[AppliedRepair, ...] = ()) -> None:
-        park = ParkOrder(timeline=TIMELINE, reason="why", money_at_risk_cents=100, stuck=stuck, repairs=repairs)
+        park = ParkOrder(
+            timeline=TIMELINE, reason="why", money_at_risk_cents=100, stuck=stuck, repairs=repairs, run_id="run-1"
+        )
         await self.desk.orders.park(order_id, park)
 
     async def close(self, order_id: str, *repairs: AppliedRepair) -> None:
-        end = CloseOrder(timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason="why", repairs=repairs)
+        end = CloseOrder(
+            timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason="why", repairs=repairs, run_id="run-1"
+        )
         await self.desk.orders.close(order_id, end)
 
     async def decide(self, order_id: str, body: object, key: str | None = "key-1") -> tuple[int, Any]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from order_service.repairs import RepairStore
+from order_service.repair.store import RepairStore
 from shared.contracts.repair import AppliedRepair, RepairOutcome
 from tests.integration.order.repairs.office import PAYMENT, RETRY, SETTLE, STOCK, RepairOffice, raised
 

@@ -1,4 +1,4 @@
-"""The rows of the repair desk: orders that wait for a person, and what persons decided about them."""
+"""The rows of repairs: orders that wait for a person, and what persons decided about them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from sqlalchemy import Row, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from order_service.errors import BeingDecidedError, NeedsNoAttentionError, NotStuckError
 from order_service.tables import ORDERS, REPAIRS
 from shared.contracts.message import problems_in
-from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, StuckStep
+from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, RepairStatus, StuckStep
 from shared.shop.order import OrderStatus
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ class Waiting:
 
 
 class RepairStore:
-    """Reads and changes the repair desk's rows. Belongs to the event loop of its engine."""
+    """Reads and changes these rows. Belongs to the event loop of its engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -77,25 +78,27 @@ class RepairStore:
         async with self._engine.connect() as connection:
             return (await connection.execute(statement)).all()
 
-    async def request(self, values: dict[str, Any]) -> str | None:
-        """Store a decision whose step waits for one, or say why not. After None `by_key` finds what the key stands for.
+    async def request(self, values: dict[str, Any]) -> None:
+        """Store a decision whose step waits for one; afterwards `by_key` finds what the key stands for.
 
         A decision that is stored can't be lost any more.
+
+        Raises:
+            RepairError: why nothing is to be decided.
         """
         order_row = select(ORDERS).where(ORDERS.c.order_id == values["order_id"]).with_for_update()
         same_key = select(REPAIRS.c.repair_id).where(REPAIRS.c.idempotency_key == values["idempotency_key"])
-        decision = insert(REPAIRS).values(status="requested", due_at=func.now() + SEND_LEASE, **values)
+        decision = insert(REPAIRS).values(status=RepairStatus.REQUESTED, due_at=func.now() + SEND_LEASE, **values)
         async with self._engine.begin() as tx:
             # The order's row is held, so that its end can't come between this look and the decision.
             order = (await tx.execute(order_row)).one()
             # The same decision, sent at the same time, may be stored by now, and even carried out.
             if (await tx.execute(same_key)).first() is not None:
-                return None
-            why_not = _why_not_decided(order, values["step"])
-            if why_not is not None:
-                return why_not
+                return
+            _check_is_stuck(order, values["step"])
             stored = await tx.execute(decision.on_conflict_do_nothing().returning(REPAIRS.c.repair_id))
-            return None if stored.first() is not None else await _rival(tx, values)
+            if stored.first() is None:
+                await _check_has_no_rival(tx, values)
 
     async def lease_unsent(self, limit: int) -> list[Due]:
         """Decisions that the workflow doesn't know yet, or should know by now; each to one process at a time."""
@@ -122,7 +125,7 @@ class RepairStore:
             update(REPAIRS)
             .where(REPAIRS.c.repair_id == repair_id, REPAIRS.c.applied_at.is_(None))
             .values(
-                status="sent",
+                status=RepairStatus.SENT,
                 sent_at=func.coalesce(REPAIRS.c.sent_at, func.now()),
                 due_at=func.now() + REPEAT_AFTER,
             )
@@ -132,7 +135,7 @@ class RepairStore:
 
 
 def due_of(row: Row[Any], instance_id: str | None) -> Due:
-    """The decision as the saga is told; `instance_id` as in the order's row."""
+    """The decision as the saga gets it; `instance_id` as in the order's row."""
     decision = RepairDecision(
         step=row.step, decision=row.decision, by=row.decided_by, note=row.note, repair_id=row.repair_id
     )
@@ -160,7 +163,7 @@ async def record_applied(tx: AsyncConnection, repairs: Iterable[AppliedRepair]) 
 
 
 async def send_again(tx: AsyncConnection, order_id: str) -> None:
-    """A recovery has taken the order over: what the lost run was told, it must be told as well."""
+    """A recovery has taken the order over: what was sent to the lost run is sent to it as well."""
     await tx.execute(
         update(REPAIRS).where(REPAIRS.c.order_id == order_id, REPAIRS.c.applied_at.is_(None)).values(due_at=func.now())
     )
@@ -176,31 +179,32 @@ async def close_open(tx: AsyncConnection, order_id: str) -> None:
 
 
 def _applied(outcome: RepairOutcome, detail: str) -> dict[str, Any]:
-    return {"status": "applied", "outcome": outcome.value, "detail": detail, "applied_at": func.now()}
+    return {"status": RepairStatus.APPLIED, "outcome": outcome.value, "detail": detail, "applied_at": func.now()}
 
 
-def _why_not_decided(order: Row[Any], step: str) -> str | None:
+def _check_is_stuck(order: Row[Any], step: str) -> None:
     if order.status != OrderStatus.NEEDS_ATTENTION:
-        return f"Order {order.order_id} doesn't need attention: it is {order.status}."
+        raise NeedsNoAttentionError(order_id=order.order_id, status=order.status)
     stuck = [StuckStep.model_validate(one) for one in order.stuck]
-    if step in {one.step for one in stuck}:
-        return None
-    waiting = " and ".join(one.step for one in stuck) or "nothing"
-    return f"{step} of order {order.order_id} doesn't wait for a decision; what does is {waiting}."
+    if step not in {one.step for one in stuck}:
+        waiting = " and ".join(one.step for one in stuck) or "nothing"
+        raise NotStuckError(step=step, order_id=order.order_id, waiting=waiting)
 
 
-async def _rival(tx: AsyncConnection, values: dict[str, Any]) -> str | None:
-    """Why the decision was not stored: another one about the step is under way; None if another order took its key."""
+async def _check_has_no_rival(tx: AsyncConnection, values: dict[str, Any]) -> None:
+    """A decision was not stored since another one about its step is under way, or since another order took its key."""
     statement = select(REPAIRS).where(
         REPAIRS.c.order_id == values["order_id"], REPAIRS.c.step == values["step"], REPAIRS.c.applied_at.is_(None)
     )
     open_one = (await tx.execute(statement)).first()
-    if open_one is None:
-        return None
-    return (
-        f"{open_one.step} of order {open_one.order_id} is being decided: {open_one.decision} by {open_one.decided_by} "
-        f"({open_one.repair_id}) is under way; see what comes of it first."
-    )
+    if open_one is not None:
+        raise BeingDecidedError(
+            step=open_one.step,
+            order_id=open_one.order_id,
+            decision=open_one.decision,
+            by=open_one.decided_by,
+            repair_id=open_one.repair_id,
+        )
 
 
 _NEEDS_ATTENTION: Final = ORDERS.c.status == OrderStatus.NEEDS_ATTENTION

@@ -1,22 +1,37 @@
-"""The repair desk: takes a person's decision about a compensation that gave up, once, and has it carried out."""
+"""Takes a person's decision about a compensation that gave up, once, and has it carried out."""
 
-from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
+from pydantic import StringConstraints, model_validator
 from sqlalchemy import Row
 
-from order_service.api.repair_bodies import RepairBody
-from order_service.repairs import RepairStore, due_of
+from order_service.errors import UnknownOrderError, UnknownStepError
+from order_service.orders import OrderStore
+from order_service.repair.store import RepairStore, due_of
 from order_service.starter import Starter
-from order_service.store import OrderStore
-from shared.contracts.repair import StuckStep
+from shared.contracts.repair import Decision, StuckStep
 from shared.shop.order import SAGA_ACTIVITIES
-from shared.web.key import check_same_request, request_hash
-from shared.web.problems import ProblemError
+from shared.web.bodies import Body, Printable, Text
+from shared.web.requests import check_same_request, request_hash
 
 
-class RepairDesk:
+class RepairBody(Body):
+    """`POST /orders/{id}/repairs`. `step`: the step or its compensation; skip and settle need a note: the reason."""
+
+    step: Text
+    decision: Decision
+    by: Text
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), Printable] = ""
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> "RepairBody":
+        if self.decision.is_by_hand and not self.note:
+            raise ValueError(f"{self.decision} needs a note: why, and what was done by hand")
+        return self
+
+
+class RepairService:
     """Where a person decides."""
 
     def __init__(self, orders: OrderStore, repairs: RepairStore, starter: Starter) -> None:
@@ -28,14 +43,14 @@ class RepairDesk:
         """Take the decision and return its id; the same key and body get the same id, for good.
 
         Raises:
-            ProblemError: a sentence for the person; nothing was decided.
+            RequestRefusedError: a sentence for the person; nothing was decided.
         """
         hash_now = request_hash(body, about=order_id)
         earlier = await self._repairs.by_key(idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
         order = await self._order(order_id)
-        why_not = await self._repairs.request(
+        await self._repairs.request(
             {
                 "repair_id": f"rep-{uuid4().hex}",
                 "order_id": order_id,
@@ -47,8 +62,6 @@ class RepairDesk:
                 "note": body.note,
             }
         )
-        if why_not is not None:
-            raise ProblemError(HTTPStatus.CONFLICT, why_not)
         stored = await self._repairs.by_key(idempotency_key)
         if stored is None:
             raise AssertionError("a decision's row is never deleted")
@@ -60,7 +73,7 @@ class RepairDesk:
         """All decisions about the order, oldest first.
 
         Raises:
-            ProblemError: 404 if there is no such order.
+            UnknownOrderError: there is no such order.
         """
         await self._order(order_id)
         return list(await self._repairs.of_order(order_id))
@@ -68,7 +81,7 @@ class RepairDesk:
     async def _order(self, order_id: str) -> Row[Any]:
         row = await self._orders.by_id(order_id)
         if row is None:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+            raise UnknownOrderError(order_id=order_id)
         return row
 
 
@@ -78,8 +91,7 @@ def _step(order: Row[Any], named: str) -> str:
     names = {one.activity: one.step for one in stuck}
     if named not in names and named not in SAGA_ACTIVITIES:
         waiting = ", ".join(one.step for one in stuck) or "nothing"
-        detail = f"step: no step is named {named!r}; what waits for a decision is {waiting}."
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        raise UnknownStepError(step=named, waiting=waiting)
     return names.get(named, named)
 
 

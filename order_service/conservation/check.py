@@ -22,7 +22,7 @@ _ROOM_TO_ADD_UP: Final = "SET LOCAL work_mem = '64MB'"
 """With the default of 4 MB the sums of some 10,000 orders already go through files."""
 
 
-class Auditor:
+class ConservationCheck:
     """Reads everything, changes nothing: its role may only select. Belongs to one event loop."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -8,17 +8,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, case, func, literal, null, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.repairs import Waiting
+from order_service.repair.store import Waiting
 from order_service.tables import APPROVALS, ORDERS
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.shop.order import OrderStatus
 
-NUDGE_LEASE: Final = text("interval '5 seconds'")
-"""How long one process has for telling a workflow of a decision before any process tries again."""
+SIGNAL_LEASE: Final = text("interval '5 seconds'")
+"""How long one process has for signalling a decision to a workflow before any process tries again."""
 REPEAT_AFTER: Final = text("interval '30 seconds'")
-"""A workflow that was told and hasn't read its order's row after this time is told again."""
+"""A workflow that hasn't read its order's row for so long after a signal gets another."""
 TIMER_MARGIN: Final = text("interval '10 seconds'")
-"""So long after its time was over a workflow is told too: its timer may be lost."""
+"""So long after its time was over a workflow gets a signal too: its timer may be lost."""
 
 _STATE: Final = ORDERS.c.approval_state
 _IS_WAITING: Final = _STATE == ApprovalState.WAITING
@@ -28,7 +28,7 @@ ALLOWS_COMPLETION: Final = or_(_STATE.is_(None), _STATE == ApprovalState.APPROVE
 
 def ended_as(state: ApprovalState) -> dict[str, Any]:
     """The columns of an update that ends an order's wait, if it waits, in the statement that makes it needless."""
-    # A cancel has an event of its own; the nudge is for one that got lost. A dropped order's workflow has no say.
+    # A cancel has an event of its own; the signal is for one that got lost. A dropped order's workflow has no say.
     nudge_at = case((_IS_WAITING, func.now() + REPEAT_AFTER), else_=ORDERS.c.approval_nudge_at)
     return {
         "approval_state": case((_IS_WAITING, state.value), else_=_STATE),
@@ -107,7 +107,7 @@ class ApprovalStore:
             ended = await tx.execute(
                 update(ORDERS)
                 .where(ORDERS.c.order_id == order_id, _IS_WAITING, ORDERS.c.approval_due_at > func.now())
-                .values(approval_nudge_at=func.now() + NUDGE_LEASE, revision=ORDERS.c.revision + 1, **values)
+                .values(approval_nudge_at=func.now() + SIGNAL_LEASE, revision=ORDERS.c.revision + 1, **values)
             )
         after = await self.of_order(order_id)
         if after is None:
@@ -138,7 +138,7 @@ class ApprovalStore:
             row = (await connection.execute(statement)).one()
             return Waiting(row.orders, float(row.oldest))
 
-    async def lease_nudges(self, limit: int) -> list[str]:
+    async def lease_signals(self, limit: int) -> list[str]:
         """Orders whose workflow should read where its approval stands; each to one process at a time."""
         due = (
             select(ORDERS.c.order_id)
@@ -150,14 +150,14 @@ class ApprovalStore:
         statement = (
             update(ORDERS)
             .where(ORDERS.c.order_id.in_(due))
-            .values(approval_nudge_at=func.now() + NUDGE_LEASE)
+            .values(approval_nudge_at=func.now() + SIGNAL_LEASE)
             .returning(ORDERS.c.order_id)
         )
         async with self._engine.begin() as tx:
             return list((await tx.execute(statement)).scalars())
 
-    async def nudged(self, order_id: str) -> None:
-        """The workflow was told; it has some time to read the row before it is told again."""
+    async def signalled(self, order_id: str) -> None:
+        """The workflow has the signal, and some time to read the row before the next one."""
         statement = (
             update(ORDERS)
             .where(ORDERS.c.order_id == order_id, ORDERS.c.approval_nudge_at.is_not(None))

@@ -1,21 +1,21 @@
-"""The desk that takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
+"""Takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
 
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
+from pydantic import Field, StringConstraints
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.contracts.faults import Fault
 from shared.participant.errors import Refused
 from shared.shop.audit import AUDIT
 from shared.shop.inventory import StockLine
 from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, AcceptedTask
-from shared.web.fault_plans import check_fault_plan
-from shared.web.key import check_same_request, request_hash
-from shared.web.problems import ProblemError
+from shared.web.bodies import Body, CustomerBody, LineBody, Text
+from shared.web.requests import check_fault_plan, check_same_request, request_hash
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
-from task_orchestrator_service.api.bodies import TaskBody
+from task_orchestrator_service.errors import UnpackableError
 from task_orchestrator_service.rules import check
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
@@ -26,7 +26,28 @@ ACTIVITIES: Final = frozenset(
 RECORDS: Final = frozenset({CLOSE_TASK.activity})
 
 
-class TaskDesk:
+Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$")]
+Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]
+Workflow = Literal["task_processing_multi_app", "task_with_audit"]
+
+
+class TaskBody(Body):
+    """`POST /tasks`: pick and pack these lines. Money is in minor units; the country is where the parcel goes.
+
+    `workflow`: what the task goes through. `order_id`: the order that it is for; no order has two tasks at a time.
+    """
+
+    workflow: Workflow = "task_processing_multi_app"
+    customer: CustomerBody
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
+    total_cents: Annotated[int, Field(ge=1, le=100_000_000_00, strict=True)]
+    currency: Currency
+    country: Country
+    order_id: Text | None = None
+    faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
+
+
+class TaskService:
     """Takes tasks."""
 
     def __init__(self, engine: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
@@ -39,7 +60,7 @@ class TaskDesk:
         """Accept the task and return its id; the same key and body get the same id, for good.
 
         Raises:
-            ProblemError: a sentence for the client; nothing was stored.
+            RequestRefusedError: a sentence for the client; nothing was stored.
         """
         hash_now = request_hash(body)
         earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
@@ -75,7 +96,7 @@ def _task_of(body: TaskBody) -> AcceptedTask:
     try:
         check(task)
     except Refused as refusal:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"lines: {refusal}.") from refusal
+        raise UnpackableError(why=refusal) from refusal
     return task
 
 

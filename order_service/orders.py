@@ -1,16 +1,15 @@
-"""The orders' rows: every change of an order's status is one conditional statement here."""
+"""The orders' rows: each change of an order's status is one conditional statement, here or in `statements.py`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, or_, select, text, true, update
+from sqlalchemy import Row, case, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from order_service.approvals import ended_as
-from order_service.events import ONE_EVENT_MORE, and_tell
-from order_service.repairs import close_open, record_applied, send_again
-from order_service.statements import ACCEPT, CHANGED, COMPLETE, OPEN, the
+from order_service.approval.store import ended_as
+from order_service.repair.store import close_open, record_applied, send_again
+from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_publish, the
 from order_service.tables import ORDERS
 from shared.contracts.timeline import Timeline
 from shared.participant.errors import Refused
@@ -25,11 +24,11 @@ LOST_VERSIONS: Final = 1_000_000
 """More changes than a lost run can still show of its timeline, so that all of them are older than its successor's."""
 
 CANCEL_LEASE: Final = text("interval '5 seconds'")
-"""How long one process has for telling a workflow of a cancel before any process tries again."""
+"""How long one process has for signalling a cancel to a workflow before any process tries again."""
 
 DAY: Final = text("interval '24 hours'")
 MOST_COUNTED: Final = 1000
-"""More orders of one customer in a day tell no more about the next one."""
+"""The fraud score takes no notice of more orders of one customer in a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +83,10 @@ class OrderStore(WorkflowRows):
             row = (await tx.execute(statement)).first()
         return Claim(claimed=row is not None, cancelled=row is not None and row.cancel_requested_at is not None)
 
-    async def complete(self, order_id: str, timeline: Timeline, tracking_number: str, run_id: str | None) -> None:
+    async def complete(self, order_id: str, timeline: Timeline, tracking_number: str, run_id: str) -> None:
         """Pass the pivot, unless the customer cancelled first, it is too late, or another run owns the order.
 
-        Repeats are harmless. `run_id` is None in a message of a version that didn't send it.
+        Repeats are harmless.
 
         Raises:
             Refused: with the reason; the order will not be completed by this run.
@@ -102,7 +101,7 @@ class OrderStore(WorkflowRows):
         if await self._changes_one(COMPLETE, the(values)):
             return
         row = await self.by_id(order_id)
-        if row is None or row.status != OrderStatus.COMPLETED or run_id not in {None, row.run_id}:
+        if row is None or row.status != OrderStatus.COMPLETED or run_id != row.run_id:
             raise Refused(_why_not_completed(row, run_id))
 
     async def end_time(self, order_id: str) -> None:
@@ -118,10 +117,9 @@ class OrderStore(WorkflowRows):
 
         What came of decisions is recorded even if another run owns the order by now: the participants have heard them.
         """
-        run_id = end.run_id  # None in a message of a version that didn't send it
         statement = (
             update(ORDERS)
-            .where(ORDERS.c.order_id == order_id, ORDERS.c.ended_at.is_(None), _owned_by(run_id))
+            .where(ORDERS.c.order_id == order_id, ORDERS.c.ended_at.is_(None), ORDERS.c.run_id == end.run_id)
             .values(
                 status=case(
                     (ORDERS.c.cancel_requested_at.is_not(None), OrderStatus.CANCELLED.value), else_=end.status.value
@@ -138,17 +136,16 @@ class OrderStore(WorkflowRows):
         )
         async with self._engine.begin() as tx:
             # The order's row first, as whoever decides locks it first.
-            has_ended = bool((await tx.execute(and_tell(statement))).rowcount)
+            has_ended = bool((await tx.execute(and_publish(statement))).rowcount)
             await record_applied(tx, end.repairs)
             if has_ended:
                 await close_open(tx, order_id)
-        return await self._recorded(order_id, end.status, run_id)
+        return await self._recorded(order_id, end.status, end.run_id)
 
     async def park(self, order_id: str, stuck: ParkOrder) -> OrderRecorded:
         """Record that a person has to decide, and what came of the decision before; as in `close`."""
-        run_id = stuck.run_id
         version = stuck.timeline.version
-        is_open = (ORDERS.c.order_id == order_id, ORDERS.c.ended_at.is_(None), _owned_by(run_id))
+        is_open = (ORDERS.c.order_id == order_id, ORDERS.c.ended_at.is_(None), ORDERS.c.run_id == stuck.run_id)
         statement = (
             update(ORDERS)
             .where(*is_open)
@@ -167,9 +164,9 @@ class OrderStore(WorkflowRows):
             last = select(func.coalesce(ORDERS.c.parked_version, NEVER)).where(*is_open).with_for_update()
             parked_version = (await tx.execute(last)).scalar_one_or_none()
             if parked_version is not None and parked_version < version:
-                await tx.execute(and_tell(statement.values(**ONE_EVENT_MORE)))
+                await tx.execute(and_publish(statement.values(**ONE_EVENT_MORE)))
             await record_applied(tx, stuck.repairs)
-        return await self._recorded(order_id, OrderStatus.NEEDS_ATTENTION, run_id)
+        return await self._recorded(order_id, OrderStatus.NEEDS_ATTENTION, stuck.run_id)
 
     async def take_over(self, order_id: str, *, run_id: str, replaces: str | None, instance_id: str) -> Timeline | None:
         """Make a recovery the owner of an open order in place of the run that it replaces; None if it may not.
@@ -238,11 +235,11 @@ class OrderStore(WorkflowRows):
         async with self._engine.begin() as tx:
             return list((await tx.execute(leased.returning(ORDERS.c.order_id))).scalars())
 
-    async def _recorded(self, order_id: str, otherwise: OrderStatus, run_id: str | None) -> OrderRecorded:
+    async def _recorded(self, order_id: str, otherwise: OrderStatus, run_id: str) -> OrderRecorded:
         row = await self.by_id(order_id)
         if row is None:
             return OrderRecorded(status=otherwise)
-        return OrderRecorded(status=OrderStatus(row.status), owned=run_id in {None, row.run_id})
+        return OrderRecorded(status=OrderStatus(row.status), owned=run_id == row.run_id)
 
     async def _one(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any SELECT
         async with self._engine.connect() as connection:
@@ -254,17 +251,12 @@ class OrderStore(WorkflowRows):
             return bool((await tx.execute(statement, values)).rowcount)
 
 
-def _owned_by(run_id: str | None) -> ColumnElement[bool]:
-    """This run owns the order; true of a message of a version that didn't name its run."""
-    return true() if run_id is None else ORDERS.c.run_id == run_id
-
-
-def _why_not_completed(row: Row[Any] | None, run_id: str | None) -> str:
+def _why_not_completed(row: Row[Any] | None, run_id: str) -> str:
     if row is None:
         return "there is no such order"
     if row.cancel_requested_at is not None:
         return "the customer cancelled the order"
-    if run_id not in {None, row.run_id}:
+    if run_id != row.run_id:
         return "another run of the workflow took the order over"
     if row.status not in OPEN:
         return f"the order is {row.status} already"

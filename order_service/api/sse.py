@@ -7,21 +7,19 @@ of the database and works with any number of replicas.
 
 import asyncio
 import contextlib
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from typing import Final
 
 import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.api.path import order_id_of
+from order_service.api.problems import order_id_of
 from order_service.api.views import order_view
-from order_service.store import OrderStore
+from order_service.errors import UnknownOrderError
+from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
-from shared.web.problems import ProblemError
 from shared.web.whole_number import whole_number
 
 TICK_SECONDS: Final = 0.2
@@ -74,22 +72,22 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
     """Send the order whenever it changes, until it has ended or the client goes.
 
     Raises:
-        ProblemError: 404 if there is no such order.
+        UnknownOrderError: there is no such order.
     """
     order_id = order_id_of(request)
     sent = _last_event_id(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     with contextlib.suppress(ConnectionResetError):
-        # Watched before it is read: a change after the reading is told, also one that others were told of already.
+        # Watched before it is read: a change after the reading wakes this watcher, even if it woke others before.
         async with events.watch(order_id) as changed:
             row = await orders.by_id(order_id)
             if row is None:
-                raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.")
+                raise UnknownOrderError(order_id=order_id)
             await response.prepare(request)
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision
-                    data = json.dumps(order_view(row))
+                    data = order_view(row).model_dump_json()
                     await response.write(f"id: {sent}\nevent: order\ndata: {data}\n\n".encode())
                 if row is None or OrderStatus(row.status).has_ended:
                     break

@@ -1,4 +1,4 @@
-"""The book of findings: what is open, since when, and what was done about it. It outlives the process that wrote it."""
+"""The findings: what is open, since when, and what was done about it. It outlives the process that wrote it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import MEANINGS, OF_WORKFLOWS, Finding, FindingKind
 from order_service.tables import FINDINGS, ORDERS, RECONCILER
+from shared.web.views import iso
 
 SHOWN: Final = 200
 KEPT: Final = text("interval '30 days'")
@@ -19,7 +20,7 @@ KEPT: Final = text("interval '30 days'")
 log = structlog.get_logger()
 
 
-class Book:
+class FindingsStore:
     """Writes findings down, and reads them. Belongs to the event loop of its engine."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -89,15 +90,15 @@ class Book:
             await tx.execute(FINDINGS.delete().where(FINDINGS.c.resolved_at < func.now() - KEPT))
             await tx.execute(update(RECONCILER).values(swept_at=func.now(), skipped=skipped))
 
-    async def begin_audit(self, every_seconds: float) -> bool:
-        """Whether an audit is due; the next one is after this time, whatever becomes of this one."""
+    async def begin_scan(self, every_seconds: float) -> bool:
+        """Whether a scan is due; the next one is after this time, whatever becomes of this one."""
         begun = RECONCILER.c.audit_begun_at
         due = or_(begun.is_(None), begun <= func.now() - timedelta(seconds=every_seconds))
         async with self._engine.begin() as tx:
             return (await tx.execute(update(RECONCILER).where(due).values(audit_begun_at=func.now()))).rowcount > 0
 
-    async def end_audit(self, skipped: str | None) -> None:
-        """Write down that an audit has ended, and what it could not look at."""
+    async def end_scan(self, skipped: str | None) -> None:
+        """Write down that a scan has ended, and what it could not look at."""
         async with self._engine.begin() as tx:
             await tx.execute(update(RECONCILER).values(audited_at=func.now(), audit_skipped=skipped))
 
@@ -114,12 +115,12 @@ class Book:
             rows = await connection.execute(statement.group_by(FINDINGS.c.kind))
             return {kind: count for kind, count in rows}  # noqa: C416 - rows are no tuples
 
-    async def report(self, late_sweep_seconds: float, late_audit_seconds: float) -> dict[str, Any]:
+    async def report(self, late_sweep_seconds: float, late_scan_seconds: float) -> dict[str, Any]:
         """All findings, open ones and the last that were resolved; `reconciled` if none is open and all was looked at.
 
         Args:
             late_sweep_seconds: a last sweep that ended longer ago says nothing about now.
-            late_audit_seconds: nor does a last audit.
+            late_scan_seconds: nor does a last scan.
         """
         known = select(FINDINGS)
         async with self._engine.connect() as connection:
@@ -132,24 +133,24 @@ class Book:
                 known.where(FINDINGS.c.resolved_at.is_not(None)).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
             )
             resolved = [_shown(row) for row in closed]
-        skipped = _skipped(state, late_sweep_seconds, late_audit_seconds)
+        skipped = _skipped(state, late_sweep_seconds, late_scan_seconds)
         return {
             "reconciled": not findings and skipped is None,
-            "swept_at": _iso(state.swept_at),
-            "audited_at": _iso(state.audited_at),
+            "swept_at": iso(state.swept_at),
+            "audited_at": iso(state.audited_at),
             "skipped": skipped,
             "findings": findings,
             "resolved": resolved,
         }
 
 
-def _skipped(state: Row[Any], late_sweep_seconds: float, late_audit_seconds: float) -> str | None:
+def _skipped(state: Row[Any], late_sweep_seconds: float, late_scan_seconds: float) -> str | None:
     if _is_late(state.swept_at, late_sweep_seconds):
         return "The reconciler has made no sweep for a while: see the log of order-service."
-    audit: str | None = state.audit_skipped
-    if _is_late(state.audited_at, late_audit_seconds):
-        audit = "The reconciler has made no audit for a while: see the log of order-service."
-    return " ".join(one for one in (state.skipped, audit) if one is not None) or None
+    scan: str | None = state.audit_skipped
+    if _is_late(state.audited_at, late_scan_seconds):
+        scan = "The reconciler has made no scan for a while: see the log of order-service."
+    return " ".join(one for one in (state.skipped, scan) if one is not None) or None
 
 
 def _is_late(moment: datetime | None, seconds: float) -> bool:
@@ -165,11 +166,7 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "why": meaning.why,
         "action": row.action,
         "advice": meaning.advice,
-        "first_seen_at": _iso(row.first_seen_at),
-        "last_seen_at": _iso(row.last_seen_at),
-        "resolved_at": _iso(row.resolved_at),
+        "first_seen_at": iso(row.first_seen_at),
+        "last_seen_at": iso(row.last_seen_at),
+        "resolved_at": iso(row.resolved_at),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from order_service.api.bodies import OrderBody
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
 from shared.shop.order import PlacedOrder
@@ -28,17 +27,15 @@ class FraudTerms:
     approval_seconds: float
     when_away: WhenAway
 
-    def stamp(
-        self, order: PlacedOrder, body: OrderBody, *, orders_last_day: int, deadline_seconds: float
-    ) -> PlacedOrder:
+    def stamp(self, order: PlacedOrder, email: str, *, orders_last_day: int, deadline_seconds: float) -> PlacedOrder:
         """The order with its check; `deadline_seconds` is what it has after an approval."""
         facts = RunMlInference(
             total_cents=order.total_cents,
             currency=order.currency,
             units=sum(line.quantity for line in order.lines),
             distinct_skus=len(order.lines),
-            country=body.shipping_address.country,
-            email=body.customer.email,
+            country=order.shipping_address.country,
+            email=email,
             orders_last_day=orders_last_day,
         )
         check = FraudCheck(

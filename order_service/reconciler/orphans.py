@@ -1,6 +1,6 @@
 """Effects that no living order stands for: what the auditor sees in the tables of all services.
 
-Each kind has a table that is walked page by page: which of these rows may be strays? What there is of a suspect is a
+Each kind has a table that is walked page by page: which of these rows may be orphans? What there is of a suspect is a
 second question, which is also asked about findings that are open.
 """
 
@@ -137,8 +137,8 @@ CHECKS: Final[Mapping[FindingKind, TextClause]] = {
 }
 
 
-class Strays:
-    """Looks for strays in all services' tables. Each statement is a snapshot: an effect is never seen before its order.
+class Orphans:
+    """Looks for orphans in the tables of all services. In each statement's snapshot an order precedes its effects.
 
     Every call may raise what a database does that is away, or takes longer than `statement_seconds`.
     """
@@ -166,7 +166,7 @@ class Strays:
             after = page.last
 
     async def page(self, kind: FindingKind, after: Place) -> Page:
-        """The next rows of the kind's table, and who of them may be a stray."""
+        """The next rows of the kind's table, and who of them may be an orphan."""
         rows = await self._rows(PAGES[kind], {"at": after.at, "key": after.key})
         settled = [row for row in rows if row.is_settled]
         return Page(
@@ -177,7 +177,7 @@ class Strays:
         )
 
     async def check(self, kind: FindingKind, subjects: Sequence[str]) -> list[Finding]:
-        """What there is of those subjects that are strays now."""
+        """What there is of those subjects that are orphans now."""
         rows = await self._rows(CHECKS[kind], {"subjects": list(subjects)})
         return [Finding(kind, row.subject, row.seen) for row in rows]
 

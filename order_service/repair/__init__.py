@@ -1,0 +1,1 @@
+"""Compensations that gave up: a person decides, the workflow carries it out."""

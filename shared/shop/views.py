@@ -1,0 +1,205 @@
+"""The documents of orders and tasks: services answer with them, OpenAPI is made of them, the command line reads them.
+
+Money is in minor units of `currency`. Times are ISO 8601 in UTC.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.contracts.repair import Decision, RepairOutcome, RepairStatus, StuckStep
+from shared.contracts.timeline import StepRecord
+from shared.shop.approval import ApprovalState
+from shared.shop.order import OrderStatus
+from shared.shop.task import Lane, TaskStatus
+
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Age = Annotated[float, Field(ge=0), AfterValidator(lambda seconds: round(seconds, 3))]
+
+
+class View(BaseModel):
+    """A document; a reader of another version may know more fields or fewer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class AcceptedBody(View):
+    """The answer to an accepted order, and to every repeat of it."""
+
+    order_id: str
+    status: Literal[OrderStatus.ACCEPTED] = OrderStatus.ACCEPTED
+
+
+class CancelRequested(View):
+    """The answer to a cancel that came in time, and to every repeat of it."""
+
+    order_id: str
+    status: Literal["cancelling"] = "cancelling"
+
+
+class OrderView(View):
+    """`GET /orders/{id}`. `approval`: where a person's approval stands, if the order needs one."""
+
+    order_id: str
+    status: OrderStatus
+    reason: str | None
+    total_cents: int
+    currency: str
+    lines: list[dict[str, Any]]
+    tracking_number: str | None
+    money_at_risk_cents: int
+    accepted_at: Moment
+    deadline_at: Moment | None
+    ended_at: Moment | None
+    approval: ApprovalState | None
+    steps: tuple[StepRecord, ...]
+
+
+class OrderPage(View):
+    """`GET /orders`, newest first."""
+
+    items: list[OrderView]
+    next_cursor: str | None
+
+
+class ProductView(View):
+    """One product on sale."""
+
+    sku: str
+    name: str
+    price_cents: int
+    currency: str
+    available: int
+
+
+class ProductPage(View):
+    """`GET /products`."""
+
+    items: list[ProductView]
+    next_cursor: str | None
+
+
+class ApprovalView(View):
+    """An order that waits for approval, or has; a person can decide until `due_at`.
+
+    `score`, `model_version`: None if no score was to be had; `why` says so.
+    """
+
+    order_id: str
+    state: ApprovalState
+    why: str
+    score: float | None
+    model_version: str | None
+    threshold: float
+    amount_at_risk_cents: int
+    currency: str
+    since: Moment
+    age_seconds: Age
+    due_at: Moment
+    by: str | None
+    reason: str | None
+    decided_at: Moment | None
+
+
+class ApprovalPage(View):
+    """`GET /approvals`, the longest waiting first."""
+
+    items: list[ApprovalView]
+    next_cursor: str | None
+
+
+class RepairRequested(View):
+    """The answer to a decision, and to every repeat of it."""
+
+    repair_id: str
+    order_id: str
+    status: Literal[RepairStatus.REQUESTED] = RepairStatus.REQUESTED
+
+
+class RepairView(View):
+    """A person's decision about a stuck compensation; `outcome` and `detail` say what came of it."""
+
+    repair_id: str
+    step: str
+    decision: Decision
+    by: str
+    note: str
+    status: RepairStatus
+    outcome: RepairOutcome | None
+    detail: str | None
+    requested_at: Moment
+    sent_at: Moment | None
+    applied_at: Moment | None
+
+
+class RepairList(View):
+    """`GET /orders/{id}/repairs`, oldest first."""
+
+    items: list[RepairView]
+
+
+class AttentionView(View):
+    """An order that waits for a person; `stuck`: its compensations that gave up."""
+
+    order_id: str
+    reason: str | None
+    money_at_risk_cents: int
+    currency: str
+    since: Moment
+    age_seconds: Age
+    stuck: tuple[StuckStep, ...]
+
+
+class AttentionPage(View):
+    """`GET /attention`, oldest first."""
+
+    items: list[AttentionView]
+    next_cursor: str | None
+
+
+class TaskAccepted(View):
+    """The answer to an accepted task, and to every repeat of it."""
+
+    task_id: str
+    status: Literal[TaskStatus.ACCEPTED] = TaskStatus.ACCEPTED
+
+
+class NotificationView(View):
+    """Whether somebody was told, and when."""
+
+    sent: bool
+    sent_at: Moment
+
+
+class TaskView(View):
+    """`GET /tasks/{id}`.
+
+    `start_error`: why the workflow of a task that nobody has begun couldn't be started; it is tried again.
+    """
+
+    task_id: str
+    workflow: str
+    origin: str
+    order_id: str | None
+    status: TaskStatus
+    reason: str | None
+    lines: list[dict[str, Any]]
+    assignee: str | None
+    lane: Lane | None
+    fraud_score: float | None
+    model_version: str | None
+    notifications: tuple[NotificationView, ...]
+    audit_id: str | None
+    accepted_at: Moment
+    ended_at: Moment | None
+    start_error: str | None
+    restarts: int
+    steps: tuple[StepRecord, ...]
+
+
+class TaskPage(View):
+    """`GET /tasks`, newest first."""
+
+    items: list[TaskView]
+    next_cursor: str | None
