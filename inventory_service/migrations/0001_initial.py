@@ -1,9 +1,10 @@
-"""Products, stock, receipts and reservations."""
+"""The fence, products, stock, receipts, reservations with their leases, and events."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from shared.participant.migrations import create_fault_hits, create_fence
+from shared.migrations.outbox import create_outbox
+from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
 
 revision = "0001"
 down_revision = None
@@ -12,6 +13,8 @@ down_revision = None
 def upgrade() -> None:
     create_fence()
     create_fault_hits()
+    create_hand_closings()
+    create_outbox("inventory_service")
     _create_catalogue()
     _create_stock()
     _create_reservations()
@@ -66,9 +69,14 @@ def _create_reservations() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.Column("released_at", sa.DateTime(timezone=True)),
+        sa.Column("lease_until", sa.DateTime(timezone=True)),
         sa.UniqueConstraint("saga_id", "step", name="a_step_reserves_once"),
-        sa.CheckConstraint("status IN ('active', 'released')", name="status_is_known"),
+        sa.CheckConstraint("status IN ('active', 'released', 'settled', 'written_off')", name="status_is_known"),
         sa.CheckConstraint("(status = 'released') = (released_at IS NOT NULL)", name="released_has_its_time"),
+        sa.CheckConstraint("status = 'active' OR lease_until IS NULL", name="released_has_no_lease"),
+    )
+    op.create_index(
+        "leases_by_end", "reservations", ["lease_until"], postgresql_where=sa.text("lease_until IS NOT NULL")
     )
     op.create_table(
         "reservation_lines",

@@ -1,9 +1,10 @@
-"""Notifications."""
+"""Notifications, and the inbox of the events that customers are mailed about."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from shared.participant.migrations import count_repeats, create_fault_hits, create_fence
+from shared.migrations.inbox import create_inbox
+from shared.participant.migrations import create_fault_hits, create_fence
 
 revision = "0001"
 down_revision = None
@@ -11,8 +12,8 @@ down_revision = None
 
 def upgrade() -> None:
     create_fence()
-    count_repeats()
     create_fault_hits()
+    create_inbox()
     op.create_table(
         "notifications",
         sa.Column("saga_id", sa.Text, primary_key=True),

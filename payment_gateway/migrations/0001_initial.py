@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("captured_cents", sa.BigInteger, nullable=False),
         sa.Column("refunded_cents", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("closed_at", sa.DateTime(timezone=True)),
+        sa.Column("sealed_at", sa.DateTime(timezone=True)),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=now),
         sa.CheckConstraint("status IN ('succeeded', 'declined', 'void')", name="status_is_known"),
         sa.CheckConstraint(
@@ -34,7 +35,9 @@ def upgrade() -> None:
         sa.CheckConstraint("refunded_cents BETWEEN 0 AND captured_cents", name="never_refunds_more_than_captured"),
         sa.CheckConstraint("closed_at IS NULL OR refunded_cents = captured_cents", name="closed_keeps_nothing"),
         sa.CheckConstraint("status <> 'void' OR closed_at IS NOT NULL", name="void_is_closed"),
+        sa.CheckConstraint("closed_at IS NULL OR sealed_at IS NULL", name="closed_or_sealed"),
     )
+    op.create_index("charges_by_age", "charges", ["created_at", "idempotency_key"])
     op.create_table(
         "refunds",
         sa.Column("refund_number", sa.BigInteger, sa.Identity(always=True), primary_key=True),

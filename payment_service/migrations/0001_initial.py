@@ -1,9 +1,10 @@
-"""The fence, payments and the ledger."""
+"""The fence, payments, the ledger, and their events."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from shared.participant.migrations import create_fault_hits, create_fence
+from shared.migrations.outbox import create_outbox
+from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
 
 revision = "0001"
 down_revision = None
@@ -31,6 +32,8 @@ def upgrade() -> None:
     """Create the tables; the database itself keeps the ledger balanced and append-only."""
     create_fence()
     create_fault_hits()
+    create_hand_closings()
+    create_outbox("payment_service")
     _create_payments()
     _create_ledger()
 
@@ -49,7 +52,8 @@ def _create_payments() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.UniqueConstraint("saga_id", "step"),
         sa.CheckConstraint(
-            "status IN ('pending', 'captured', 'refused', 'refunded', 'voided')", name="status_is_known"
+            "status IN ('pending', 'captured', 'refused', 'refunded', 'voided', 'settled', 'written_off')",
+            name="status_is_known",
         ),
         sa.CheckConstraint("status <> 'captured' OR charge_id IS NOT NULL", name="captured_names_its_charge"),
     )
@@ -68,8 +72,11 @@ def _create_ledger() -> None:
         sa.Column("currency", sa.Text, nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.UniqueConstraint("saga_id", "step", "kind", "account"),
-        sa.CheckConstraint("kind IN ('charge', 'refund')", name="kind_is_known"),
-        sa.CheckConstraint("account IN ('gateway_clearing', 'customer_orders')", name="account_is_known"),
+        sa.CheckConstraint("kind IN ('charge', 'refund', 'settlement', 'write_off')", name="kind_is_known"),
+        sa.CheckConstraint(
+            "account IN ('gateway_clearing', 'customer_orders', 'settled_by_hand', 'written_off')",
+            name="account_is_known",
+        ),
         sa.CheckConstraint("amount_cents <> 0", name="amount_is_not_zero"),
     )
     op.execute(_BALANCE)

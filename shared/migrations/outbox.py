@@ -45,8 +45,3 @@ def admit_relay(owner: str) -> None:
         END $$
         """
     )
-
-
-def tell_of_the_past(statement: str) -> None:
-    """Write the events of what was done before there was an outbox, so that what undoes it leaves no gap."""
-    op.execute(f"INSERT INTO outbox (type, subject, sequence, data) {statement}")

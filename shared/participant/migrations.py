@@ -17,6 +17,7 @@ def create_fence() -> None:
         sa.Column("refusal", sa.Text),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("repeats", sa.Integer, nullable=False, server_default="0"),
         sa.CheckConstraint("state IN ('pending', 'done', 'refused', 'undoing', 'undone')", name="state_is_known"),
     )
 
@@ -30,11 +31,6 @@ def create_fault_hits() -> None:
         sa.Column("place", sa.Integer, primary_key=True),
         sa.Column("hits", sa.Integer, nullable=False),
     )
-
-
-def count_repeats() -> None:
-    """Add `repeats` to `saga_steps`."""
-    op.add_column("saga_steps", sa.Column("repeats", sa.Integer, nullable=False, server_default="0"))
 
 
 def create_hand_closings() -> None:
@@ -53,9 +49,3 @@ def create_hand_closings() -> None:
         sa.CheckConstraint("status IN ('settled', 'written_off')", name="status_is_known"),
         sa.CheckConstraint("amount > 0", name="something_was_closed"),
     )
-
-
-def replace_check(table: str, name: str, condition: str) -> None:
-    """Give a check constraint another condition."""
-    op.drop_constraint(name, table, type_="check")
-    op.create_check_constraint(name, table, condition)

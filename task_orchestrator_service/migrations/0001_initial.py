@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("seen_lost_at", moment),
         sa.Column("purge_due_at", moment),
         sa.Column("purged_at", moment),
+        sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
         sa.UniqueConstraint("origin", "idempotency_key", name="tasks_origin_idempotency_key_key"),
         sa.CheckConstraint(
             "status IN ('accepted', 'in_progress', 'completed', 'audited', 'failed')", name="status_is_known"
@@ -52,12 +53,25 @@ def upgrade() -> None:
     op.create_index("tasks_newest_first", "tasks", [sa.text("accepted_at DESC"), sa.text("task_id DESC")])
     op.create_index("tasks_by_status", "tasks", ["status", sa.text("accepted_at DESC"), sa.text("task_id DESC")])
     op.create_index("tasks_to_start", "tasks", ["start_due_at"], postgresql_where=sa.text("status = 'accepted'"))
-    op.create_index("tasks_in_progress", "tasks", ["accepted_at"], postgresql_where=sa.text("status = 'in_progress'"))
+    op.create_index("tasks_open", "tasks", ["accepted_at"], postgresql_where=sa.text("ended_at IS NULL"))
     op.create_index(
-        "tasks_to_purge",
+        "tasks_open_of_workflow",
+        "tasks",
+        ["workflow", "status", "start_due_at"],
+        postgresql_where=sa.text("ended_at IS NULL"),
+        postgresql_include=["accepted_at"],
+    )
+    op.create_index(
+        "tasks_to_look_at_for_purge",
         "tasks",
         ["ended_at"],
-        postgresql_where=sa.text("ended_at IS NOT NULL AND purged_at IS NULL"),
+        postgresql_where=sa.text("purge_due_at IS NULL AND purged_at IS NULL AND ended_at IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_to_purge_again",
+        "tasks",
+        ["purge_due_at"],
+        postgresql_where=sa.text("purged_at IS NULL AND purge_due_at IS NOT NULL"),
     )
     op.create_table(
         "packings",

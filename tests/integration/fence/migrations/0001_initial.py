@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.participant.migrations import count_repeats, create_fault_hits, create_fence
+from shared.participant.migrations import create_fault_hits, create_fence
 
 revision = "0001"
 down_revision = None
@@ -11,7 +11,6 @@ down_revision = None
 
 def upgrade() -> None:
     create_fence()
-    count_repeats()
     create_fault_hits()
     op.create_table(
         "effects",
