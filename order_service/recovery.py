@@ -11,6 +11,7 @@ from typing import Any, Final
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import NOT_CLAIMED, undo_order
+from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
@@ -34,11 +35,13 @@ def recovery_workflow_shown_to(observer: Observer | None) -> RecoveryWorkflow:
         order = recovery.order
         saga = Saga(
             ctx,
-            saga_id=order.order_id,
-            home_app_id=ORDER_SERVICE,
-            undo_patience_seconds=order.undo_patience_seconds,
-            faults=order.faults,
-            observer=observer,
+            SagaTerms(
+                saga_id=order.order_id,
+                home_app_id=ORDER_SERVICE,
+                undo_patience_seconds=order.undo_patience_seconds,
+                faults=order.faults,
+            ),
+            observer,
         )
         claim = TakeOverOrder(run_id=order.run_id, replaces=recovery.replaces, instance_id=ctx.instance_id)
         owner = yield from saga.record(TAKE_OVER_ORDER, claim)

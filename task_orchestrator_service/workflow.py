@@ -5,6 +5,7 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
+from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
@@ -86,11 +87,13 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
 def _saga(ctx: DaprWorkflowContext, task: AcceptedTask, observer: Observer | None) -> Saga:
     return Saga(
         ctx,
-        saga_id=task.task_id,
-        home_app_id=TASK_ORCHESTRATOR_SERVICE,
-        do_patience_seconds=task.patience_seconds,
-        faults=task.faults,
-        observer=observer,
+        SagaTerms(
+            saga_id=task.task_id,
+            home_app_id=TASK_ORCHESTRATOR_SERVICE,
+            do_patience_seconds=task.patience_seconds,
+            faults=task.faults,
+        ),
+        observer,
     )
 
 

@@ -5,23 +5,47 @@ can change, goes on retrying behind the saga's back after the saga's deadline ha
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dapr.ext.workflow import TaskFailedError
 from pydantic import ValidationError
 
 from shared.contracts.call import ActivityCall, ActivityReply
-from shared.contracts.contract import Contract
+from shared.contracts.contract import AnyContract
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.context import Branch, Task, WorkflowContext
 from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
-from shared.saga.timers import Wakes
+from shared.saga.timers import Timers
 
-AnyContract = Contract[Any, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaTerms:
+    """What a saga is begun with.
+
+    `saga_id`: with the step's name the idempotency key of every effect. Not the instance id: another instance must be
+        able to undo what this one did.
+    `home_app_id`: the app that runs the workflow; its own activities are called without an app id.
+    `deadline`: forward steps end by then; past it the saga compensates.
+    `do_patience_seconds`: how long each forward step with a deadline is tried; None leaves it to its contract.
+    `undo_patience_seconds`: how long each compensation is tried; None leaves it to its contract.
+    `faults`: the fault plan that the calls carry to their participants.
+    """
+
+    saga_id: str
+    home_app_id: str
+    deadline: datetime | None = None
+    do_patience_seconds: float | None = None
+    undo_patience_seconds: float | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def as_engine_time(moment: datetime) -> datetime:
+    """The engine's clock is UTC without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +88,22 @@ class _Progress:
 class Caller:
     """Calls activities for one saga and keeps its journal."""
 
-    def __init__(  # noqa: PLR0913 - what a saga hands on, once
-        self,
-        ctx: WorkflowContext,
-        *,
-        saga_id: str,
-        home_app_id: str,
-        deadline: datetime | None,
-        do_patience_seconds: float | None,
-        undo_patience_seconds: float | None,
-        faults: tuple[Fault, ...],
-    ) -> None:
+    def __init__(self, ctx: WorkflowContext, terms: SagaTerms) -> None:
         self._ctx = ctx
-        self._saga_id = saga_id
-        self._home_app_id = home_app_id
-        self._saga_deadline = deadline
-        self._patience_seconds = {StepKind.DO: do_patience_seconds, StepKind.UNDO: undo_patience_seconds}
-        self._faults = faults
-        self.wakes = Wakes(ctx)
+        self._terms = terms
+        self.deadline = terms.deadline and as_engine_time(terms.deadline)
+        """Of the saga, by the engine's clock; calls that begin from now on end by it."""
+        self._patience_seconds = {
+            StepKind.DO: terms.do_patience_seconds,
+            StepKind.UNDO: terms.undo_patience_seconds,
+        }
+        self.timers = Timers(ctx)
         self.journal = Journal()
 
     @property
     def cancelled(self) -> bool:
         """The customer's cancel has arrived."""
-        return self.wakes.cancelled
-
-    def move_deadline(self, deadline: datetime) -> None:
-        """Calls that begin from now on end by this deadline of the saga."""
-        self._saga_deadline = deadline
+        return self.timers.cancelled
 
     def call(  # noqa: PLR0913 - what a call needs, by name
         self,
@@ -112,7 +124,7 @@ class Caller:
         call = self._begin(contract, step, kind, patience_seconds)
         while True:
             task = self._attempt(call, request)
-            answered = yield from self.wakes.wait_for(task, call.deadline, heeds_cancel=heeds_cancel)
+            answered = yield from self.timers.wait_for(task, call.deadline, heeds_cancel=heeds_cancel)
             attempted = self._classify(call, task) if answered else self._no_answer(call)
             if attempted is not None:
                 return self._end(call, attempted)
@@ -123,7 +135,7 @@ class Caller:
                     call,
                     Attempted(StepOutcome.UNKNOWN, error=f"gave up after {call.attempt} attempts: {error}"),
                 )
-            cancelled = yield from self.wakes.pause(pause, call.deadline, heeds_cancel=heeds_cancel)
+            cancelled = yield from self.timers.pause(pause, call.deadline, heeds_cancel=heeds_cancel)
             if cancelled:
                 error = "the customer cancelled while it was being retried"
                 return self._end(call, Attempted(StepOutcome.UNKNOWN, error=error, cancelled=True))
@@ -152,26 +164,26 @@ class Caller:
         if seconds is not None and patience_seconds is not None:
             seconds = patience_seconds
         own = None if seconds is None else now + timedelta(seconds=seconds)
-        if kind is not StepKind.DO or self._saga_deadline is None:
+        if kind is not StepKind.DO or self.deadline is None:
             return own
-        return self._saga_deadline if own is None else min(own, self._saga_deadline)
+        return self.deadline if own is None else min(own, self.deadline)
 
     def _attempt(self, call: _Progress, request: Message) -> Task:
         call.attempt += 1
         if call.place is not None:
             self.journal.attempt(call.place, call.attempt)
         envelope = ActivityCall(
-            saga_id=self._saga_id,
+            saga_id=self._terms.saga_id,
             step=call.step,
             attempt=call.attempt,
             request=request.model_dump(mode="json"),
-            faults=tuple(fault for fault in self._faults if fault.activity == call.contract.activity),
+            faults=tuple(fault for fault in self._terms.faults if fault.activity == call.contract.activity),
         )
         app_id = call.contract.app_id
         task: Task = self._ctx.call_activity(
             call.contract.activity,
             input=envelope.model_dump(mode="json"),
-            app_id=None if app_id == self._home_app_id else app_id,
+            app_id=None if app_id == self._terms.home_app_id else app_id,
         )
         return task
 
@@ -193,14 +205,14 @@ class Caller:
         except ValidationError as error:
             self._note_outage(call, f"unreadable answer: {error}")
             return None
-        if (reply.saga_id, reply.step) != (self._saga_id, call.step):
+        if (reply.saga_id, reply.step) != (self._terms.saga_id, call.step):
             self._note_outage(call, f"answer of another call: {reply.saga_id}/{reply.step}")
             return None
         return Attempted(StepOutcome.DONE, response=reply.response)
 
     def _no_answer(self, call: _Progress) -> Attempted:
         app_id, attempt = call.contract.app_id, call.attempt
-        if call.kind is StepKind.DO and call.deadline == self._saga_deadline:
+        if call.kind is StepKind.DO and call.deadline == self.deadline:
             return Attempted(
                 StepOutcome.UNKNOWN, error=f"no answer from {app_id} before the order's deadline (attempt {attempt})"
             )

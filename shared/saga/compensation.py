@@ -8,9 +8,8 @@ from shared.contracts.call import UndoStep
 from shared.contracts.contract import Contract
 from shared.contracts.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
 from shared.contracts.timeline import StepKind, StepOutcome
-from shared.saga.branches import run_together
 from shared.saga.calls import Attempted, Caller
-from shared.saga.context import Branch, Turns, WorkflowContext
+from shared.saga.context import Branch, Turns
 from shared.saga.decisions import DECISION_SECONDS, REPAIR_EVENT, by_hand, carried_out, read_decision
 
 _NO_PATIENCE_LEFT: Final = "compensation gave up"
@@ -56,10 +55,16 @@ class Compensated:
 class Compensation:
     """Undoes the steps of one saga."""
 
-    def __init__(self, ctx: WorkflowContext, caller: Caller, show: Callable[[], None]) -> None:
-        self._ctx = ctx
+    def __init__(
+        self,
+        caller: Caller,
+        alone: Callable[[Branch[Attempted]], Turns[Attempted]],
+        next_event: Callable[[str], Turns[object]],
+    ) -> None:
+        """`alone` runs one call by itself, `next_event` waits for an external event."""
         self._caller = caller
-        self._show = show
+        self._alone = alone
+        self._next_event = next_event
         self._repair_ids: set[str] = set()
 
     def run(self, owed: Sequence[Undo], reason: str) -> Turns[Compensated]:
@@ -94,9 +99,7 @@ class Compensation:
     def _next_decision(self) -> Turns[RepairDecision]:
         """The next event that is a decision, and a new one."""
         while True:
-            event = self._ctx.wait_for_external_event(REPAIR_EVENT)
-            self._show()
-            decision = read_decision((yield event))
+            decision = read_decision((yield from self._next_event(REPAIR_EVENT)))
             if decision is None or decision.repair_id in self._repair_ids:
                 continue
             if decision.repair_id:
@@ -108,8 +111,15 @@ class Compensation:
     ) -> Turns[UndoAnswer | StuckUndo]:
         """Undo one step, or close it by hand; the journal tells which of the two it was."""
         journal = self._caller.journal
-        call = self._call(undo, request, patience_seconds)
-        attempted = (yield from run_together([call], self._show))[0]
+        call = self._caller.call(
+            undo.contract,
+            undo.step,
+            request,
+            StepKind.UNDO,
+            heeds_cancel=False,
+            patience_seconds=patience_seconds,
+        )
+        attempted = yield from self._alone(call)
         if attempted.outcome is not StepOutcome.DONE:
             verb = _NO_PATIENCE_LEFT if request.by_hand is None else f"{request.by_hand.decision} is not carried out"
             return StuckUndo(undo, f"{verb}: {attempted.error}", journal.attempts_at(undo.contract.activity))
@@ -121,18 +131,6 @@ class Compensation:
             decided = f"{request.by_hand.decision} by {request.by_hand.by}"
             journal.remark_on_last(StepOutcome.DONE, f"{decided}, but nothing was left: {answer.sentence}")
         return answer
-
-    def _call(self, undo: Undo, request: UndoStep, patience_seconds: float | None) -> Branch[Attempted]:
-        return (
-            yield from self._caller.call(
-                undo.contract,
-                undo.step,
-                request,
-                StepKind.UNDO,
-                heeds_cancel=False,
-                patience_seconds=patience_seconds,
-            )
-        )
 
 
 def _applied(decision: RepairDecision, outcome: RepairOutcome, detail: str) -> AppliedRepair:

@@ -1,15 +1,14 @@
 """The saga: do forward, and when that stops, undo what may have happened, newest first."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
 
 from shared.contracts.contract import AnyContract, ChildContract, Contract, RequestT, ResponseT
-from shared.contracts.faults import Fault
 from shared.contracts.timeline import StepKind, StepOutcome, Timeline
-from shared.saga.advice import Advice
 from shared.saga.branches import run_together
-from shared.saga.calls import Attempted, Caller
+from shared.saga.calls import Caller, SagaTerms, as_engine_time
 from shared.saga.children import call_child
 from shared.saga.compensation import Compensated, Compensation, StuckUndo, Undo
 from shared.saga.context import Branch, Turns, WorkflowContext
@@ -24,11 +23,19 @@ SHORTEST_WAIT: Final = timedelta(seconds=1)
 """For an event whose time is over by the engine's clock, but not by that of whoever decides it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Advice(Generic[ResponseT]):
+    """The answer to a question that the saga can do without; None, and why, if there was none."""
+
+    answer: ResponseT | None
+    why_none: str = ""
+
+
 class Saga:
     """One run of a saga inside a workflow generator. Use every method with `yield from`.
 
     Example:
-        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE)
+        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE))
         try:
             yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
             yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(...))
@@ -36,48 +43,16 @@ class Saga:
             compensated = yield from saga.compensate(stopped)
     """
 
-    def __init__(  # noqa: PLR0913 - what a saga is begun with, by name
-        self,
-        ctx: WorkflowContext,
-        *,
-        saga_id: str,
-        home_app_id: str,
-        deadline: datetime | None = None,
-        do_patience_seconds: float | None = None,
-        undo_patience_seconds: float | None = None,
-        faults: tuple[Fault, ...] = (),
-        observer: Observer | None = None,
-    ) -> None:
-        """Begin a saga.
-
-        Args:
-            ctx: the workflow's context.
-            saga_id: with the step's name the idempotency key of every effect. Not the instance id: another instance
-                must be able to undo what this one did.
-            home_app_id: the app that runs the workflow; its own activities are called without an app id.
-            deadline: forward steps end by then; past it the saga compensates.
-            do_patience_seconds: how long each forward step with a deadline is tried; None leaves it to its contract.
-            undo_patience_seconds: how long each compensation is tried; None leaves it to its contract.
-            faults: the fault plan that the calls carry to their participants.
-            observer: is told of every change of the timeline.
-        """
+    def __init__(self, ctx: WorkflowContext, terms: SagaTerms, observer: Observer | None = None) -> None:
+        """Begin a saga; `observer` is told of every change of the timeline."""
         self._ctx = ctx
-        self._saga_id = saga_id
-        self._deadline = None if deadline is None else _as_engine_time(deadline)
+        self._saga_id = terms.saga_id
         self._observer = observer
-        self._caller = Caller(
-            ctx,
-            saga_id=saga_id,
-            home_app_id=home_app_id,
-            deadline=self._deadline,
-            do_patience_seconds=do_patience_seconds,
-            undo_patience_seconds=undo_patience_seconds,
-            faults=faults,
-        )
+        self._caller = Caller(ctx, terms)
         self._owed: list[Undo] = []
         self._shown_version = 0
         self._past_pivot = False
-        self._compensation = Compensation(ctx, self._caller, self._show)
+        self._compensation = Compensation(self._caller, self._alone, self._next_event)
 
     @property
     def timeline(self) -> Timeline:
@@ -132,7 +107,7 @@ class Saga:
             StepFailed: refused, failed, or unknown after the deadline of `child`; then it may still run.
         """
         call = call_child(self._ctx, self._caller.journal, child, request, instance_id)
-        (attempted,) = yield from run_together([call], self._show)
+        attempted = yield from self._alone(call)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(child.app_id, child.workflow, attempted.outcome, attempted.error)
         return child.response.model_validate(attempted.response)
@@ -150,7 +125,7 @@ class Saga:
         call = self._caller.call(
             contract, contract.activity, request, StepKind.DO, heeds_cancel=True, patience_seconds=patience_seconds
         )
-        (attempted,) = yield from run_together([call], self._show)
+        attempted = yield from self._alone(call)
         self._check_may_go_on()
         if attempted.outcome is StepOutcome.DONE:
             return Advice(contract.response.model_validate(attempted.response))
@@ -164,16 +139,15 @@ class Saga:
         Raises:
             SagaCancelled: the customer cancelled first.
         """
-        last = max(_as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
-        (heard,) = yield from run_together([self._caller.wakes.wait_for_event(name, last)], self._show)
-        if self._caller.cancelled and not heard:
+        last = max(as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
+        received = yield from self._alone(self._caller.timers.wait_for_event(name, last))
+        if self._caller.cancelled and not received:
             raise SagaCancelled
-        return heard
+        return received
 
     def move_deadline(self, deadline: datetime) -> None:
         """Give the saga another deadline: time that it has waited for a person isn't its own."""
-        self._deadline = _as_engine_time(deadline)
-        self._caller.move_deadline(self._deadline)
+        self._caller.deadline = as_engine_time(deadline)
 
     def parallel(self, *branches: Branch[T]) -> Turns[list[T]]:
         """Run independent steps side by side; fail, if one did, only after all have ended."""
@@ -185,11 +159,8 @@ class Saga:
         Raises:
             StepFailed: it was refused; anything else is retried for ever, so that no outcome is unknown.
         """
-
-        def call() -> Branch[Attempted]:
-            return (yield from self._caller.call(contract, contract.activity, request, kind=None, heeds_cancel=False))
-
-        (attempted,) = yield from run_together([call()], self._show)
+        call = self._caller.call(contract, contract.activity, request, kind=None, heeds_cancel=False)
+        attempted = yield from self._alone(call)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(contract.app_id, contract.activity, attempted.outcome, attempted.error)
         return contract.response.model_validate(attempted.response)
@@ -243,8 +214,20 @@ class Saga:
         self._check_in_time()
 
     def _check_in_time(self) -> None:
-        if self._deadline is not None and self._ctx.current_utc_datetime >= self._deadline:
-            raise SagaOverdue(self._deadline)
+        deadline = self._caller.deadline
+        if deadline is not None and self._ctx.current_utc_datetime >= deadline:
+            raise SagaOverdue(deadline)
+
+    def _alone(self, branch: Branch[T]) -> Turns[T]:
+        """Run one call by itself."""
+        (result,) = yield from run_together([branch], self._show)
+        return result
+
+    def _next_event(self, name: str) -> Turns[object]:
+        """Wait for the next external event of this name, however long."""
+        event = self._ctx.wait_for_external_event(name)
+        self._show()
+        return (yield event)
 
     def _show(self) -> None:
         timeline = self.timeline
@@ -252,8 +235,3 @@ class Saga:
             return
         self._shown_version = timeline.version
         self._observer(self._saga_id, timeline)
-
-
-def _as_engine_time(moment: datetime) -> datetime:
-    """The engine's clock is UTC without saying so."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

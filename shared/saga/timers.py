@@ -23,7 +23,7 @@ class _Wake:
         return self.hears_cancel and self.task.is_complete and not self.task.is_failed
 
 
-class Wakes:
+class Timers:
     """Wakes the saga at deadlines and on cancel."""
 
     def __init__(self, ctx: WorkflowContext) -> None:

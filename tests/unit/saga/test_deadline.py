@@ -8,6 +8,7 @@ import pytest
 from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Play
 from saga_testing.script import NEVER, OUTAGE, REFUSED, Answer, Raised, always, late
+from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaOverdue
 from shared.saga.saga import Saga
@@ -79,7 +80,7 @@ def slow_before_its_pivot(_: object) -> Callable[[Any, PlacedOrder], Turns[dict[
     """A saga that does nothing but pass its pivot."""
 
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, deadline=order.deadline_at)
+        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE, deadline=order.deadline_at))
         yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
         pivot = CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
         try:

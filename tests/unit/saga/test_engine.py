@@ -10,6 +10,7 @@ from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Play, replay
 from saga_testing.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, always, late
 from shared.contracts.timeline import Timeline
+from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Saga
@@ -41,7 +42,7 @@ def side_by_side(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[
     """Reserve and pay in parallel, then ship; a saga that is no order."""
 
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
+        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE), observer)
         try:
             reserve = saga.branch(RESERVE_STOCK, reserving(order))
             pay = saga.branch(PROCESS_PAYMENT, paying(order))
@@ -127,7 +128,7 @@ def after_the_pivot(*, with_undo: bool) -> Callable[[Observed], Callable[[Any, P
 
     def shown_to(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[str, Any]]]:
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-            saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
+            saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE), observer)
             yield from saga.step(RESERVE_STOCK, reserving(order))
             yield from saga.pivot(
                 COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
