@@ -1,6 +1,6 @@
 """The order-service's routes, as a table. Each handler reads the request, asks one collaborator, shows the answer."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -31,64 +31,50 @@ from shared.web.pages import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
 from shared.web.views import answer, item
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderApi:
-    """The handlers of the HTTP contract."""
+    """The handlers of the HTTP contract, over what they ask."""
 
-    def __init__(  # noqa: PLR0913 - the composition of the API, called once
-        self,
-        *,
-        orders: OrderStore,
-        acceptance: Acceptance,
-        catalogue: Catalogue,
-        starter: Starter,
-        events: OrderEvents,
-        conservation: ConservationCheck,
-        reconciler: Reconciler,
-        repairs: RepairStore,
-        approvals: ApprovalStore,
-    ) -> None:
-        self._orders = orders
-        self._repairs = repairs
-        self._approvals = approvals
-        self._acceptance = acceptance
-        self._catalogue = catalogue
-        self._starter = starter
-        self._events = events
-        self._conservation = conservation
-        self._reconciler = reconciler
+    orders: OrderStore
+    acceptance: Acceptance
+    catalogue: Catalogue
+    starter: Starter
+    events: OrderEvents
+    conservation: ConservationCheck
+    reconciler: Reconciler
+    repairs: RepairStore
+    approvals: ApprovalStore
 
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
         body: OrderBody = await read_json(request, OrderBody)
-        order_id = await self._acceptance.accept(key, body)
+        order_id = await self.acceptance.accept(key, body)
         return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
 
     async def show_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
-        row = await self._orders.by_id(order_id)
+        row = await self.orders.by_id(order_id)
         if row is None:
             # Named apart, so that a program can tell this from a 404 of some other server.
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no order {order_id}.", order_id=order_id)
         return answer(order_view(row))
 
     async def list_orders(self, request: web.Request) -> web.Response:
-        newest = partial(self._orders.page, read_status(OrderStatus, request))
+        newest = partial(self.orders.page, read_status(OrderStatus, request))
         return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=item(order_view))
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
-        await cancel(self._orders, self._starter, order_id)
+        await cancel(self.orders, self.starter, order_id)
         return answer(CancelRequested(order_id=order_id), HTTPStatus.ACCEPTED)
 
     async def order_events(self, request: web.Request) -> web.StreamResponse:
-        return await stream_order(request, self._orders, self._events)
+        return await stream_order(request, self.orders, self.events)
 
     async def list_products(self, request: web.Request) -> web.Response:
         try:
-            status, answer = await self._catalogue.page(dict(request.query))
+            status, page = await self.catalogue.page(dict(request.query))
         except InventoryAwayError as error:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -96,13 +82,13 @@ class OrderApi:
                 headers=AWAY_HEADERS,
             ) from error
         kind = "application/json" if status == HTTPStatus.OK else "application/problem+json"
-        return web.json_response(answer, status=status, content_type=kind)
+        return web.json_response(page, status=status, content_type=kind)
 
-    async def conservation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._conservation.report())
+    async def check_conservation(self, _: web.Request) -> web.Response:
+        return web.json_response(await self.conservation.report())
 
-    async def reconciliation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._reconciler.report())
+    async def show_reconciliation(self, _: web.Request) -> web.Response:
+        return web.json_response(await self.reconciler.report())
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.json_response(OPENAPI)
@@ -115,14 +101,14 @@ class OrderApi:
             web.post("/orders/{order_id}/cancel", self.cancel_order),
             web.get("/orders/{order_id}/events", self.order_events),
             web.get("/products", self.list_products),
-            web.get("/audit/conservation", self.conservation),
-            web.get("/audit/reconciliation", self.reconciliation),
+            web.get("/audit/conservation", self.check_conservation),
+            web.get("/audit/reconciliation", self.show_reconciliation),
             web.get("/openapi.json", self.openapi),
         ]
         return [
             *answering(STATUSES, own),
-            *approval_routes(self._approvals, ApprovalService(self._approvals, self._starter)),
-            *repair_routes(self._repairs, RepairService(self._orders, self._repairs, self._starter)),
+            *approval_routes(self.approvals, ApprovalService(self.approvals, self.starter)),
+            *repair_routes(self.repairs, RepairService(self.orders, self.repairs, self.starter)),
         ]
 
 
