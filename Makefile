@@ -25,7 +25,7 @@ runtime: $(INSTALLED)
 
 # For the tests of the dev loop only: the user's own Tilt, or one that is built (about four minutes, once).
 tilt: $(INSTALLED)
-	@if (command -v tilt || command -v cc || command -v gcc) >/dev/null; then $(BIN)/shop build --tilt; \
+	@if (command -v tilt || command -v cc || command -v gcc) >/dev/null; then $(BIN)/python -m tests.programs.tilt; \
 		else echo "make: there is neither Tilt nor a C compiler to build it: its tests are skipped"; fi
 
 demo: setup
@@ -139,7 +139,7 @@ generate: $(INSTALLED)
 	$(BIN)/shop dapr-run-file > dapr.yaml
 
 golden: $(INSTALLED)
-	$(BIN)/python -m shared.golden
+	$(BIN)/python -m tests.golden
 
 clean:
 	@if [ -x $(BIN)/shop ]; then $(BIN)/shop down || true; fi

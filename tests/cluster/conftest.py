@@ -10,9 +10,7 @@ from shutil import rmtree
 
 import pytest
 
-from devstack.build import ensure_kustomize
 from devstack.cluster_secrets import cluster_secrets
-from devstack.kustomize_binary import DEPLOY
 from devstack.passwords import load_passwords
 from devstack.settings import load_settings
 from tests.cluster.control_plane import control_plane
@@ -23,6 +21,7 @@ from tests.cluster.programs import ensure_programs
 from tests.cluster.shop import Shop
 from tests.integration.deploy.dapr_module import custom_resources
 from tests.integration.deploy.manifests import NAMESPACE, OVERLAYS, PREPARE, Manifests, rendered
+from tests.programs.kustomize import DEPLOY, ensure_kustomize
 
 DATABASE = "postgresql://admin:secret@postgres.example:5432/shop"
 

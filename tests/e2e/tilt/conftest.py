@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_tilt
 from devstack.settings import FIRST_APP_OFFSET, load_settings
-from devstack.tilt_binary import c_compiler, find_tilt
 from tests.e2e.conftest import stack_environment
 from tests.e2e.tilt.project import Project, copy_project
 from tests.e2e.tilt.tilt import Tilt
+from tests.programs.tilt import c_compiler, ensure_tilt, find_tilt
 
 
 @pytest.fixture

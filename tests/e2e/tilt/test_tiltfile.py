@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from devstack.addresses import BROKER, MAILBOX, sidecar_of
-from devstack.build import ensure_kustomize
 from devstack.settings import load_settings
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import APPS, CORE_APPS
 from tests.e2e.tilt.project import Project
 from tests.e2e.tilt.tilt import Tilt
 from tests.integration.devstack.harness import eventually
+from tests.programs.kustomize import ensure_kustomize
 
 PREPARE = "prepare"
 CHECKS = {"chaos", "unit", "integration", "e2e"}

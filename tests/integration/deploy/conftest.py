@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_kustomize
-from devstack.kustomize_binary import Command
 from devstack.settings import load_settings
 from tests.integration.deploy.dapr_module import Schema, custom_resources, schemas
 from tests.integration.deploy.manifests import OVERLAYS, PREPARE, Manifests, rendered
+from tests.programs.kustomize import Command, ensure_kustomize
 
 
 @pytest.fixture(scope="session")

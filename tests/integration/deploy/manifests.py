@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from devstack.kustomize_binary import DEPLOY, Command, render
+from tests.programs.kustomize import DEPLOY, Command, render
 
 Document = dict[str, Any]
 

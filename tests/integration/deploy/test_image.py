@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.kustomize_binary import DEPLOY
 from devstack.settings import PROJECT_ROOT
 from tests.integration.deploy.manifests import Manifests, containers
+from tests.programs.kustomize import DEPLOY
 
 pytestmark = pytest.mark.integration
 

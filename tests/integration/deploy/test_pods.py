@@ -4,11 +4,11 @@ import pytest
 from aiohttp import web
 
 from devstack.broker_binary import BROKER_FOLDER, pinned_broker
-from devstack.kustomize_binary import DEPLOY
 from shared.shop.inference import ML_INFERENCE_SERVICE
 from shared.shop.registry import APPS, EVENT_RELAY
 from shared.web.http import application
 from tests.integration.deploy.manifests import OVERLAYS, PREPARE, Document, Manifests, containers, only_container
+from tests.programs.kustomize import DEPLOY
 
 pytestmark = pytest.mark.integration
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from shared.events.event import EVENT_DATA
-from shared.golden.__main__ import update
-from shared.golden.compare import breaking_changes
-from shared.golden.schemas import schemas_golden, schemas_today
 from shared.shop.registry import SHOP
+from tests.golden.__main__ import update
+from tests.golden.compare import breaking_changes
+from tests.golden.schemas import schemas_golden, schemas_today
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +21,7 @@ Change = Callable[[dict[str, Any]], object]
 
 def test_the_golden_file_is_up_to_date() -> None:
     """What a reviewer sees in the golden file is what crosses the wire."""
-    assert schemas_today() == schemas_golden(), "the messages have changed: run python -m shared.golden"
+    assert schemas_today() == schemas_golden(), "the messages have changed: run python -m tests.golden"
 
 
 def test_no_message_breaks_participants_of_another_version() -> None:
@@ -180,7 +180,7 @@ def test_a_message_that_contains_itself_is_compared() -> None:
 
 
 def test_a_compatible_change_is_written(tmp_path: Path) -> None:
-    """`python -m shared.golden` brings the file up to date."""
+    """`python -m tests.golden` brings the file up to date."""
     golden = tmp_path / "messages.json"
     old, new = versions(COMPATIBLE["a new optional field"])
 
@@ -189,7 +189,7 @@ def test_a_compatible_change_is_written(tmp_path: Path) -> None:
 
 
 def test_a_breaking_change_is_not_written(tmp_path: Path) -> None:
-    """`python -m shared.golden` refuses, with the sentences."""
+    """`python -m tests.golden` refuses, with the sentences."""
     golden = tmp_path / "messages.json"
 
     assert update(golden, *versions(BREAKING["another type"][0])) != []

@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_kustomize
-from devstack.kustomize_binary import PROGRAM, find_kustomize, kustomize_cache, pinned_kustomize, render
 from devstack.runtime import version_numbers
 from devstack.settings import StackSettings, load_settings
+from tests.programs.kustomize import (
+    PROGRAM,
+    ensure_kustomize,
+    find_kustomize,
+    kustomize_cache,
+    pinned_kustomize,
+    render,
+)
 
 pytestmark = pytest.mark.unit
 

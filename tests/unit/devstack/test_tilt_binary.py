@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_tilt
 from devstack.errors import RuntimeMissingError
 from devstack.runtime import version_numbers
 from devstack.settings import StackSettings, load_settings
-from devstack.tilt_binary import PROGRAM, find_tilt, pinned_tilt, tilt_cache
+from tests.programs.tilt import PROGRAM, ensure_tilt, find_tilt, pinned_tilt, tilt_cache
 
 pytestmark = pytest.mark.unit
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.events.asyncapi import DOCUMENT, document, text_of
 from shared.events.event import EVENT_DATA, EventType
-from shared.golden.compare import breaking_changes
-from shared.golden.schemas import schemas_today
+from tests.golden.asyncapi import DOCUMENT, document, text_of
+from tests.golden.compare import breaking_changes
+from tests.golden.schemas import schemas_today
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from devstack.runtime import RUNTIME_FOLDER, from_go_mod, said_version, version_numbers
+from devstack.build import COMMON_OPTIONS, GIGABYTE, ensure
+from devstack.go_build import GoTools
+from devstack.runtime import RUNTIME_FOLDER, Report, from_go_mod, said_version, version_numbers
 from devstack.settings import PROJECT_ROOT, StackSettings
 
 KUSTOMIZE_FOLDER = RUNTIME_FOLDER / "kustomize"
@@ -46,15 +48,18 @@ def find_kustomize(settings: StackSettings) -> Command | None:
     return None
 
 
+def ensure_kustomize(settings: StackSettings, report: Report) -> Command:
+    """The command that renders `deploy/`, built first when none is here; see `devstack.build.ensure`."""
+    return ensure(settings, _kustomize(), find_kustomize, kustomize_cache(settings), report)
+
+
 def render(command: Command, folder: Path) -> str:
     """The manifests of a folder.
 
     Raises:
         CalledProcessError: they can't be rendered.
     """
-    answer = subprocess.run(  # noqa: S603 - the command found here
-        [*command, str(folder)], capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=True)
     return answer.stdout
 
 
@@ -64,3 +69,20 @@ def _version_in(kubectl: Path) -> tuple[int, ...]:
     except ValueError:
         return ()
     return version_numbers(str(said.get("kustomizeVersion", "")))
+
+
+def _kustomize() -> GoTools:
+    version = pinned_kustomize()
+    return GoTools(
+        title="kustomize",
+        version=version,
+        folder=KUSTOMIZE_FOLDER,
+        programs=(PROGRAM,),
+        options=(*COMMON_OPTIONS, "-s -w"),
+        module=f"sigs.k8s.io/kustomize/kustomize/v5@v{version}",
+        cold_bytes=GIGABYTE // 2,
+        warm_bytes=GIGABYTE // 5,
+        takes="about a minute on 2 cores",
+        instead="install kubectl 1.27 or newer, or kustomize 5",
+        log_name="kustomize-build.log",
+    )

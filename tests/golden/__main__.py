@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from shared.events.asyncapi import DOCUMENT, document, text_of
-from shared.golden.compare import breaking_changes
-from shared.golden.schemas import GOLDEN, Schemas, schemas_golden, schemas_today
+from tests.golden.asyncapi import DOCUMENT, document, text_of
+from tests.golden.compare import breaking_changes
+from tests.golden.schemas import GOLDEN, Schemas, schemas_golden, schemas_today
 
 
 def update(golden: Path, old: Schemas, new: Schemas) -> list[str]:

@@ -1,0 +1,1 @@
+"""Programs that only tests need, built once from `runtime/` and kept beside the Dapr runtime."""
