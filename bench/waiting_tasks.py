@@ -16,9 +16,10 @@ from rich.table import Table
 
 from bench.bed import bed
 from devstack.client import StackClient
+from shared.shop.notification import NOTIFICATION_SERVICE
 from task_orchestrator_service.settings import TaskSettings
 
-AWAY: Final = "notification-service"
+AWAY: Final = NOTIFICATION_SERVICE
 NO_BULKHEAD: Final = 1_000_000
 """More than there are tasks."""
 

@@ -22,6 +22,7 @@ from devstack.leftovers import end_leftovers
 from devstack.logs import open_log
 from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
 from devstack.state import StackState, supervisor_lock
+from shared.shop.order import ORDER_SERVICE
 
 POLL_SECONDS = 0.1
 
@@ -104,7 +105,7 @@ def _tell(settings: StackSettings, line: str) -> None:
 
 
 def _tell_where(settings: StackSettings) -> None:
-    where = StackClient(settings.home).urls().get("order-service", settings.api_url)
+    where = StackClient(settings.home).urls().get(ORDER_SERVICE, settings.api_url)
     say(f"the shop answers at {where} ({settings.mode.value} mode); logs: {settings.logs}")
 
 
@@ -116,7 +117,7 @@ def _running_state(settings: StackSettings) -> StackState | None:
 
 
 def _already_runs(settings: StackSettings, running: StackState, *, wanted_ready: bool) -> None:
-    where = running.addresses.get("order-service", running.control_url)
+    where = running.addresses.get(ORDER_SERVICE, running.control_url)
     sentence = f"the stack already runs ({running.mode} mode, {running.phase}) at {where}"
     if running.mode != settings.mode.value:
         raise AlreadyRunningError(f"{sentence}; `shop down` first to start it in {settings.mode.value} mode")

@@ -16,11 +16,10 @@ from shared.service.readiness import database_reason
 from shared.service.schema import prepare_schema
 from shared.service.settings import load
 from shared.service.stop import stop_signal
-from shared.shop.gateway import GATEWAY
+from shared.shop.gateway import GATEWAY, PAYMENT_GATEWAY
 from shared.web.standalone import serve_until
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-NAME: Final = "payment-gateway"
 SHUTDOWN_SECONDS: Final = 5.0
 """Running requests are answered within this time; longer ones are cut off, which loses a reply but never a charge."""
 
@@ -31,7 +30,7 @@ async def serve(settings: GatewaySettings) -> None:
     """Serve the gateway until SIGTERM or SIGINT."""
     stop = stop_signal()
     await prepare_schema(settings.service_database_url, MIGRATIONS, GATEWAY.auditor_reads)
-    engine = create_engine(settings.service_database_url, application_name=NAME)
+    engine = create_engine(settings.service_database_url, application_name=PAYMENT_GATEWAY)
 
     async def readiness() -> str | None:
         return await database_reason(engine)
@@ -44,13 +43,13 @@ async def serve(settings: GatewaySettings) -> None:
         await serve_until(stop, app, place, shutdown_seconds=SHUTDOWN_SECONDS)
     finally:
         await engine.dispose()
-    log.info("stopped", app_id=NAME)
+    log.info("stopped", app_id=PAYMENT_GATEWAY)
 
 
 def main() -> None:
     """Run the gateway."""
     settings = load(GatewaySettings)
-    logs.configure(NAME)
+    logs.configure(PAYMENT_GATEWAY)
     asyncio.run(serve(settings))
 
 

@@ -1,6 +1,6 @@
 """Takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 from pydantic import Field, StringConstraints
@@ -11,7 +11,7 @@ from shared.contracts.faults import Fault
 from shared.participant.errors import Refused
 from shared.shop.audit import AUDIT
 from shared.shop.inventory import StockLine
-from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, AcceptedTask
+from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, AcceptedTask, TaskWorkflow
 from shared.web.bodies import Body, CustomerBody, LineBody, Text
 from shared.web.requests import check_fault_plan, check_same_request, request_hash
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
@@ -28,7 +28,6 @@ RECORDS: Final = frozenset({CLOSE_TASK.activity})
 
 Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$")]
 Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]
-Workflow = Literal["task_processing_multi_app", "task_with_audit"]
 
 
 class TaskBody(Body):
@@ -37,7 +36,7 @@ class TaskBody(Body):
     `workflow`: what the task goes through. `order_id`: the order that it is for; no order has two tasks at a time.
     """
 
-    workflow: Workflow = "task_processing_multi_app"
+    workflow: TaskWorkflow = TaskWorkflow.PROCESSING
     customer: CustomerBody
     lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
     total_cents: Annotated[int, Field(ge=1, le=100_000_000_00, strict=True)]

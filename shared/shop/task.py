@@ -15,8 +15,17 @@ from shared.shop.inventory import StockLine
 from shared.shop.notification import SEND_EMAIL, SEND_PUSH, NotificationSent
 
 TASK_ORCHESTRATOR_SERVICE: Final = "task-orchestrator-service"
-TASK_PROCESSING: Final = "task_processing_multi_app"
-TASK_WITH_AUDIT: Final = "task_with_audit"
+
+
+class TaskWorkflow(StrEnum):
+    """What a task can go through."""
+
+    PROCESSING = "task_processing_multi_app"
+    WITH_AUDIT = "task_with_audit"
+
+
+TASK_PROCESSING: Final = TaskWorkflow.PROCESSING.value
+TASK_WITH_AUDIT: Final = TaskWorkflow.WITH_AUDIT.value
 
 
 class TaskStatus(StrEnum):
