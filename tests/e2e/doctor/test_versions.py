@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from cli.doctor.finding import Kind
 from devstack.addresses import SHIPPING, sidecar_of
 from tests.e2e.doctor.clinic import Clinic
@@ -13,6 +15,7 @@ from tests.e2e.replacing import spec_of
 OLDER_SDK = "1.18.3"
 
 
+@pytest.mark.exhaustive
 def test_a_sidecar_of_another_version(clinic: Clinic, tmp_path: Path) -> None:
     """The real daprd, in which the version that it tells was overwritten."""
     version = clinic.examine().case.apps[0].sidecar
@@ -43,6 +46,7 @@ def test_a_service_with_another_sdk(clinic: Clinic, tmp_path: Path) -> None:
     assert OLDER_SDK in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
     with clinic.service_of(SHIPPING, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
         finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING)
@@ -50,6 +54,7 @@ def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
     assert "90 s ahead of" in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     """The running service migrated when it started, before they were restored."""
     first, *others = _revisions(clinic)
@@ -62,6 +67,7 @@ def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     assert finding.seen.endswith(f"have revision {first}; pending: {', '.join(others)}")
 
 
+@pytest.mark.exhaustive
 def test_tables_of_a_newer_version(clinic: Clinic) -> None:
     """The service was rolled back, its tables weren't."""
     newest = _revisions(clinic)[-1]
