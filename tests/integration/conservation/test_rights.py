@@ -79,6 +79,7 @@ async def test_it_may_ask_all_its_questions(auditor: asyncpg.Connection, healthy
     engine = create_engine(healthy[1], application_name="test", pool_size=1)
     strays = Strays(engine)
 
+    assert PAGES
     for kind in PAGES:
         assert (await strays.page(kind, START)).suspects == ()
         assert await strays.check(kind, ["no order"]) == []
