@@ -76,8 +76,8 @@ def _executions(
     """How the executions of the cell's activity ended, once all have (`but` so many): also those that come late."""
     wanted = simulated.ended_executions(cell.activity).total() - but
 
-    def ended() -> Counter[tuple[int, str]] | None:
-        seen = evidence.executions(order_id, cell.activity)
-        return seen if seen.total() >= wanted else None
-
-    return eventually(ended, f"{wanted} executions of {cell.activity} for {order_id} end")
+    eventually(
+        lambda: evidence.executions(order_id, cell.activity).total() >= wanted,
+        f"{wanted} executions of {cell.activity} for {order_id} end",
+    )
+    return evidence.executions(order_id, cell.activity)
