@@ -4,15 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
 import order_service.starter as module
-from order_service.approval.store import ApprovalStore
-from order_service.orders import OrderStore
-from order_service.repair.store import Due, RepairStore
+from order_service.repair.store import Due
 from order_service.starter import Starter
 from shared.contracts.message import Message
 from shared.contracts.repair import Decision, RepairDecision
@@ -37,9 +34,9 @@ def a_starter(
     approvals: FakeApprovals | None = None,
 ) -> Starter:
     return Starter(
-        cast(OrderStore, orders),
-        cast(ApprovalStore, approvals or FakeApprovals()),
-        cast(RepairStore, repairs or FakeRepairs()),
+        orders,
+        approvals or FakeApprovals(),
+        repairs or FakeRepairs(),
         engine,
     )
 
