@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := $(sort $(wildcard *_service)) payment_gateway $(wildcard event_relay local_mailbox) examples shared saga_testing devstack cli bench tests
 
-.PHONY: bench-soak setup runtime tilt demo chaos up down test check lint format unit integration e2e lock golden clean
+.PHONY: bench-soak setup runtime tilt demo chaos up down test test-all check lint format unit integration e2e lock golden clean
 
 setup: $(INSTALLED) runtime
 
@@ -43,9 +43,14 @@ down: $(INSTALLED)
 
 # Two at a time: most of the tests wait for what they broke to come back. Each worker has stacks and ports of its own;
 # tests that share a stack go to one worker (tests/sharing.py).
+# `test` leaves out what is marked `exhaustive`: CONTRIBUTING.md says which test goes where.
 WORKERS ?= 2
+PARALLEL := --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 test: setup tilt
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest $(PARALLEL) -m "not exhaustive"
+
+test-all: setup tilt
+	$(BIN)/pytest $(PARALLEL)
 
 check: lint
 	$(BIN)/pytest -q tests/unit

@@ -1,23 +1,22 @@
 """Accepts an order: once per idempotency key, at a price, and stored before the answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 from uuid import uuid4
 
 from pydantic import Field
 from sqlalchemy import Row
 
 from order_service.approval.terms import FraudTerms
-from order_service.catalogue import Catalogue, InventoryAwayError, PricedProduct
+from order_service.catalogue import InventoryAwayError, PricedProduct
 from order_service.errors import (
     PriceUnknownError,
     SeveralCurrenciesError,
     TotalTooLargeError,
     UnknownProductError,
 )
-from order_service.orders import OrderStore
-from order_service.starter import Starter
 from shared.contracts.faults import Fault
 from shared.contracts.timeline import Timeline
 from shared.shop.inventory import StockLine
@@ -79,10 +78,32 @@ class Terms:
     fraud: FraudTerms | None = None
 
 
+class AcceptedOrders(Protocol):
+    """The part of the orders' store that acceptance uses."""
+
+    async def by_key(self, idempotency_key: str, /) -> Any: ...  # noqa: ANN401 - a Row
+
+    async def accept(self, values: dict[str, Any], /) -> bool: ...
+
+    async def orders_last_day(self, user_id: str, /) -> int: ...
+
+
+class Prices(Protocol):
+    """The part of the catalogue that acceptance uses."""
+
+    async def priced(self, skus: Iterable[str], /) -> dict[str, PricedProduct]: ...
+
+
+class Starts(Protocol):
+    """The part of the starter that acceptance uses."""
+
+    def start(self, order: PlacedOrder, /) -> None: ...
+
+
 class Acceptance:
     """Accepts orders."""
 
-    def __init__(self, orders: OrderStore, catalogue: Catalogue, starter: Starter, terms: Terms) -> None:
+    def __init__(self, orders: AcceptedOrders, catalogue: Prices, starter: Starts, terms: Terms) -> None:
         self._orders = orders
         self._catalogue = catalogue
         self._starter = starter

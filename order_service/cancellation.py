@@ -1,8 +1,8 @@
 """Cancels an order before its pivot: either it will be undone, or the customer is refused."""
 
+from typing import Any, Protocol
+
 from order_service.errors import TooLateToCancelError, UnknownOrderError
-from order_service.orders import OrderStore
-from order_service.starter import Starter
 from shared.shop.order import OrderStatus
 
 _TOO_LATE = {
@@ -12,7 +12,21 @@ _TOO_LATE = {
 }
 
 
-async def cancel(orders: OrderStore, starter: Starter, order_id: str) -> None:
+class CancellableOrders(Protocol):
+    """The part of the orders' store that cancelling uses."""
+
+    async def request_cancel(self, order_id: str, /) -> bool: ...
+
+    async def by_id(self, order_id: str, /) -> Any: ...  # noqa: ANN401 - a Row
+
+
+class SendsCancels(Protocol):
+    """The part of the starter that cancelling uses."""
+
+    def cancel(self, order_id: str, /) -> None: ...
+
+
+async def cancel(orders: CancellableOrders, starter: SendsCancels, order_id: str) -> None:
     """Cancel the order; repeats are harmless.
 
     Raises:

@@ -9,18 +9,15 @@ engine's time limit, and new orders mustn't pay for that.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from order_service.approval.store import ApprovalStore
-from order_service.orders import OrderStore
-from order_service.repair.store import Due, RepairStore
+from order_service.repair.store import Due
 from shared.contracts.message import problems_in
 from shared.saga.decisions import APPROVAL_EVENT, CANCEL_EVENT, REPAIR_EVENT
 from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
@@ -34,11 +31,39 @@ class Workflows(WorkflowStarter, WorkflowTeller, Protocol):
     """What the starter needs of the workflow engine."""
 
 
+class StartedOrders(Protocol):
+    """The part of the orders' store that the starter uses."""
+
+    async def lease_unstarted(self, limit: int, /) -> Sequence[Any]: ...
+
+    async def start_failed(self, order_id: str, error: str, /) -> None: ...
+
+    async def lease_cancels(self, limit: int, /) -> list[str]: ...
+
+    async def cancel_sent(self, order_id: str, /) -> None: ...
+
+
+class SignalledApprovals(Protocol):
+    """The part of the approvals' store that the starter uses."""
+
+    async def lease_signals(self, limit: int, /) -> list[str]: ...
+
+    async def signalled(self, order_id: str, /) -> None: ...
+
+
+class SentRepairs(Protocol):
+    """The part of the repairs' store that the starter uses."""
+
+    async def lease_unsent(self, limit: int, /) -> list[Due]: ...
+
+    async def sent(self, repair_id: str, /) -> None: ...
+
+
 class Starter:
     """Starts workflows and sends cancels, approvals and repairs, in the background of the HTTP loop."""
 
     def __init__(
-        self, orders: OrderStore, approvals: ApprovalStore, repairs: RepairStore, workflows: Workflows
+        self, orders: StartedOrders, approvals: SignalledApprovals, repairs: SentRepairs, workflows: Workflows
     ) -> None:
         self._orders = orders
         self._approvals = approvals
@@ -84,7 +109,7 @@ class Starter:
         for due in await self._repairs.lease_unsent(SWEEP_LIMIT):
             self.repair(due)
 
-    async def _start_stored(self, row: Row[Any]) -> None:
+    async def _start_stored(self, row: Any) -> None:  # noqa: ANN401 - a Row
         """Start the order of a row; one that can't be read keeps no other order waiting."""
         try:
             order = PlacedOrder.model_validate({**row.placed, "run_id": ""})

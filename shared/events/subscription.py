@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from shared.events.consumer import Answer
 from shared.events.event import PUBSUB, EventType
-from shared.events.heartbeats import HEARTBEAT_TYPE, Heartbeats
-from shared.events.watch import SubscriptionWatch
+from shared.events.heartbeats import HEARTBEAT_TYPE
 from shared.web.json_text import parse_json
 
 EVENTS_PATH: Final = "/dapr/events"
@@ -50,11 +50,23 @@ def subscription(app_id: str, topic: str, match: str) -> dict[str, Any]:
     }
 
 
+class Deliveries(Protocol):
+    """The part of the watch over the subscription that the routes use."""
+
+    def delivery(self) -> AbstractContextManager[None]: ...
+
+
+class Beats(Protocol):
+    """The part of the heartbeats that the routes use."""
+
+    async def came(self, number: int, /) -> None: ...
+
+
 def subscription_routes(
     told: dict[str, Any],
     take: Callable[[bytes], Awaitable[Answer]],
-    watch: SubscriptionWatch,
-    heartbeats: Heartbeats,
+    watch: Deliveries,
+    heartbeats: Beats,
 ) -> list[web.RouteDef]:
     """The routes that the sidecar calls. They exist from the first moment: a 404 would count as delivered."""
 

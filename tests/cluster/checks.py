@@ -45,6 +45,7 @@ def test_every_pod_of_an_app_has_its_sidecar(pods: dict[str, list[Document]]) ->
 def test_the_app_is_told_where_its_sidecar_is(pods: dict[str, list[Document]]) -> None:
     """The manifests leave it to the injector."""
     for app in APPS:
+        assert pods[app]
         for pod in pods[app]:
             (container,) = pod["spec"]["containers"]
             told = {one["name"]: one.get("value") for one in container["env"]}
@@ -59,7 +60,10 @@ def test_the_gateway_has_no_sidecar(pods: dict[str, list[Document]]) -> None:
 
 def test_no_pod_has_a_token_of_the_api(pods: dict[str, list[Document]]) -> None:
     """The sidecar's own token is for sentry alone."""
-    for pod in (pod for app in APPS for pod in pods[app]):
+    all_pods = [pod for app in APPS for pod in pods[app]]
+
+    assert all_pods
+    for pod in all_pods:
         audiences = [
             source["serviceAccountToken"].get("audience", "the API server")
             for volume in pod["spec"]["volumes"]

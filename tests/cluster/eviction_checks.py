@@ -79,6 +79,8 @@ def test_a_drained_node_leaves_a_ready_pod_of_each_app(all_on_one_node: Shop, tm
         eventually(lambda: shop.has_all(watch.last()), "the watch has seen all pods on other nodes")
 
     assert {*OTHERS} == {pod["spec"]["nodeName"] for pod in watch.last()}
-    for pods in watch.moments():
+    moments = list(watch.moments())
+    assert moments
+    for pods in moments:
         ready = Counter(app_of(pod) for pod in pods if is_ready(pod))
         assert all(ready[app] >= 1 for app in APPS)

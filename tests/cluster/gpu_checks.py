@@ -59,7 +59,9 @@ def test_the_inference_is_on_the_gpus_and_nothing_else(with_gpus: Shop) -> None:
     assert {*GPU_NODES} == places.pop(ML_INFERENCE_SERVICE)
     assert {*APPS} - {ML_INFERENCE_SERVICE} < set(places)
     assert set.union(*places.values()) <= {*NODES}
-    for pod in with_gpus.pods(ML_INFERENCE_SERVICE):
+    inferences = with_gpus.pods(ML_INFERENCE_SERVICE)
+    assert inferences
+    for pod in inferences:
         assert flags_of(sidecar_of(pod))["--app-id"] == ML_INFERENCE_SERVICE
 
 
@@ -72,5 +74,7 @@ def test_a_release_needs_no_gpu_to_spare(with_gpus: Shop, tmp_path: Path) -> Non
         eventually(lambda: with_gpus.has_all(watch.last()), "the watch has seen all of it")
 
     assert not old & {name_of(pod) for pod in inference(watch.last())}
-    for pods in watch.moments():
+    moments = list(watch.moments())
+    assert moments
+    for pods in moments:
         assert sum(map(is_ready, inference(pods))) >= 1

@@ -60,7 +60,10 @@ def test_each_service_leads_to_its_ready_pods(shop: Shop) -> None:
 
 def test_the_autoscalers_hold_their_deployments(shop: Shop) -> None:
     """The manifests say no number of pods: the second one is theirs. For more they need metrics, and have none here."""
-    for name, autoscaler in shop.delivered.of_kind("HorizontalPodAutoscaler").items():
+    autoscalers = shop.delivered.of_kind("HorizontalPodAutoscaler")
+
+    assert autoscalers
+    for name, autoscaler in autoscalers.items():
         (deployment,) = shop.kubectl.get("deployments", f"--field-selector=metadata.name={name}")
         assert "replicas" not in shop.delivered.of_kind("Deployment")[name]["spec"]
         assert autoscaler["spec"]["minReplicas"] == deployment["spec"]["replicas"] == 2
@@ -85,7 +88,9 @@ def test_a_release_takes_no_pod_away_before_its_successor_is_ready(as_delivered:
         eventually(lambda: shop.has_all(watch.last()), "the watch has seen all of it")
 
     assert {NEXT_IMAGE} == {image_of(pod) for pod in watch.last()}
-    for pods in watch.moments():
+    moments = list(watch.moments())
+    assert moments
+    for pods in moments:
         ready = Counter(app_of(pod) for pod in pods if is_ready(pod))
         assert all(ready[app] >= count for app, count in wanted.items())
 

@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,15 +9,14 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import pytest
-
 from devstack.client import StackClient
+from tests import waiting
 
 T = TypeVar("T")
+eventually = waiting.eventually_blocking
 
 ENDED: Final = {"completed", "compensated", "cancelled"}
 END_SECONDS: Final = 90.0
-POLL_SECONDS: Final = 0.1
 DO: Final = ("reserve_stock", "process_payment", "book_shipment")
 UNDO: Final = {
     "reserve_stock": "release_stock",
@@ -144,17 +141,6 @@ def fault(activity: str, mode: str, times: int = 1, seconds: float = 2.0) -> dic
 def outcomes(order: dict[str, Any]) -> list[tuple[str, str]]:
     """The order's steps as (name, outcome)."""
     return [(step["name"], step["outcome"]) for step in order["steps"]]
-
-
-def eventually(condition: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
-    """The first value that isn't None; the test fails at the deadline."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while (value := condition()) is None:
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        pause.wait(POLL_SECONDS)
-    return value
 
 
 def unless_away(ask: Callable[[], T | None]) -> T | None:

@@ -1,11 +1,13 @@
 """The order saga, as the matrix plays it."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Make
 from saga_testing.matrix import simulation
+from saga_testing.matrix.cells import Cell, Kind
 from saga_testing.matrix.definition import Subject, discover
 from shared.contracts.faults import Fault
 from shared.shop.order import PlacedOrder
@@ -31,3 +33,11 @@ SHOP = discover(ORDER_SAGA)
 """The steps of the order saga."""
 
 simulate = partial(simulation.simulate, saga=ORDER_SAGA)
+
+
+def one_per_rule(cells: Iterable[Cell]) -> frozenset[str]:
+    """The ids of one cell for each rule; the activities that share rules take turns."""
+    of_rule: dict[tuple[Kind, str], list[str]] = defaultdict(list)
+    for cell in cells:
+        of_rule[cell.kind, cell.variant].append(cell.id)
+    return frozenset(ids[turn % len(ids)] for turn, ids in enumerate(of_rule.values()))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from devstack.client import StackClient
+from devstack.settings import StackSettings, load_settings
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop
 
@@ -20,6 +21,13 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="package")
 def stack(environment: dict[str, str]) -> StackClient:
     return StackClient(Path(environment["SHOP_HOME"]))
+
+
+@pytest.fixture(scope="package")
+def settings(environment: dict[str, str]) -> StackSettings:
+    """The running stack's."""
+    ports = {"api_port": int(environment["SHOP_API_PORT"]), "base_port": int(environment["SHOP_BASE_PORT"])}
+    return load_settings(home=Path(environment["SHOP_HOME"]), database_url=None, **ports)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A customer cancels at every point of the saga: either everything is undone, or the customer is refused."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -7,14 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+import asyncpg
 import pytest
 
+from devstack.layout import database_layout
+from devstack.passwords import load_passwords
+from devstack.settings import StackSettings
 from tests.e2e.shop import DO, ENDED, UNDO, Shop, eventually, fault, held, outcomes, unless_away
+from tests.waiting import eventually as until
 
 T = TypeVar("T")
 
 TRIES = 60
 SLOWEST_SECONDS = 1.5
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
 
 
 def cancel(shop: Shop, order_id: str) -> int:
@@ -92,6 +99,17 @@ def test_many_cancels_race_the_pivot(shop: Shop) -> None:
     assert ends.total() == TRIES
 
 
+@pytest.mark.parametrize("cancels_first", [True, False])
+def test_cancel_and_pivot_take_the_row_in_turn(shop: Shop, settings: StackSettings, *, cancels_first: bool) -> None:
+    """The order's row is held until both wait for it; who waited first wins, and the other is refused."""
+    order_id = shop.order(fault("complete_order", "delay", seconds=4))
+    shop.reaches(order_id, "book_shipment", "done")  # the pivot is delayed, and no progress is left to be shown
+
+    answer = asyncio.run(_in_turn(shop, settings, order_id, cancels_first=cancels_first))
+
+    assert (answer, shop.end_of(order_id)["status"]) == ((202, "cancelled") if cancels_first else (409, "completed"))
+
+
 def test_a_cancel_is_repeated_without_harm(shop: Shop) -> None:
     """Before its end and after it the customer gets the same answer."""
     order_id = shop.order(fault("book_shipment", "delay", seconds=2))
@@ -112,3 +130,34 @@ def through_restarts(call: Callable[[], T | None]) -> T:
 def _ended(shop: Shop, order_id: str) -> dict[str, Any] | None:
     order = shop.show(order_id)
     return order if order["status"] in ENDED else None
+
+
+async def _in_turn(shop: Shop, settings: StackSettings, order_id: str, *, cancels_first: bool) -> int:
+    """The customer's answer, when cancel and pivot get the order's row in this order."""
+    url = database_layout(settings, load_passwords(settings)).admin_url
+    holder, observer = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def waits(column: str) -> bool:
+        return bool(await observer.fetchval(WAITS, f"%UPDATE orders SET%{column}=%"))
+
+    async def cancel_waits() -> asyncio.Task[int]:
+        cancelling = asyncio.create_task(asyncio.to_thread(cancel, shop, order_id))
+        await until(lambda: waits("cancel_requested_at"), "the cancel waits for the row")
+        return cancelling
+
+    try:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("SELECT 1 FROM order_service.orders WHERE order_id = $1 FOR UPDATE", order_id)
+        if cancels_first:
+            cancelling = await cancel_waits()
+            assert not await waits("tracking_number"), "the pivot came before the cancel"
+            await until(lambda: waits("tracking_number"), "the pivot waits for the row")
+        else:
+            await until(lambda: waits("tracking_number"), "the pivot waits for the row")
+            cancelling = await cancel_waits()
+        await transaction.rollback()
+        return await cancelling
+    finally:
+        await holder.close()
+        await observer.close()

@@ -1,5 +1,7 @@
 """Placement, the scheduler, and the namespace."""
 
+import pytest
+
 from cli.doctor.finding import Kind
 from devstack.ports import free_block
 from shared.shop.order import ORDER_SERVICE
@@ -9,6 +11,7 @@ from tests.e2e.doctor.clinic import Clinic
 from tests.e2e.shop import held
 
 
+@pytest.mark.exhaustive
 def test_placement_is_away(clinic: Clinic) -> None:
     """One finding for all sidecars: its cause is one."""
     with held(clinic.stack, "placement"):
@@ -29,6 +32,7 @@ def test_the_scheduler_is_away(clinic: Clinic) -> None:
     assert "nobody listens" in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_one_sidecar_has_no_scheduler(clinic: Clinic) -> None:
     """Its address is wrong; the others' is right, and they are no finding."""
     with clinic.sidecar_of(SHIPPING_SERVICE, scheduler_host_address=f"127.0.0.1:{free_block(1)}"):
@@ -37,6 +41,7 @@ def test_one_sidecar_has_no_scheduler(clinic: Clinic) -> None:
     assert "--scheduler-host-address" in finding.to_do
 
 
+@pytest.mark.exhaustive
 def test_the_scheduler_hangs(clinic: Clinic) -> None:
     """It is connected and listens, and dispatches nothing: only a workflow that doesn't end tells."""
     clinic.stack.signal("scheduler", "SIGSTOP")
@@ -48,6 +53,7 @@ def test_the_scheduler_hangs(clinic: Clinic) -> None:
     assert "shop logs scheduler" in finding.to_do
 
 
+@pytest.mark.exhaustive
 def test_an_app_in_another_namespace(clinic: Clinic) -> None:
     """Its sidecar is well in every other way."""
     with clinic.sidecar_of(SHIPPING_SERVICE, variables={"NAMESPACE": "blue"}):

@@ -1,5 +1,7 @@
 """Sidecars and services that aren't there, or aren't each other's."""
 
+import pytest
+
 from cli.doctor.finding import Kind
 from devstack.ports import free_block
 from shared.shop.shipping import SHIPPING_SERVICE
@@ -7,6 +9,7 @@ from tests.e2e.doctor.clinic import Clinic
 from tests.e2e.shop import held
 
 
+@pytest.mark.exhaustive
 def test_a_dead_sidecar(clinic: Clinic) -> None:
     """Its service runs on and isn't ready; that is no finding of its own."""
     with held(clinic.stack, "shipping-service-daprd"):
@@ -24,6 +27,7 @@ def test_a_dead_service(clinic: Clinic) -> None:
     assert "shop logs shipping-service" in finding.to_do
 
 
+@pytest.mark.exhaustive
 def test_a_sidecar_of_another_app_id(clinic: Clinic) -> None:
     """It is healthy, has its worker, and no call for the app reaches it."""
     with clinic.sidecar_of(SHIPPING_SERVICE, app_id="shiping-service"):
@@ -46,6 +50,7 @@ def test_a_service_whose_database_turns_it_away(clinic: Clinic) -> None:
     assert "The database doesn't answer" in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_knocks_at_another_door(clinic: Clinic) -> None:
     """The service runs and answers, but its DAPR_GRPC_PORT is nobody's."""
     with clinic.service_of(SHIPPING_SERVICE, DAPR_GRPC_PORT=str(free_block(1))):
@@ -54,6 +59,7 @@ def test_a_worker_that_knocks_at_another_door(clinic: Clinic) -> None:
     assert "DAPR_GRPC_PORT" in finding.to_do
 
 
+@pytest.mark.exhaustive
 def test_a_second_worker_on_one_sidecar(clinic: Clinic) -> None:
     """A process that was left behind takes half of the calls."""
     with clinic.second_service_of(SHIPPING_SERVICE, SERVICE_HTTP_PORT=str(free_block(1))):

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from cli.doctor.finding import Kind
 from devstack.dapr_processes import COMPONENTS
 from devstack.passwords import DAPR
@@ -14,11 +16,13 @@ from tests.e2e.doctor.clinic import Clinic
 APART = "another_state"
 
 
+@pytest.mark.exhaustive
 def test_a_sidecar_without_a_store(clinic: Clinic, tmp_path: Path) -> None:
     with clinic.sidecar_of(SHIPPING_SERVICE, resources_path=tmp_path):
         clinic.finds(Kind.STORE_MISSING, SHIPPING_SERVICE)
 
 
+@pytest.mark.exhaustive
 def test_a_store_of_another_name(clinic: Clinic, tmp_path: Path) -> None:
     """The same database, but no other app's workflows would look for it under that name."""
     shutil.copytree(COMPONENTS, tmp_path, dirs_exist_ok=True)
@@ -47,6 +51,7 @@ def test_another_database_behind_the_same_name(clinic: Clinic) -> None:
     assert [(Kind.STORE_UNPROVEN, (ORDER_SERVICE, SHIPPING_SERVICE))] == [(one.kind, one.apps) for one in of_two]
 
 
+@pytest.mark.exhaustive
 def test_a_store_that_takes_nothing(clinic: Clinic) -> None:
     """One finding for all sidecars: the cause is one."""
     clinic.execute("ALTER TABLE state RENAME TO state_away", in_state_database=True)

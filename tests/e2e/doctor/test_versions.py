@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from cli.doctor.finding import Kind
 from devstack.addresses import sidecar_of
 from shared.shop.shipping import SHIPPING_SERVICE
@@ -14,6 +16,7 @@ from tests.e2e.replacing import spec_of
 OLDER_SDK = "1.18.3"
 
 
+@pytest.mark.exhaustive
 def test_a_sidecar_of_another_version(clinic: Clinic, tmp_path: Path) -> None:
     """The real daprd, in which the version that it tells was overwritten."""
     version = clinic.examine().case.apps[0].sidecar
@@ -44,6 +47,7 @@ def test_a_service_with_another_sdk(clinic: Clinic, tmp_path: Path) -> None:
     assert OLDER_SDK in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
     with clinic.service_of(SHIPPING_SERVICE, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
         finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING_SERVICE)
@@ -51,6 +55,7 @@ def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
     assert "90 s ahead of" in finding.seen
 
 
+@pytest.mark.exhaustive
 def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     """The running service migrated when it started, before they were restored."""
     *before, newest = ("none", *_revisions(clinic))
@@ -67,6 +72,7 @@ def test_tables_of_an_old_backup(clinic: Clinic) -> None:
     assert finding.seen.endswith(f"have revision {restored}; pending: {newest}")
 
 
+@pytest.mark.exhaustive
 def test_tables_of_a_newer_version(clinic: Clinic) -> None:
     """The service was rolled back, its tables weren't."""
     newest = _revisions(clinic)[-1]

@@ -82,6 +82,7 @@ async def test_it_may_ask_all_its_questions(auditor: asyncpg.Connection, healthy
     engine = create_engine(healthy[1], application_name="test", pool_size=1)
     orphans = Orphans(engine)
 
+    assert PAGES
     for kind in PAGES:
         assert (await orphans.page(kind, START)).suspects == ()
         assert await orphans.check(kind, ["no order"]) == []

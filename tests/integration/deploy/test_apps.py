@@ -125,6 +125,7 @@ def test_events_are_delivered_to_their_consumers_only(manifests: Manifests) -> N
     labelled = {app_id for app_id, pod in manifests.sidecars.items() if "saga-shop/events" in pod["metadata"]["labels"]}
 
     assert set(SHOP.event_apps) == with_port == labelled
+    assert SHOP.event_apps
     for app_id in SHOP.event_apps:
         annotations = manifests.sidecars[app_id]["metadata"]["annotations"]
         assert annotations["dapr.io/app-port"] == "8080"

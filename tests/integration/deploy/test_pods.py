@@ -18,7 +18,9 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 @pytest.fixture
 def every_pod(all_manifests: dict[str, Manifests]) -> list[tuple[str, Document]]:
     """The pods of all overlays and of the Job."""
-    return [(f"{name}/{pod}", template) for name, one in all_manifests.items() for pod, template in one.pods.items()]
+    pods = [(f"{name}/{pod}", template) for name, one in all_manifests.items() for pod, template in one.pods.items()]
+    assert pods
+    return pods
 
 
 def test_no_pod_has_rights_that_it_does_not_need(every_pod: list[tuple[str, Document]]) -> None:
@@ -69,6 +71,7 @@ def test_probes_ask_what_the_services_answer(manifests: Manifests) -> None:
 
 def test_a_pod_has_time_to_drain(manifests: Manifests) -> None:
     """The pause, ten seconds for running activities, four for HTTP, and then the sidecar, which ends after the app."""
+    assert manifests.sidecars
     for pod in manifests.sidecars.values():
         annotations = pod["metadata"]["annotations"]
         pause = only_container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -79,6 +82,7 @@ def test_a_pod_has_time_to_drain(manifests: Manifests) -> None:
 
 def test_sidecars_notice_a_dead_connection(manifests: Manifests) -> None:
     """Without, a sidecar that placement has dropped believes for two hours that it is connected."""
+    assert manifests.sidecars
     for pod in manifests.sidecars.values():
         sysctls = {one["name"]: one["value"] for one in pod["spec"]["securityContext"]["sysctls"]}
         assert {f"net.ipv4.tcp_keepalive_{name}": "3" for name in ("time", "intvl", "probes")} == sysctls
@@ -124,7 +128,10 @@ def test_only_the_inference_goes_to_the_gpus(all_manifests: dict[str, Manifests]
 
 def test_a_release_asks_for_no_gpu_in_addition(all_manifests: dict[str, Manifests]) -> None:
     """There may be none to spare; every other app has a new pod first."""
-    for name, deployment in all_manifests["gpu"].of_kind("Deployment").items():
+    deployments = all_manifests["gpu"].of_kind("Deployment")
+
+    assert ML_INFERENCE_SERVICE in deployments
+    for name, deployment in deployments.items():
         surge = deployment["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
         assert (name == ML_INFERENCE_SERVICE) == (surge == 0)
 

@@ -29,6 +29,7 @@ def test_every_document_fits_its_schema(all_manifests: dict[str, Manifests], dap
     # Most stand in several overlays.
     distinct = {json.dumps(one): one for manifests in all_manifests.values() for one in manifests.documents}
 
+    assert distinct
     for document in distinct.values():
         check(document, dapr_schemas)
 

@@ -57,9 +57,11 @@ def test_production_needs_no_secret_of_the_brokers_own(tmp_path: Path, all_manif
 
 def test_settings_that_are_asked_for_exist(manifests: Manifests) -> None:
     """A key that isn't in the ConfigMap keeps its pod from starting."""
-    for pod in manifests.pods.values():
-        for name, key in references(pod, "configMapKeyRef"):
-            assert key in manifests.of_kind("ConfigMap")[name]["data"]
+    asked_for = [found for pod in manifests.pods.values() for found in references(pod, "configMapKeyRef")]
+
+    assert asked_for
+    for name, key in asked_for:
+        assert key in manifests.of_kind("ConfigMap")[name]["data"]
 
 
 def test_each_service_gets_the_password_of_its_own_role(tmp_path: Path) -> None:

@@ -4,25 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests import waiting
 
 PROJECT = Path(__file__).parents[3]
 DEADLINE_SECONDS = 30.0
-POLL_SECONDS = 0.05
 
-
-def eventually(holds: Callable[[], object], what: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
-    """Return as soon as the condition holds; fail at the deadline."""
-    deadline = time.monotonic() + deadline_seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {deadline_seconds:.0f} s")
-        time.sleep(POLL_SECONDS)
+eventually = waiting.eventually_blocking
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.inventory import StockReleased, StockReserved
 from tests.integration.fence.world import KEY, OutageError, Participant
+from tests.integration.turns import are_waiting, in_turn
+from tests.waiting import eventually
 
 
 async def test_repeat_returns_the_first_answer(participant: Participant) -> None:
@@ -165,6 +167,39 @@ async def test_undo_that_races_its_do_never_leaks(participant: Participant) -> N
         assert sum(await participant.effects(key)) == 0
         assert await participant.state(key) == "undone"
         assert all(isinstance(answer, StockReserved | StockReleased | Refused) for answer in answers)
+
+
+@pytest.mark.parametrize("do_first", [True, False])
+async def test_a_do_and_an_undo_of_one_step_take_its_row_in_turn(participant: Participant, *, do_first: bool) -> None:
+    """A duplicate of the do before the undo hears its first answer; one behind it is refused."""
+    done = await participant.do()
+    rivals = (participant.do, participant.undo) if do_first else (participant.undo, participant.do)
+
+    answers = await in_turn(
+        participant.engine, f"saga_steps WHERE (saga_id, step) = ('{KEY.saga_id}', '{KEY.step}')", *rivals
+    )
+
+    if do_first:
+        assert answers == [done, StockReleased(released_units=1)]
+    else:
+        assert answers[0] == StockReleased(released_units=1)
+        assert isinstance(answers[1], Refused)
+    assert await participant.effects() == [1, -1]
+
+
+async def test_an_undo_behind_the_first_do_takes_it_back(participant: Participant) -> None:
+    """The do has its row and not yet its effect when the undo comes."""
+    async with participant.engine.connect() as holder:
+        await holder.execute(text("LOCK TABLE effects IN SHARE MODE"))
+        do = asyncio.create_task(participant.do())
+        await eventually(lambda: are_waiting(participant.engine, 1), "the do waits for the table of effects")
+        undo = asyncio.create_task(participant.undo())
+        await eventually(lambda: are_waiting(participant.engine, 2), "the undo waits for the do")
+        await holder.rollback()
+
+    await do
+    assert await undo == StockReleased(released_units=1)
+    assert await participant.effects() == [1, -1]
 
 
 async def test_every_repeat_is_counted(participant: Participant) -> None:

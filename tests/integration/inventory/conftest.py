@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import create_engine
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory
+from tests.integration.worlds import world_of
 
 
 @pytest.fixture
@@ -16,9 +16,5 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def inventory(database_url: str) -> AsyncIterator[Inventory]:
-    engine = create_engine(database_url, application_name="tests", pool_size=25)
-    inventory = Inventory(engine)
-    yield inventory
-    unbalanced = await inventory.unbalanced()
-    await engine.dispose()
-    assert unbalanced == []
+    async with world_of(database_url, Inventory, Inventory.unbalanced) as inventory:
+        yield inventory

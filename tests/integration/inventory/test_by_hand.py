@@ -1,6 +1,7 @@
 """A person closes a reservation: its units are neither on sale nor reserved, and no late undo puts them back."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +10,7 @@ from shared.contracts.repair import ByHand, Decision
 from shared.participant.errors import Refused
 from shared.shop.inventory import StockReleased
 from tests.integration.inventory.world import Inventory
+from tests.integration.turns import in_turn
 
 SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="the units are at the customer's")
 SKIP = ByHand(repair_id="rep-2", decision=Decision.SKIP, by="bob", note="the units are broken")
@@ -64,6 +66,23 @@ async def test_nothing_reserved_leaves_a_tombstone(inventory: Inventory) -> None
     assert await inventory.release(by_hand=SKIP) == StockReleased(released_units=0)
     with pytest.raises(Refused, match="undone before it arrived"):
         await inventory.reserve(A=2)
+
+
+@pytest.mark.parametrize("settles_first", [True, False])
+async def test_a_settlement_and_the_undo_take_the_row_in_turn(inventory: Inventory, *, settles_first: bool) -> None:
+    """Whoever waits behind the other hears the other's answer."""
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    decisions = (SETTLE, None) if settles_first else (None, SETTLE)
+
+    first, second = await in_turn(
+        inventory.engine,
+        "saga_steps WHERE saga_id = 'order-1'",
+        *(partial(inventory.release, by_hand=decision) for decision in decisions),
+    )
+
+    assert first == second
+    assert await inventory.available() == {"A": 3 if settles_first else 5}
 
 
 async def test_decisions_undos_and_dos_that_race_have_one_winner(inventory: Inventory) -> None:

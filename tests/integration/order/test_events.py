@@ -82,6 +82,25 @@ async def test_of_pivot_and_end_one_is_told(desk: Desk) -> None:
         assert await told(desk.engine, order_id) == [ACCEPTED, (end, 2)]
 
 
+async def test_a_cancel_behind_the_pivot_is_not_told(desk: Desk) -> None:
+    """The pivot has the row first."""
+    order_id = await desk.in_progress()
+
+    await desk.in_turn(order_id, lambda: desk.completes(order_id), lambda: desk.orders.request_cancel(order_id))
+
+    assert await told(desk.engine, order_id) == [ACCEPTED, ("order.completed", 2)]
+
+
+async def test_a_pivot_behind_the_cancel_is_not_told(desk: Desk) -> None:
+    """The cancel has the row first."""
+    order_id = await desk.in_progress()
+
+    await desk.in_turn(order_id, lambda: desk.orders.request_cancel(order_id), lambda: desk.completes(order_id))
+    await desk.close(order_id)
+
+    assert await told(desk.engine, order_id) == [ACCEPTED, ("order.cancelled", 2)]
+
+
 async def test_each_parking_is_told_and_no_repeat_of_it(desk: Desk) -> None:
     """An undo that a person has tried again, and that gave up again, needs attention again."""
     order_id = await desk.in_progress()

@@ -50,21 +50,38 @@ async def test_cancel_and_pivot_at_the_same_moment_have_one_winner(desk: Desk) -
     """In a hundred races it is always either completed or cancelled, never both and never neither."""
     order_ids = [await desk.in_progress() for _ in range(TRIES)]
 
-    async def completed(order_id: str) -> bool:
-        try:
-            await desk.complete(order_id)
-        except Refused:
-            return False
-        return True
-
     async def race(order_id: str) -> tuple[bool, bool]:
-        won, lost = await asyncio.gather(completed(order_id), desk.orders.request_cancel(order_id))
+        won, lost = await asyncio.gather(desk.completes(order_id), desk.orders.request_cancel(order_id))
         return won, lost
 
     outcomes = Counter([outcome for order_id in order_ids for outcome in [await race(order_id)]])
 
     assert set(outcomes) <= {(True, False), (False, True)}
     assert outcomes.total() == TRIES
+
+
+async def test_the_pivot_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+    """The cancel that waited behind it is refused."""
+    order_id = await desk.in_progress()
+
+    won, cancelled = await desk.in_turn(
+        order_id, lambda: desk.completes(order_id), lambda: desk.orders.request_cancel(order_id)
+    )
+
+    assert (won, cancelled) == (True, False)
+    assert await desk.status(order_id) == "completed"
+
+
+async def test_the_cancel_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+    """The pivot that waited behind it is refused, though the order was open when it came."""
+    order_id = await desk.in_progress()
+
+    cancelled, won = await desk.in_turn(
+        order_id, lambda: desk.orders.request_cancel(order_id), lambda: desk.completes(order_id)
+    )
+
+    assert (won, cancelled) == (False, True)
+    assert await desk.close(order_id) is OrderStatus.CANCELLED
 
 
 async def test_the_pivot_is_refused_after_the_deadline(desk: Desk) -> None:

@@ -96,13 +96,26 @@ async def test_pivot_and_take_over_at_the_same_moment_have_one_winner(desk: Desk
     """In a hundred races the order is completed or taken over, never both and never neither."""
     order_ids = [await desk.in_progress() for _ in range(TRIES)]
 
-    async def completed(order_id: str) -> bool:
-        try:
-            await desk.complete(order_id)
-        except Refused:
-            return False
-        return True
-
-    outcomes = [await asyncio.gather(completed(one), desk.taken_over(one)) for one in order_ids]
+    outcomes = [await asyncio.gather(desk.completes(one), desk.taken_over(one)) for one in order_ids]
 
     assert {(True, False), (False, True)} >= {(won, taken) for won, taken in outcomes}
+
+
+async def test_the_pivot_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+    """The recovery that waited behind it finds nothing to undo."""
+    order_id = await desk.in_progress()
+
+    won, taken = await desk.in_turn(order_id, lambda: desk.completes(order_id), lambda: desk.taken_over(order_id))
+
+    assert (won, taken) == (True, False)
+    assert await desk.status(order_id) == "completed"
+
+
+async def test_the_recovery_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+    """The pivot of the lost run that waited behind it is refused."""
+    order_id = await desk.in_progress()
+
+    taken, won = await desk.in_turn(order_id, lambda: desk.taken_over(order_id), lambda: desk.completes(order_id))
+
+    assert (won, taken) == (False, True)
+    assert await desk.status(order_id) == "in_progress"

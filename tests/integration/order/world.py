@@ -1,6 +1,7 @@
 """Orders as the tests place them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -14,8 +15,10 @@ from order_service.orders import OrderStore
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.contracts.timeline import Timeline
+from shared.participant.errors import Refused
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus
 from tests.integration.api import Client
+from tests.integration.turns import in_turn
 from tests.unit.order.fakes import FakeEngine
 from tests.waiting import eventually
 
@@ -57,6 +60,18 @@ class Desk:
 
     async def complete(self, order_id: str, run_id: str = "run-1") -> None:
         await self.orders.complete(order_id, TIMELINE, "TRACK-1", run_id)
+
+    async def completes(self, order_id: str) -> bool:
+        """Whether the pivot isn't refused."""
+        try:
+            await self.complete(order_id)
+        except Refused:
+            return False
+        return True
+
+    async def in_turn(self, order_id: str, *rivals: Callable[[], Awaitable[object]]) -> list[Any]:
+        """What the rivals answer, who take the order's row in this order."""
+        return await in_turn(self.engine, f"orders WHERE order_id = '{order_id}'", *rivals)
 
     async def close(self, order_id: str, reason: str = "card declined", *, run_id: str = "run-1") -> OrderStatus:
         return (await self.recorded_end(order_id, reason, run_id=run_id)).status

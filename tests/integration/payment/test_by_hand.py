@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.participant.fence import StepKey
 from shared.shop.payment import PaymentRefunded
 from tests.integration.payment.bench import Bench, GatewayClient, a_decision, a_key, a_payment, query
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, die, dies_after, dies_before
+from tests.integration.turns import in_turn
 
 pytestmark = pytest.mark.integration
 
@@ -214,6 +216,23 @@ async def test_settlement_and_undo_that_race_have_one_winner(bench: Bench) -> No
         closed = answer.by_hand.amount if answer.by_hand else 0
         assert (4200, 4200 - closed) == await bench.captured_and_refunded(key)
         assert closed == sum(await bench.by_hand(key))
+
+
+@pytest.mark.parametrize("settles_first", [True, False])
+async def test_settlement_and_undo_take_the_charge_in_turn(bench: Bench, *, settles_first: bool) -> None:
+    """The gateway's row decides: a refund behind the seal is refused, and a seal behind the refund finds nothing."""
+    key = await charged(bench)
+    decisions = (a_decision(), None) if settles_first else (None, a_decision())
+
+    await in_turn(
+        bench.gateway_engine,
+        f"charges WHERE idempotency_key = '{key}'",
+        *(partial(bench.payments().give_back, key, decision) for decision in decisions),
+    )
+
+    answers = {await _until_told(partial(bench.payments().give_back, key, decision)) for decision in decisions}
+    assert answers == {SETTLED if settles_first else REFUNDED}
+    assert (4200, 0 if settles_first else 4200) == await bench.captured_and_refunded(key)
 
 
 async def _until_told(attempt: Callable[[], Awaitable[PaymentRefunded]]) -> PaymentRefunded:

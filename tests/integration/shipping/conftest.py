@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import create_engine
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.shipping.world import Shipping
+from tests.integration.worlds import world_of
 
 
 @pytest.fixture
@@ -16,9 +16,5 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def shipping(database_url: str) -> AsyncIterator[Shipping]:
-    engine = create_engine(database_url, application_name="tests", pool_size=25)
-    shipping = Shipping(engine)
-    yield shipping
-    strays = await shipping.strays()
-    await engine.dispose()
-    assert strays == []
+    async with world_of(database_url, Shipping, Shipping.strays) as shipping:
+        yield shipping

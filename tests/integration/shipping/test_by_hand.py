@@ -1,6 +1,7 @@
 """A person closes a shipment: it is neither on its way nor cancelled, and no late undo cancels it."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +10,7 @@ from shared.contracts.repair import ByHand, Decision
 from shared.participant.errors import Refused
 from shared.shop.shipping import ShipmentCancelled
 from tests.integration.shipping.world import Shipping
+from tests.integration.turns import in_turn
 
 SETTLE = ByHand(repair_id="rep-1", decision=Decision.SETTLE, by="ann", note="fetched it from the carrier")
 SKIP = ByHand(repair_id="rep-2", decision=Decision.SKIP, by="bob", note="the customer may keep it")
@@ -47,6 +49,22 @@ async def test_after_the_cancel_there_is_nothing_to_close(shipping: Shipping) ->
 
     assert await shipping.cancel(by_hand=SETTLE) == ShipmentCancelled(cancelled=True)
     assert await shipping.statuses() == {"order-1": "cancelled"}
+
+
+@pytest.mark.parametrize("settles_first", [True, False])
+async def test_a_settlement_and_the_cancel_take_the_row_in_turn(shipping: Shipping, *, settles_first: bool) -> None:
+    """Whoever waits behind the other hears the other's answer."""
+    await shipping.book()
+    decisions = (SETTLE, None) if settles_first else (None, SETTLE)
+
+    first, second = await in_turn(
+        shipping.engine,
+        "saga_steps WHERE saga_id = 'order-1'",
+        *(partial(shipping.cancel, by_hand=decision) for decision in decisions),
+    )
+
+    assert first == second
+    assert await shipping.statuses() == {"order-1": "settled" if settles_first else "cancelled"}
 
 
 async def test_decisions_undos_and_dos_that_race_have_one_winner(shipping: Shipping) -> None:

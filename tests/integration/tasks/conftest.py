@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import create_engine
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.tasks.world import World
+from tests.integration.worlds import world_of
 
 
 @pytest.fixture
@@ -16,9 +16,5 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    engine = create_engine(database_url, application_name="tests", pool_size=25)
-    world = World(engine)
-    yield world
-    contradictions = await world.contradictions()
-    await engine.dispose()
-    assert contradictions == []
+    async with world_of(database_url, World, World.contradictions) as world:
+        yield world

@@ -58,6 +58,7 @@ def test_what_the_sidecars_need_beside_the_file_is_complete(monkeypatch: pytest.
     topology = a_topology(monkeypatch)
     told = sidecar_environment(topology)
 
+    assert topology.app_ids
     for app_id in topology.app_ids:
         assert dict(topology.process(sidecar_of(app_id)).env).items() <= told.items()
 

@@ -36,6 +36,7 @@ def test_a_part_of_the_stack_waits_for_nothing_that_it_lacks(tmp_path: Path) -> 
     passwords = {name: name for name in password_names(SHOP)}
     part = build_topology(load_settings(home=tmp_path), passwords, Path("/dapr")).only([CORE])
 
+    assert part.processes
     for process in part.processes:
         assert set(process.starts_after) <= set(part.names)
         assert set(part.stopped_before(process.name)) <= set(part.names)

@@ -26,10 +26,12 @@ def a_topology(tmp_path: Path) -> Topology:
 
 def test_a_service_is_restarted_by_all_that_it_imports(tmp_path: Path) -> None:
     """Its own package and what it shares with others: code that is watched by nobody would stay old in silence."""
-    for spec in a_topology(tmp_path).processes:
-        if spec.kind == "service":
-            package = spec.command[-1]
-            assert imported_by(PROJECT_ROOT / package) <= set(watches(spec)), spec.name
+    services = [spec for spec in a_topology(tmp_path).processes if spec.kind == "service"]
+
+    assert services
+    for spec in services:
+        package = spec.command[-1]
+        assert imported_by(PROJECT_ROOT / package) <= set(watches(spec)), spec.name
 
 
 def test_no_service_is_restarted_by_anothers_code(tmp_path: Path) -> None:

@@ -81,7 +81,10 @@ def test_a_sidecar_returns_at_another_address(tmp_path: Path) -> None:
 
 def test_no_command_line_holds_a_secret(tmp_path: Path) -> None:
     """Every user of the machine can read command lines."""
-    for spec in a_topology(tmp_path).processes:
+    processes = a_topology(tmp_path).processes
+
+    assert processes
+    for spec in processes:
         assert "secret-" not in " ".join(spec.command)
         assert "secret-" not in repr(spec)
 

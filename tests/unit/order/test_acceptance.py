@@ -3,16 +3,13 @@
 import hashlib
 import json
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from order_service.acceptance import Acceptance, OrderBody, Terms
 from order_service.api.problems import STATUSES
 from order_service.approval.terms import FraudTerms
-from order_service.catalogue import Catalogue
-from order_service.orders import OrderStore
-from order_service.starter import Starter
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
 from shared.web.requests import RequestRefusedError
@@ -38,9 +35,9 @@ class Shop:
         self.catalogue = FakeCatalogue(away=inventory_away)
         self.starter = FakeStarter()
         self._acceptance = Acceptance(
-            cast(OrderStore, self.orders),
-            cast(Catalogue, self.catalogue),
-            cast(Starter, self.starter),
+            self.orders,
+            self.catalogue,
+            self.starter,
             Terms(deadline_seconds=300, undo_patience_seconds=1800, allows_faults=allows_faults, fraud=fraud),
         )
 

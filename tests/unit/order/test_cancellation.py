@@ -1,15 +1,12 @@
 """Cancelling: before the pivot it is taken, after it the customer is told what to do instead."""
 
 from http import HTTPStatus
-from typing import cast
 
 import pytest
 
 from order_service.api.problems import STATUSES
 from order_service.cancellation import cancel
 from order_service.errors import TooLateToCancelError, UnknownOrderError
-from order_service.orders import OrderStore
-from order_service.starter import Starter
 from shared.shop.order import OrderStatus
 from tests.unit.order.fakes import FakeOrders, FakeStarter
 
@@ -18,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 async def cancelled(orders: FakeOrders) -> list[str]:
     starter = FakeStarter()
-    await cancel(cast(OrderStore, orders), cast(Starter, starter), "ord-1")
+    await cancel(orders, starter, "ord-1")
     return starter.cancelled
 
 

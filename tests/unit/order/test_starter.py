@@ -2,17 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
 import order_service.starter as module
-from order_service.approval.store import ApprovalStore
-from order_service.orders import OrderStore
-from order_service.repair.store import Due, RepairStore
+from order_service.repair.store import Due
 from order_service.starter import Starter
 from shared.contracts.message import Message
 from shared.contracts.repair import Decision, RepairDecision
@@ -20,6 +17,7 @@ from shared.shop.order import PlacedOrder
 from shared.workflows.background import CONCURRENT_CALLS
 from tests.order_saga.orders import an_order
 from tests.unit.order.fakes import FakeApprovals, FakeEngine, FakeOrders, FakeRepairs
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.unit
 
@@ -36,9 +34,9 @@ def a_starter(
     approvals: FakeApprovals | None = None,
 ) -> Starter:
     return Starter(
-        cast(OrderStore, orders),
-        cast(ApprovalStore, approvals or FakeApprovals()),
-        cast(RepairStore, repairs or FakeRepairs()),
+        orders,
+        approvals or FakeApprovals(),
+        repairs or FakeRepairs(),
         engine,
     )
 
@@ -69,22 +67,13 @@ def a_decision(repair_id: str) -> RepairDecision:
     return RepairDecision(step="reserve_stock", decision=Decision.RETRY, by="ann", note="", repair_id=repair_id)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until the condition holds; nothing here waits for time to pass."""
-    for _ in range(100_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came to pass")
-
-
 async def test_an_accepted_order_is_started_without_a_sweep() -> None:
     """A customer doesn't wait for the next sweep."""
     engine = FakeEngine()
     starter = a_starter(FakeOrders(), engine)
 
     starter.start(an_order())
-    await until(lambda: len(engine.started) == 1)
+    await eventually(lambda: len(engine.started) == 1)
     await starter.close()
 
     assert engine.started[0].order_id == "ord-1"
@@ -95,7 +84,7 @@ async def test_an_engine_that_is_away_is_tried_again() -> None:
     orders, engine = FakeOrders(unstarted=[an_order()]), FakeEngine(away_calls=3)
 
     async with sweeping(orders, engine):
-        await until(lambda: len(engine.started) >= 1)
+        await eventually(lambda: len(engine.started) >= 1)
 
     assert engine.calls >= 4
 
@@ -105,7 +94,7 @@ async def test_each_attempt_to_start_is_a_run_of_its_own() -> None:
     orders, engine = FakeOrders(unstarted=[an_order(run_id="")]), FakeEngine()
 
     async with sweeping(orders, engine):
-        await until(lambda: len(engine.started) >= 3)
+        await eventually(lambda: len(engine.started) >= 3)
 
     runs = [order.run_id for order in engine.started]
     assert "" not in runs
@@ -118,7 +107,7 @@ async def test_a_sweep_that_fails_is_not_the_last() -> None:
     orders, engine = FakeOrders(unstarted=[an_order()], failures=failures), FakeEngine()
 
     async with sweeping(orders, engine):
-        await until(lambda: len(engine.started) >= 1)
+        await eventually(lambda: len(engine.started) >= 1)
 
     assert failures == []
 
@@ -129,7 +118,7 @@ async def test_an_order_that_cannot_be_read_keeps_nothing_else_waiting() -> None
     engine = FakeEngine()
 
     async with sweeping(orders, engine):
-        await until(lambda: len(engine.started) >= 2 and orders.cancels == [])
+        await eventually(lambda: len(engine.started) >= 2 and orders.cancels == [])
 
     assert {order.order_id for order in engine.started} == {"ord-1"}
     assert orders.start_errors.keys() == {"ord-0"}
@@ -141,7 +130,7 @@ async def test_a_cancel_is_sent_and_noted() -> None:
     orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine()
 
     async with sweeping(orders, engine):
-        await until(lambda: orders.cancels == [])
+        await eventually(lambda: orders.cancels == [])
 
     assert set(engine.raised) == {("ord-1", "cancel")}
     assert "ord-1" in orders.sent
@@ -152,7 +141,7 @@ async def test_a_cancel_that_was_not_sent_is_not_noted() -> None:
     orders, engine = FakeOrders(cancels=["ord-1"]), FakeEngine(away_calls=1)
 
     async with sweeping(orders, engine):
-        await until(lambda: orders.sent != [])
+        await eventually(lambda: orders.sent != [])
 
     assert ("ord-1", "cancel") in engine.raised
 
@@ -163,7 +152,7 @@ async def test_a_decision_is_sent_until_the_engine_has_it() -> None:
     repairs, engine = FakeRepairs(due=[Due("ord-1", decision)]), FakeEngine(away_calls=2)
 
     async with sweeping(FakeOrders(), engine, repairs):
-        await until(lambda: repairs.due == [])
+        await eventually(lambda: repairs.due == [])
 
     assert set(engine.raised) == {("ord-1", "repair")}
     assert set(engine.payloads) == {decision}
@@ -175,7 +164,7 @@ async def test_an_approval_is_told_until_the_engine_has_it() -> None:
     approvals, engine = FakeApprovals(due=["ord-1"]), FakeEngine(away_calls=2)
 
     async with sweeping(FakeOrders(), engine, approvals=approvals):
-        await until(lambda: approvals.due == [])
+        await eventually(lambda: approvals.due == [])
 
     assert set(engine.raised) == {("ord-1", "approval")}
     assert "ord-1" in approvals.told
@@ -197,7 +186,7 @@ async def test_calls_to_the_engine_are_bounded() -> None:
     for number in range(1000):
         starter.start(named(f"ord-{number}"))
 
-    await until(lambda: engine.calls == CONCURRENT_CALLS)
+    await eventually(lambda: engine.calls == CONCURRENT_CALLS)
     for _ in range(10):
         await asyncio.sleep(0)
     assert engine.calls == CONCURRENT_CALLS
@@ -219,10 +208,10 @@ async def test_a_cancel_is_under_way_once_however_often_the_sweep_finds_it() -> 
     orders, engine = FakeOrders(cancels=["ord-1", "ord-2"]), FrozenEngine()
 
     async with sweeping(orders, engine) as starter:
-        await until(lambda: orders.sweeps >= 5 * CONCURRENT_CALLS)
+        await eventually(lambda: orders.sweeps >= 5 * CONCURRENT_CALLS)
         starter.cancel("ord-1")
         starter.cancel("ord-3")
-        await until(lambda: ("ord-3", "cancel") in engine.raised)
+        await eventually(lambda: ("ord-3", "cancel") in engine.raised)
 
     assert engine.raised == [("ord-1", "cancel"), ("ord-2", "cancel"), ("ord-3", "cancel")]
 
@@ -235,9 +224,9 @@ async def test_no_number_of_frozen_workflows_keeps_an_order_from_its_start() -> 
     engine = FrozenEngine()
 
     async with sweeping(orders, engine, repairs, approvals) as starter:
-        await until(lambda: len(engine.raised) == 3 * CONCURRENT_CALLS)
+        await eventually(lambda: len(engine.raised) == 3 * CONCURRENT_CALLS)
         starter.start(named("ord-new"))
-        await until(lambda: engine.started != [])
+        await eventually(lambda: engine.started != [])
 
     assert Counter(event for _, event in engine.raised) == dict.fromkeys(
         ("cancel", "approval", "repair"), CONCURRENT_CALLS
@@ -251,7 +240,7 @@ async def test_a_call_that_fails_as_nobody_foresaw_is_made_again() -> None:
 
     with capture_logs() as logs:
         async with sweeping(orders, engine):
-            await until(lambda: orders.cancels == [])
+            await eventually(lambda: orders.cancels == [])
 
     assert [KeyError] == [type(line["exc_info"]) for line in logs]
 

@@ -276,7 +276,9 @@ def test_the_sentence_of_an_undo_says_what_became_of_it() -> None:
         "refund_payment": ({"refunded_cents": 0}, "nothing was charged"),
         "cancel_shipment": ({"cancelled": True}, "the parcel was cancelled"),
     }
-    for contract in SHOP.contracts:
-        if contract.activity in answers:
-            response, sentence = answers[contract.activity]
-            assert contract.response.model_validate(response).sentence == sentence
+    undos = [contract for contract in SHOP.contracts if contract.activity in answers]
+
+    assert answers.keys() == {contract.activity for contract in undos}
+    for contract in undos:
+        response, sentence = answers[contract.activity]
+        assert contract.response.model_validate(response).sentence == sentence

@@ -3,28 +3,22 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import permutations
+
+import pytest
 
 from tests.integration.order.approvals.office import APPROVE, REJECT, ApprovalOffice
 
 TRIES = 100
+ENDS = ("approved", "rejected", "cancelled", "expired", "dropped")
 
 
 async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: ApprovalOffice) -> None:
     """In a hundred races one of them ends the wait, and everyone reads the same end."""
     order_ids = [await office.held() for _ in range(TRIES)]
 
-    async def over(order_id: str) -> None:
-        await office.execute("UPDATE orders SET approval_due_at = now() WHERE order_id = :order_id", order_id)
-        await office.conclude(order_id)
-
     async def race(order_id: str, number: int) -> str:
-        rivals: list[Callable[[], Awaitable[object]]] = [
-            lambda: office.decide(order_id, APPROVE),
-            lambda: office.decide(order_id, REJECT),
-            lambda: office.desk.orders.request_cancel(order_id),
-            lambda: over(order_id),
-            lambda: office.desk.taken_over(order_id),
-        ]
+        rivals = list(_rivals(office, order_id).values())
         turn = number % len(rivals)
         answers = await asyncio.gather(*(rival() for rival in rivals[turn:] + rivals[:turn]))
         decided = {"approved": APPROVE, "rejected": REJECT}
@@ -41,6 +35,22 @@ async def test_approve_reject_cancel_and_expiry_at_once_have_one_winner(office: 
     assert len(outcomes) >= 2, f"no race at all: {outcomes}"
 
 
+@pytest.mark.parametrize(("first", "second"), list(permutations(ENDS, 2)))
+async def test_who_takes_the_row_first_ends_the_wait(office: ApprovalOffice, first: str, second: str) -> None:
+    """Whoever waits behind it changes nothing of that end."""
+    order_id = await office.held()
+    rivals = _rivals(office, order_id)
+    if first == "expired":  # one statement takes the row, and ends the wait
+        await _let_time_be_up(office, order_id)
+        rivals["expired"] = lambda: office.conclude(order_id)
+
+    await office.desk.in_turn(order_id, rivals[first], rivals[second])
+
+    ((outcome, *_),) = await office.record(order_id)
+    assert outcome == first
+    assert await office.state(order_id) == first
+
+
 async def test_many_approvals_and_rejections_at_once_are_one_decision(office: ApprovalOffice) -> None:
     """Twenty people decide about one order."""
     for _ in range(10):
@@ -52,3 +62,23 @@ async def test_many_approvals_and_rejections_at_once_are_one_decision(office: Ap
         ((outcome, by, _),) = await office.record(order_id)
         assert {(answer["state"], answer["by"]) for status, answer in answers if status == 200} == {(outcome, by)}
         assert Counter(status for status, _ in answers) == {200: 10, 409: 10}
+
+
+def _rivals(office: ApprovalOffice, order_id: str) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Who would end the order's wait, by the end that it would have."""
+
+    async def over() -> None:
+        await _let_time_be_up(office, order_id)
+        await office.conclude(order_id)
+
+    return {
+        "approved": lambda: office.decide(order_id, APPROVE),
+        "rejected": lambda: office.decide(order_id, REJECT),
+        "cancelled": lambda: office.desk.orders.request_cancel(order_id),
+        "expired": over,
+        "dropped": lambda: office.desk.taken_over(order_id),
+    }
+
+
+async def _let_time_be_up(office: ApprovalOffice, order_id: str) -> None:
+    await office.execute("UPDATE orders SET approval_due_at = now() WHERE order_id = :order_id", order_id)

@@ -1,6 +1,8 @@
 """No decision is lost on its way to the saga, and all are on the record."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -91,6 +93,26 @@ async def test_decisions_and_ends_that_race_do_not_block_each_other(office: Repa
 
         assert 409 == status
         assert ["undone"] == [one["outcome"] for one in await office.trail(order_id)]
+
+
+@pytest.mark.parametrize("decides_first", [True, False])
+async def test_a_decision_and_the_end_take_the_row_in_turn(office: RepairOffice, *, decides_first: bool) -> None:
+    """Whoever comes first: the second decision is turned away, and the first one is applied."""
+    order_id = await office.parked()
+    _, first = await office.decide(order_id, RETRY, "first")
+    applied = AppliedRepair(repair_id=first["repair_id"], outcome=RepairOutcome.UNDONE, detail="refunded")
+
+    def decide() -> Awaitable[tuple[int, Any]]:
+        return office.decide(order_id, SETTLE, "second")
+
+    def close() -> Awaitable[object]:
+        return office.close(order_id, applied)
+
+    rivals = (decide, close) if decides_first else (close, decide)
+    answers = await office.desk.in_turn(order_id, *rivals)
+
+    assert 409 == answers[rivals.index(decide)][0]
+    assert ["undone"] == [one["outcome"] for one in await office.trail(order_id)]
 
 
 async def test_an_order_that_ends_leaves_no_decision_open(office: RepairOffice) -> None:
