@@ -10,6 +10,7 @@ from shared.participant.errors import MessageRejectedError, NonRetryableError
 from shared.saga.context import Turns
 from shared.saga.failures import StepFailed
 from shared.saga.saga import Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.audit import (
     APPEND_AUDIT_RECORD,
     AUDIT_SERVICE,
@@ -28,7 +29,8 @@ def compliance_audit_workflow(ctx: DaprWorkflowContext, request: dict[str, Any])
         NonRetryableError: the record refuses it, with a sentence that says why.
     """
     audit = _read(request)
-    saga = Saga(ctx, saga_id=audit_instance_id(audit.task_id), home_app_id=AUDIT_SERVICE, faults=audit.faults)
+    terms = SagaTerms(saga_id=audit_instance_id(audit.task_id), home_app_id=AUDIT_SERVICE, faults=audit.faults)
+    saga = Saga(ctx, terms)
     lineage = lineage_of(ctx.get_propagated_history())
     record = AppendAuditRecord(task_id=audit.task_id, action=audit.action, lineage=lineage)
     try:

@@ -14,6 +14,7 @@ from order_service.workflow import NOT_CLAIMED, undo_order
 from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.order import ORDER_SERVICE, ORDER_STEPS, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
 
 RECOVERY: Final = "-recovery-"
@@ -34,11 +35,13 @@ def recovery_workflow_shown_to(observer: Observer | None) -> RecoveryWorkflow:
         order = recovery.order
         saga = Saga(
             ctx,
-            saga_id=order.order_id,
-            home_app_id=ORDER_SERVICE,
-            undo_patience_seconds=order.undo_patience_seconds,
-            faults=order.faults,
-            observer=observer,
+            SagaTerms(
+                saga_id=order.order_id,
+                home_app_id=ORDER_SERVICE,
+                undo_patience_seconds=order.undo_patience_seconds,
+                faults=order.faults,
+            ),
+            observer,
         )
         claim = TakeOverOrder(run_id=order.run_id, replaces=recovery.replaces, instance_id=ctx.instance_id)
         owner = yield from saga.record(TAKE_OVER_ORDER, claim)

@@ -9,6 +9,7 @@ from order_service.approval.step import ask_whether_risky
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,
@@ -38,12 +39,14 @@ def order_workflow_shown_to(observer: Observer | None) -> OrderWorkflow:
     def order_workflow(ctx: DaprWorkflowContext, order: PlacedOrder) -> Turns[dict[str, Any]]:
         saga = Saga(
             ctx,
-            saga_id=order.order_id,
-            home_app_id=ORDER_SERVICE,
-            deadline=order.deadline_at,
-            undo_patience_seconds=order.undo_patience_seconds,
-            faults=order.faults,
-            observer=observer,
+            SagaTerms(
+                saga_id=order.order_id,
+                home_app_id=ORDER_SERVICE,
+                deadline=order.deadline_at,
+                undo_patience_seconds=order.undo_patience_seconds,
+                faults=order.faults,
+            ),
+            observer,
         )
         owner = yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
         if not owner.claimed or owner.run_id != order.run_id:

@@ -8,6 +8,7 @@ from dapr.ext.workflow import DaprWorkflowContext
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.audit import COMPLIANCE_AUDIT, ComplianceAudit, audit_instance_id
 from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
 from shared.shop.notification import SEND_EMAIL, SEND_PUSH, SendEmail, SendPush
@@ -84,14 +85,13 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
 
 
 def _saga(ctx: DaprWorkflowContext, task: AcceptedTask, observer: Observer | None) -> Saga:
-    return Saga(
-        ctx,
+    terms = SagaTerms(
         saga_id=task.task_id,
         home_app_id=TASK_ORCHESTRATOR_SERVICE,
         do_patience_seconds=task.patience_seconds,
         faults=task.faults,
-        observer=observer,
     )
+    return Saga(ctx, terms, observer)
 
 
 def _is_ours(saga: Saga, task: AcceptedTask) -> Turns[bool]:

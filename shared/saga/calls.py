@@ -12,16 +12,14 @@ from dapr.ext.workflow import TaskFailedError
 from pydantic import ValidationError
 
 from shared.contracts.call import ActivityCall, ActivityReply
-from shared.contracts.contract import Contract
-from shared.contracts.faults import Fault
+from shared.contracts.contract import AnyContract
 from shared.contracts.message import Message
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.context import Branch, Task, WorkflowContext
 from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
+from shared.saga.terms import SagaTerms, as_engine_time
 from shared.saga.timers import Wakes
-
-AnyContract = Contract[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +62,13 @@ class _Progress:
 class Caller:
     """Calls activities for one saga and keeps its journal."""
 
-    def __init__(  # noqa: PLR0913 - what a saga hands on, once
-        self,
-        ctx: WorkflowContext,
-        *,
-        saga_id: str,
-        home_app_id: str,
-        deadline: datetime | None,
-        do_patience_seconds: float | None,
-        undo_patience_seconds: float | None,
-        faults: tuple[Fault, ...],
-    ) -> None:
+    def __init__(self, ctx: WorkflowContext, terms: SagaTerms) -> None:
         self._ctx = ctx
-        self._saga_id = saga_id
-        self._home_app_id = home_app_id
-        self._saga_deadline = deadline
-        self._patience_seconds = {StepKind.DO: do_patience_seconds, StepKind.UNDO: undo_patience_seconds}
-        self._faults = faults
+        self._terms = terms
+        self.deadline = None if terms.deadline is None else as_engine_time(terms.deadline)
+        """Of the saga, in the engine's time. Calls that begin from now on end by it."""
+        self.past_pivot = False
+        """From now on a cancel cuts no call short."""
         self.wakes = Wakes(ctx)
         self.journal = Journal()
 
@@ -89,27 +77,22 @@ class Caller:
         """The customer's cancel has arrived."""
         return self.wakes.cancelled
 
-    def move_deadline(self, deadline: datetime) -> None:
-        """Calls that begin from now on end by this deadline of the saga."""
-        self._saga_deadline = deadline
-
-    def call(  # noqa: PLR0913 - what a call needs, by name
+    def call(
         self,
         contract: AnyContract,
         step: str,
         request: Message,
         kind: StepKind | None,
-        *,
-        heeds_cancel: bool,
         patience_seconds: float | None = None,
     ) -> Branch[Attempted]:
-        """Try until done, refused, hopeless, or out of attempts or time.
+        """Try until done, refused, hopeless, or out of attempts or time. A cancel ends the retries of a do.
 
         With `kind` None the call is one of the saga's own records: it stays out of the journal, and since the saga
         can't go on without it, even a hopeless error is waited out (until a correct version is deployed).
         `patience_seconds` cuts the time that the contract gives.
         """
         call = self._begin(contract, step, kind, patience_seconds)
+        heeds_cancel = kind is StepKind.DO and not self.past_pivot
         while True:
             task = self._attempt(call, request)
             answered = yield from self.wakes.wait_for(task, call.deadline, heeds_cancel=heeds_cancel)
@@ -148,30 +131,30 @@ class Caller:
     def _deadline(self, contract: AnyContract, kind: StepKind | None, now: datetime) -> datetime | None:
         """A do ends by the saga's deadline at the latest; an undo has its own patience."""
         seconds = contract.deadline_seconds
-        patience_seconds = None if kind is None else self._patience_seconds[kind]
+        patience_seconds = None if kind is None else self._terms.patience_seconds(kind)
         if seconds is not None and patience_seconds is not None:
             seconds = patience_seconds
         own = None if seconds is None else now + timedelta(seconds=seconds)
-        if kind is not StepKind.DO or self._saga_deadline is None:
+        if kind is not StepKind.DO or self.deadline is None:
             return own
-        return self._saga_deadline if own is None else min(own, self._saga_deadline)
+        return self.deadline if own is None else min(own, self.deadline)
 
     def _attempt(self, call: _Progress, request: Message) -> Task:
         call.attempt += 1
         if call.place is not None:
             self.journal.attempt(call.place, call.attempt)
         envelope = ActivityCall(
-            saga_id=self._saga_id,
+            saga_id=self._terms.saga_id,
             step=call.step,
             attempt=call.attempt,
             request=request.model_dump(mode="json"),
-            faults=tuple(fault for fault in self._faults if fault.activity == call.contract.activity),
+            faults=tuple(fault for fault in self._terms.faults if fault.activity == call.contract.activity),
         )
         app_id = call.contract.app_id
         task: Task = self._ctx.call_activity(
             call.contract.activity,
             input=envelope.model_dump(mode="json"),
-            app_id=None if app_id == self._home_app_id else app_id,
+            app_id=None if app_id == self._terms.home_app_id else app_id,
         )
         return task
 
@@ -193,14 +176,14 @@ class Caller:
         except ValidationError as error:
             self._note_outage(call, f"unreadable answer: {error}")
             return None
-        if (reply.saga_id, reply.step) != (self._saga_id, call.step):
+        if (reply.saga_id, reply.step) != (self._terms.saga_id, call.step):
             self._note_outage(call, f"answer of another call: {reply.saga_id}/{reply.step}")
             return None
         return Attempted(StepOutcome.DONE, response=reply.response)
 
     def _no_answer(self, call: _Progress) -> Attempted:
         app_id, attempt = call.contract.app_id, call.attempt
-        if call.kind is StepKind.DO and call.deadline == self._saga_deadline:
+        if call.kind is StepKind.DO and call.deadline == self.deadline:
             return Attempted(
                 StepOutcome.UNKNOWN, error=f"no answer from {app_id} before the order's deadline (attempt {attempt})"
             )

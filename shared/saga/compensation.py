@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from shared.contracts.call import UndoStep
-from shared.contracts.contract import Contract
+from shared.contracts.contract import AnyContract
 from shared.contracts.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
 from shared.contracts.timeline import StepKind, StepOutcome
-from shared.saga.branches import run_together
-from shared.saga.calls import Attempted, Caller
-from shared.saga.context import Branch, Turns, WorkflowContext
-from shared.saga.decisions import DECISION_SECONDS, REPAIR_EVENT, by_hand, carried_out, read_decision
+from shared.saga.branches import run_alone
+from shared.saga.calls import Caller
+from shared.saga.context import Turns, WorkflowContext
+from shared.saga.decisions import DECISION_SECONDS, by_hand, carried_out, read_decision
+from shared.saga.events import REPAIR_EVENT
 
 _NO_PATIENCE_LEFT: Final = "compensation gave up"
 
@@ -20,7 +21,7 @@ _NO_PATIENCE_LEFT: Final = "compensation gave up"
 class Undo:
     """A compensation that is owed: call `contract` for what `step` may have done."""
 
-    contract: Contract[Any, Any]
+    contract: AnyContract
     step: str
 
 
@@ -99,8 +100,7 @@ class Compensation:
             decision = read_decision((yield event))
             if decision is None or decision.repair_id in self._repair_ids:
                 continue
-            if decision.repair_id:
-                self._repair_ids.add(decision.repair_id)
+            self._repair_ids.add(decision.repair_id)
             return decision
 
     def _undo(
@@ -108,8 +108,8 @@ class Compensation:
     ) -> Turns[UndoAnswer | StuckUndo]:
         """Undo one step, or close it by hand; the journal tells which of the two it was."""
         journal = self._caller.journal
-        call = self._call(undo, request, patience_seconds)
-        attempted = (yield from run_together([call], self._show))[0]
+        call = self._caller.call(undo.contract, undo.step, request, StepKind.UNDO, patience_seconds)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             verb = _NO_PATIENCE_LEFT if request.by_hand is None else f"{request.by_hand.decision} is not carried out"
             return StuckUndo(undo, f"{verb}: {attempted.error}", journal.attempts_at(undo.contract.activity))
@@ -121,18 +121,6 @@ class Compensation:
             decided = f"{request.by_hand.decision} by {request.by_hand.by}"
             journal.remark_on_last(StepOutcome.DONE, f"{decided}, but nothing was left: {answer.sentence}")
         return answer
-
-    def _call(self, undo: Undo, request: UndoStep, patience_seconds: float | None) -> Branch[Attempted]:
-        return (
-            yield from self._caller.call(
-                undo.contract,
-                undo.step,
-                request,
-                StepKind.UNDO,
-                heeds_cancel=False,
-                patience_seconds=patience_seconds,
-            )
-        )
 
 
 def _applied(decision: RepairDecision, outcome: RepairOutcome, detail: str) -> AppliedRepair:

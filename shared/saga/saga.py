@@ -1,19 +1,19 @@
 """The saga: do forward, and when that stops, undo what may have happened, newest first."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Generic, TypeVar
 
 from shared.contracts.contract import AnyContract, ChildContract, Contract, RequestT, ResponseT
-from shared.contracts.faults import Fault
 from shared.contracts.timeline import StepKind, StepOutcome, Timeline
-from shared.saga.advice import Advice
-from shared.saga.branches import run_together
-from shared.saga.calls import Attempted, Caller
+from shared.saga.branches import run_alone, run_together
+from shared.saga.calls import Caller
 from shared.saga.children import call_child
 from shared.saga.compensation import Compensated, Compensation, StuckUndo, Undo
 from shared.saga.context import Branch, Turns, WorkflowContext
 from shared.saga.failures import PivotRefused, SagaCancelled, SagaOverdue, SagaStopped, StepFailed
+from shared.saga.terms import SagaTerms, as_engine_time
 
 T = TypeVar("T")
 
@@ -24,11 +24,19 @@ SHORTEST_WAIT: Final = timedelta(seconds=1)
 """For an event whose time is over by the engine's clock, but not by that of whoever decides it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Advice(Generic[ResponseT]):
+    """The answer to a question that the saga can do without; None, and why, if there was none."""
+
+    answer: ResponseT | None
+    why_none: str = ""
+
+
 class Saga:
     """One run of a saga inside a workflow generator. Use every method with `yield from`.
 
     Example:
-        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE)
+        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE))
         try:
             yield from saga.step(RESERVE_STOCK, ReserveStock(lines=order.lines))
             yield from saga.pivot(COMPLETE_ORDER, CompleteOrder(...))
@@ -36,58 +44,21 @@ class Saga:
             compensated = yield from saga.compensate(stopped)
     """
 
-    def __init__(  # noqa: PLR0913 - what a saga is begun with, by name
-        self,
-        ctx: WorkflowContext,
-        *,
-        saga_id: str,
-        home_app_id: str,
-        deadline: datetime | None = None,
-        do_patience_seconds: float | None = None,
-        undo_patience_seconds: float | None = None,
-        faults: tuple[Fault, ...] = (),
-        observer: Observer | None = None,
-    ) -> None:
-        """Begin a saga.
-
-        Args:
-            ctx: the workflow's context.
-            saga_id: with the step's name the idempotency key of every effect. Not the instance id: another instance
-                must be able to undo what this one did.
-            home_app_id: the app that runs the workflow; its own activities are called without an app id.
-            deadline: forward steps end by then; past it the saga compensates.
-            do_patience_seconds: how long each forward step with a deadline is tried; None leaves it to its contract.
-            undo_patience_seconds: how long each compensation is tried; None leaves it to its contract.
-            faults: the fault plan that the calls carry to their participants.
-            observer: is told of every change of the timeline.
-        """
+    def __init__(self, ctx: WorkflowContext, terms: SagaTerms, observer: Observer | None = None) -> None:
+        """Begin a saga; the observer is told of every change of the timeline."""
         self._ctx = ctx
-        self._saga_id = saga_id
-        self._deadline = None if deadline is None else _as_engine_time(deadline)
+        self._saga_id = terms.saga_id
         self._observer = observer
-        self._caller = Caller(
-            ctx,
-            saga_id=saga_id,
-            home_app_id=home_app_id,
-            deadline=self._deadline,
-            do_patience_seconds=do_patience_seconds,
-            undo_patience_seconds=undo_patience_seconds,
-            faults=faults,
-        )
+        self._caller = Caller(ctx, terms)
         self._owed: list[Undo] = []
         self._shown_version = 0
-        self._past_pivot = False
         self._compensation = Compensation(ctx, self._caller, self._show)
 
     @property
     def timeline(self) -> Timeline:
         return self._caller.journal.timeline
 
-    def step(
-        self,
-        do: Contract[RequestT, ResponseT],
-        request: RequestT,
-    ) -> Turns[ResponseT]:
+    def step(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Turns[ResponseT]:
         """Do one step, which the undo of its contract compensates; its answer comes back only if it is done.
 
         Raises:
@@ -95,24 +66,17 @@ class Saga:
             SagaCancelled: the customer cancelled before this step began or between its attempts.
             SagaOverdue: the saga's deadline passed before this step began.
         """
-        (response,) = yield from self.parallel(self.branch(do, request))
-        return response
+        return (yield from run_alone(self.branch(do, request), self._show))
 
-    def branch(
-        self,
-        do: Contract[RequestT, ResponseT],
-        request: RequestT,
-    ) -> Branch[ResponseT]:
+    def branch(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Branch[ResponseT]:
         """A step to be run by `parallel`. Undo is owed before its do begins."""
-        if do.undo is not None and self._past_pivot:
+        if do.undo is not None and self._caller.past_pivot:
             raise ValueError(f"{do.activity} comes after the pivot: it can be retried but not undone")
         self._check_may_go_on()
         owed = Undo(do.undo, do.activity) if do.undo is not None else None
         if owed is not None:
             self._owed.append(owed)
-        attempted = yield from self._caller.call(
-            do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
-        )
+        attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
         if attempted.outcome is StepOutcome.DONE:
             return do.response.model_validate(attempted.response)
         # Only a refusal comes from the participant's fence, and answers for all executions. Any other error may be that
@@ -132,7 +96,7 @@ class Saga:
             StepFailed: refused, failed, or unknown after the deadline of `child`; then it may still run.
         """
         call = call_child(self._ctx, self._caller.journal, child, request, instance_id)
-        (attempted,) = yield from run_together([call], self._show)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(child.app_id, child.workflow, attempted.outcome, attempted.error)
         return child.response.model_validate(attempted.response)
@@ -147,10 +111,8 @@ class Saga:
             SagaOverdue: the saga's deadline passed before it.
         """
         self._check_may_go_on()
-        call = self._caller.call(
-            contract, contract.activity, request, StepKind.DO, heeds_cancel=True, patience_seconds=patience_seconds
-        )
-        (attempted,) = yield from run_together([call], self._show)
+        call = self._caller.call(contract, contract.activity, request, StepKind.DO, patience_seconds)
+        attempted = yield from run_alone(call, self._show)
         self._check_may_go_on()
         if attempted.outcome is StepOutcome.DONE:
             return Advice(contract.response.model_validate(attempted.response))
@@ -164,16 +126,15 @@ class Saga:
         Raises:
             SagaCancelled: the customer cancelled first.
         """
-        last = max(_as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
-        (heard,) = yield from run_together([self._caller.wakes.wait_for_event(name, last)], self._show)
+        last = max(as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
+        heard = yield from run_alone(self._caller.wakes.wait_for_event(name, last), self._show)
         if self._caller.cancelled and not heard:
             raise SagaCancelled
         return heard
 
     def move_deadline(self, deadline: datetime) -> None:
         """Give the saga another deadline: time that it has waited for a person isn't its own."""
-        self._deadline = _as_engine_time(deadline)
-        self._caller.move_deadline(self._deadline)
+        self._caller.deadline = as_engine_time(deadline)
 
     def parallel(self, *branches: Branch[T]) -> Turns[list[T]]:
         """Run independent steps side by side; fail, if one did, only after all have ended."""
@@ -185,11 +146,8 @@ class Saga:
         Raises:
             StepFailed: it was refused; anything else is retried for ever, so that no outcome is unknown.
         """
-
-        def call() -> Branch[Attempted]:
-            return (yield from self._caller.call(contract, contract.activity, request, kind=None, heeds_cancel=False))
-
-        (attempted,) = yield from run_together([call()], self._show)
+        call = self._caller.call(contract, contract.activity, request, kind=None)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(contract.app_id, contract.activity, attempted.outcome, attempted.error)
         return contract.response.model_validate(attempted.response)
@@ -208,7 +166,7 @@ class Saga:
             response = yield from self.record(contract, request)
         except StepFailed as refusal:
             raise PivotRefused(refusal.cause) from refusal
-        self._past_pivot = True
+        self._caller.past_pivot = True
         self._owed.clear()
         return response
 
@@ -236,15 +194,16 @@ class Saga:
         return (yield from self._compensation.decide(stuck))
 
     def _check_may_go_on(self) -> None:
-        if self._past_pivot:
+        if self._caller.past_pivot:
             return
         if self._caller.cancelled:
             raise SagaCancelled
         self._check_in_time()
 
     def _check_in_time(self) -> None:
-        if self._deadline is not None and self._ctx.current_utc_datetime >= self._deadline:
-            raise SagaOverdue(self._deadline)
+        deadline = self._caller.deadline
+        if deadline is not None and self._ctx.current_utc_datetime >= deadline:
+            raise SagaOverdue(deadline)
 
     def _show(self) -> None:
         timeline = self.timeline
@@ -252,8 +211,3 @@ class Saga:
             return
         self._shown_version = timeline.version
         self._observer(self._saga_id, timeline)
-
-
-def _as_engine_time(moment: datetime) -> datetime:
-    """The engine's clock is UTC without saying so."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -16,6 +16,7 @@ from shared.contracts.repair import UndoAnswer
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,
@@ -51,12 +52,14 @@ def gifts(wrap: Contract[ReserveStock, Wrapped] = WRAP_GIFT) -> Make:
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
             saga = Saga(
                 ctx,
-                saga_id=order.order_id,
-                home_app_id=ORDER_SERVICE,
-                deadline=order.deadline_at,
-                undo_patience_seconds=order.undo_patience_seconds,
-                faults=order.faults,
-                observer=observer,
+                SagaTerms(
+                    saga_id=order.order_id,
+                    home_app_id=ORDER_SERVICE,
+                    deadline=order.deadline_at,
+                    undo_patience_seconds=order.undo_patience_seconds,
+                    faults=order.faults,
+                ),
+                observer,
             )
             yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
             parcel = BookShipment(address=order.shipping_address, lines=order.lines)

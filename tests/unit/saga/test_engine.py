@@ -13,6 +13,7 @@ from shared.contracts.timeline import Timeline
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, CompleteOrder, PlacedOrder
 from shared.shop.payment import PROCESS_PAYMENT, ProcessPayment
@@ -41,7 +42,7 @@ def side_by_side(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[
     """Reserve and pay in parallel, then ship; a saga that is no order."""
 
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-        saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
+        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE), observer)
         try:
             reserve = saga.branch(RESERVE_STOCK, reserving(order))
             pay = saga.branch(PROCESS_PAYMENT, paying(order))
@@ -127,7 +128,7 @@ def after_the_pivot(*, with_undo: bool) -> Callable[[Observed], Callable[[Any, P
 
     def shown_to(observer: Observed) -> Callable[[Any, PlacedOrder], Turns[dict[str, Any]]]:
         def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-            saga = Saga(ctx, saga_id=order.order_id, home_app_id=ORDER_SERVICE, observer=observer)
+            saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE), observer)
             yield from saga.step(RESERVE_STOCK, reserving(order))
             yield from saga.pivot(
                 COMPLETE_ORDER, CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
@@ -182,7 +183,7 @@ TROUBLE: dict[str, tuple[dict[str, Sequence[Answer]], tuple[Raised, ...]]] = {
                 "repair",
                 "park_order",
                 seconds=9,
-                payload={"step": "process_payment", "decision": "retry", "by": "ann", "note": ""},
+                payload={"step": "process_payment", "decision": "retry", "by": "ann", "note": "", "repair_id": "rep-1"},
             ),
         ),
     ),
