@@ -93,6 +93,7 @@ async def _serve(service: Service) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runner.cleanup(), HTTP_SHUTDOWN_SECONDS * 2)
     # The SDK's shutdown loses the result of a running activity and can crash the process: everything is drained, so go.
+    # Works around `shutdown-loses-results` (docs/upstream.md).
     sys.stdout.flush()
     os._exit(stop.exit_code)
 

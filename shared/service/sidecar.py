@@ -2,11 +2,10 @@
 
 The sidecar's healthz says neither: it answers while no worker is connected and while placement is still away.
 
-Upstream `worker-kept-out`: daprd waits for the turns of an app's workflows without a limit when the app's last worker
-goes, and holds the lock meanwhile that the next worker needs. A turn that never ends, as when the database dies at that
-moment, thus leaves an app without a worker for ever: the sidecar answers, the worker sees an open stream, and no order
-moves. Neither side gives up by itself. The service ends such a sidecar, and who runs it (supervisor, Kubernetes) starts
-a new one.
+When an app's last worker goes, its sidecar waits for the turns of its workflows without a limit, and holds the lock
+meanwhile that the next worker needs. A turn that never ends, as when the database dies at that moment, thus leaves an
+app without a worker for ever: the sidecar answers, the worker sees an open stream, and no order moves. Neither side
+gives up by itself. The service ends such a sidecar, and its supervisor or Kubernetes starts a new one.
 """
 
 import asyncio
@@ -31,6 +30,7 @@ async def sidecar_reason(session: aiohttp.ClientSession, metadata_url: str) -> s
     return None
 
 
+# Works around `worker-kept-out` (docs/upstream.md).
 async def watch_sidecar(session: aiohttp.ClientSession, api_url: str, *, looks: int, pause: float) -> None:
     """Look at the sidecar every `pause` seconds; after `looks` on end that find it up without a worker, end it.
 

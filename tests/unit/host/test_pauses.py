@@ -59,6 +59,6 @@ def test_every_service_of_the_shop_takes_them(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_sdk_still_takes_neither() -> None:
-    """If this fails, the SDK is mended, and `shared/service/sdk_fixes.py` may go."""
+    """If this fails, the SDK is fixed, and `PatientExecutor` may go."""
     assert _is_suspendable(PAUSE)
     assert "executionResumed" in ended(_OrchestrationExecutor, RESUME).failureDetails.errorMessage
