@@ -15,10 +15,9 @@ from audit_service.workflow import compliance_audit_workflow
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
-from shared.service.background import running
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.service.stop import Stop
 from shared.shop.audit import AUDIT, AUDIT_SERVICE, COMPLIANCE_AUDIT
 from shared.workflows.client import DaprEngine
 

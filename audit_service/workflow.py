@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from audit_service.history import lineage_of
 from shared.participant.errors import MessageRejectedError, NonRetryableError
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import StepFailed
 from shared.saga.saga import Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.audit import (
     APPEND_AUDIT_RECORD,
     AUDIT_SERVICE,
@@ -29,9 +29,8 @@ def compliance_audit_workflow(ctx: DaprWorkflowContext, request: dict[str, Any])
         NonRetryableError: the record refuses it, with a sentence that says why.
     """
     audit = _read(request)
-    saga = Saga(
-        ctx, SagaTerms(saga_id=audit_instance_id(audit.task_id), home_app_id=AUDIT_SERVICE, faults=audit.faults)
-    )
+    terms = SagaTerms(saga_id=audit_instance_id(audit.task_id), home_app_id=AUDIT_SERVICE, faults=audit.faults)
+    saga = Saga(ctx, terms)
     lineage = lineage_of(ctx.get_propagated_history())
     record = AppendAuditRecord(task_id=audit.task_id, action=audit.action, lineage=lineage)
     try:

@@ -28,6 +28,7 @@ BRIDGE = "bridge"
 FIRST_APP_ADDRESS = 11
 # A sidecar doesn't ping placement, which drops a silent one after 5 s. Without this the sidecar learns of it after the
 # kernel's default of two hours, and until then no call reaches its app.
+# Works around `half-open-placement` (docs/upstream.md).
 KEEPALIVE_SETTINGS = tuple(f"/proc/sys/net/ipv4/tcp_keepalive_{name}" for name in ("time", "intvl", "probes"))
 KEEPALIVE_SECONDS = 3
 # The programs that are needed, and the packages that bring them.

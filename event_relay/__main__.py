@@ -29,10 +29,9 @@ from shared.events.event import DEAD_LETTER_TOPIC
 from shared.events.watch import broker_answers
 from shared.service import logs
 from shared.service.about import Introduction
-from shared.service.readiness import database_reason
-from shared.service.schema import prepare_schema
+from shared.service.lifecycle import Stop, stop_signal
+from shared.service.schema import database_reason, prepare_schema
 from shared.service.settings import load
-from shared.service.stop import Stop, stop_signal
 from shared.shop.registry import EVENT_RELAY, SHOP
 from shared.web.http import application
 

@@ -23,10 +23,9 @@ from shared.database import create_engine
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
 from shared.participant.fence import Fence
-from shared.service.background import running
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, Surface, run
 from shared.service.settings import load
-from shared.service.stop import Stop
 from shared.shop.inventory import INVENTORY, INVENTORY_SERVICE
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

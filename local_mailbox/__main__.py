@@ -11,8 +11,8 @@ from local_mailbox.settings import MailboxSettings
 from local_mailbox.smtp import MailHandler, listen
 from local_mailbox.store import MailboxStore
 from shared.service import logs
+from shared.service.lifecycle import stop_signal
 from shared.service.settings import load
-from shared.service.stop import stop_signal
 from shared.web.http import application
 from shared.web.standalone import serve_until
 

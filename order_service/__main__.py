@@ -31,11 +31,10 @@ from order_service.workflow import order_workflow_shown_to
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
-from shared.service.background import running
-from shared.service.readiness import sidecar_reason
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.service.stop import Stop
+from shared.service.sidecar import sidecar_reason
 from shared.shop.order import ORDER, ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
 from shared.workflows.client import DaprEngine
 from shared.workflows.progress import ProgressWriter

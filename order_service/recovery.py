@@ -11,10 +11,10 @@ from typing import Any, Final
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.workflow import NOT_CLAIMED, undo_order
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaLost
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.order import ORDER_SERVICE, ORDER_STEPS, TAKE_OVER_ORDER, RecoverOrder, TakeOverOrder
 
 RECOVERY: Final = "-recovery-"

@@ -6,10 +6,10 @@ from typing import Any
 from dapr.ext.workflow import DaprWorkflowContext
 
 from order_service.approval.step import ask_whether_risky
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,

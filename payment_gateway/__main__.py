@@ -12,10 +12,9 @@ from payment_gateway.settings import GatewaySettings
 from payment_gateway.store import GatewayStore
 from shared.database import create_engine
 from shared.service import logs
-from shared.service.readiness import database_reason
-from shared.service.schema import prepare_schema
+from shared.service.lifecycle import stop_signal
+from shared.service.schema import database_reason, prepare_schema
 from shared.service.settings import load
-from shared.service.stop import stop_signal
 from shared.shop.gateway import GATEWAY, PAYMENT_GATEWAY
 from shared.web.standalone import serve_until
 

@@ -12,10 +12,9 @@ from shared.database import create_engine
 from shared.events.consuming import consuming
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
-from shared.service.background import running
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import load
-from shared.service.stop import Stop
 from shared.shop.registry import SHOP
 from shared.shop.task import TASK_ORCHESTRATOR, TASK_ORCHESTRATOR_SERVICE
 from shared.workflows.client import DaprEngine

@@ -13,11 +13,9 @@ class Team:
     inspectors: tuple[str, ...]
     inspection_score: float
 
-    def lane_of(self, fraud_score: float | None) -> Lane:
-        """The lane of an order with this score; one that nobody could score is looked at."""
-        if fraud_score is None or fraud_score >= self.inspection_score:
-            return Lane.INSPECTION
-        return Lane.STANDARD
+    def lane_of(self, fraud_score: float) -> Lane:
+        """The lane of an order with this score."""
+        return Lane.INSPECTION if fraud_score >= self.inspection_score else Lane.STANDARD
 
     def names_in(self, lane: Lane) -> tuple[str, ...]:
         """Who works there."""

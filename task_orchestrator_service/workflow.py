@@ -5,10 +5,10 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.audit import COMPLIANCE_AUDIT, ComplianceAudit, audit_instance_id
 from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
 from shared.shop.notification import SEND_EMAIL, SEND_PUSH, SendEmail, SendPush
@@ -46,9 +46,7 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
             if not (yield from _is_ours(saga, task)):
                 return {"status": NOT_CLAIMED}
             score = yield from _score(saga, task)
-            assigned = yield from saga.step(
-                ASSIGN_TASK, AssignTask(run_id=task.run_id, fraud_score=score.score if score else None)
-            )
+            assigned = yield from saga.step(ASSIGN_TASK, AssignTask(run_id=task.run_id, fraud_score=score.score))
             email, push = yield from saga.parallel(
                 saga.branch(SEND_EMAIL, _email(task)), saga.branch(SEND_PUSH, _push(task))
             )
@@ -58,8 +56,8 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
         result = TaskResult(
             assignee=assigned.assignee,
             lane=assigned.lane,
-            fraud_score=score.score if score else None,
-            model_version=score.model_version if score else None,
+            fraud_score=score.score,
+            model_version=score.model_version,
             notifications=notifications,
         )
         status = yield from _close(saga, task, TaskStatus.COMPLETED, result=result)
@@ -85,16 +83,13 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
 
 
 def _saga(ctx: DaprWorkflowContext, task: AcceptedTask, observer: Observer | None) -> Saga:
-    return Saga(
-        ctx,
-        SagaTerms(
-            saga_id=task.task_id,
-            home_app_id=TASK_ORCHESTRATOR_SERVICE,
-            do_patience_seconds=task.patience_seconds,
-            faults=task.faults,
-        ),
-        observer,
+    terms = SagaTerms(
+        saga_id=task.task_id,
+        home_app_id=TASK_ORCHESTRATOR_SERVICE,
+        do_patience_seconds=task.patience_seconds,
+        faults=task.faults,
     )
+    return Saga(ctx, terms, observer)
 
 
 def _is_ours(saga: Saga, task: AcceptedTask) -> Turns[bool]:
@@ -103,9 +98,7 @@ def _is_ours(saga: Saga, task: AcceptedTask) -> Turns[bool]:
     return owner.claimed and owner.run_id == task.run_id
 
 
-def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult | None]:
-    if task.country is None:
-        return None
+def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult]:
     facts = RunMlInference(
         total_cents=task.total_cents,
         currency=task.currency,

@@ -5,10 +5,9 @@ whoever places risky orders can't empty the shop with them; the price is that th
 """
 
 from shared.saga.context import Turns
-from shared.saga.decisions import APPROVAL_EVENT
 from shared.saga.failures import NotApproved, SagaCancelled
 from shared.saga.saga import Advice, Saga
-from shared.shop.approval import ApprovalState, ConcludeApproval, FraudCheck, HoldOrder, WhenAway
+from shared.shop.approval import APPROVAL_EVENT, ApprovalState, ConcludeApproval, FraudCheck, HoldOrder, WhenAway
 from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult
 from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, PlacedOrder
 

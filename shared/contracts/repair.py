@@ -22,16 +22,13 @@ class Decision(StrEnum):
 
 
 class RepairDecision(Message):
-    """One person's decision about one step, sent as an external event; it may come more than once.
-
-    `repair_id` is empty in a decision of a version that had none: such a one is carried out each time it comes.
-    """
+    """One person's decision about one step, sent as an external event; it may come more than once."""
 
     step: str
     decision: Decision
     by: str
     note: str
-    repair_id: str = ""
+    repair_id: str
 
 
 class ByHand(Message):

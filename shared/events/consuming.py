@@ -20,9 +20,8 @@ from shared.events.heartbeats import Heartbeats
 from shared.events.inbox import Inbox
 from shared.events.subscription import match_of, subscription, subscription_routes
 from shared.events.watch import SubscriptionWatch, WatchTimes, broker_answers
-from shared.service.background import running
+from shared.service.lifecycle import Stop, running
 from shared.service.settings import ServiceSettings
-from shared.service.stop import Stop
 
 log = structlog.get_logger()
 

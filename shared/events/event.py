@@ -40,10 +40,7 @@ class OrderCustomer(Message):
 
 
 class OrderEvent(Message):
-    """The data of every `order.*` event: the order as it is then.
-
-    `country` is where it goes; None in an event of a version that didn't tell.
-    """
+    """The data of every `order.*` event: the order as it is then. `country` is where it goes."""
 
     order_id: str
     status: str
@@ -51,7 +48,7 @@ class OrderEvent(Message):
     currency: str
     customer: OrderCustomer
     lines: tuple[StockLine, ...]
-    country: str | None = None
+    country: str
     tracking_number: str | None = None
     reason: str | None = None
 

@@ -54,6 +54,7 @@ class RemembersHeartbeats(Protocol):
         """The number of the latest."""
 
 
+# Works around `silent-subscription` (docs/upstream.md).
 class SubscriptionWatch:
     """Notices that a subscription is dead, and has its sidecar replaced."""
 

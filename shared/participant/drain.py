@@ -14,6 +14,7 @@ DELIVERY_SECONDS: Final = 0.5
 """Time for the last result to reach the sidecar after its activity has returned."""
 
 
+# Works around `shutdown-loses-results` (docs/upstream.md).
 class Drain:
     """Counts what runs on the worker's thread, and waits for it on the service's."""
 

@@ -11,6 +11,12 @@ from shared.saga.failures import SagaStopped
 T = TypeVar("T")
 
 
+def run_alone(branch: Branch[T], before_wait: Callable[[], None]) -> Turns[T]:
+    """Run one branch to its end."""
+    (result,) = yield from run_together([branch], before_wait)
+    return result
+
+
 def run_together(branches: Sequence[Branch[T]], before_wait: Callable[[], None]) -> Turns[list[T]]:
     """Run all branches to their end; only then raise the first failure, if there is one.
 

@@ -5,7 +5,7 @@ can change, goes on retrying behind the saga's back after the saga's deadline ha
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dapr.ext.workflow import TaskFailedError
@@ -13,39 +13,13 @@ from pydantic import ValidationError
 
 from shared.contracts.call import ActivityCall, ActivityReply
 from shared.contracts.contract import AnyContract
-from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.context import Branch, Task, WorkflowContext
 from shared.saga.failures import REFUSAL, hopeless, lateness
 from shared.saga.journal import Journal
+from shared.saga.terms import SagaTerms, as_engine_time
 from shared.saga.timers import Timers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SagaTerms:
-    """What a saga is begun with.
-
-    `saga_id`: with the step's name the idempotency key of every effect. Not the instance id: another instance must be
-        able to undo what this one did.
-    `home_app_id`: the app that runs the workflow; its own activities are called without an app id.
-    `deadline`: forward steps end by then; past it the saga compensates.
-    `do_patience_seconds`: how long each forward step with a deadline is tried; None leaves it to its contract.
-    `undo_patience_seconds`: how long each compensation is tried; None leaves it to its contract.
-    `faults`: the fault plan that the calls carry to their participants.
-    """
-
-    saga_id: str
-    home_app_id: str
-    deadline: datetime | None = None
-    do_patience_seconds: float | None = None
-    undo_patience_seconds: float | None = None
-    faults: tuple[Fault, ...] = ()
-
-
-def as_engine_time(moment: datetime) -> datetime:
-    """The engine's clock is UTC without saying so."""
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +65,10 @@ class Caller:
     def __init__(self, ctx: WorkflowContext, terms: SagaTerms) -> None:
         self._ctx = ctx
         self._terms = terms
-        self.deadline = terms.deadline and as_engine_time(terms.deadline)
-        """Of the saga, by the engine's clock; calls that begin from now on end by it."""
-        self._patience_seconds = {
-            StepKind.DO: terms.do_patience_seconds,
-            StepKind.UNDO: terms.undo_patience_seconds,
-        }
+        self.deadline = None if terms.deadline is None else as_engine_time(terms.deadline)
+        """Of the saga, in the engine's time. Calls that begin from now on end by it."""
+        self.past_pivot = False
+        """From now on a cancel cuts no call short."""
         self.timers = Timers(ctx)
         self.journal = Journal()
 
@@ -105,23 +77,22 @@ class Caller:
         """The customer's cancel has arrived."""
         return self.timers.cancelled
 
-    def call(  # noqa: PLR0913 - what a call needs, by name
+    def call(
         self,
         contract: AnyContract,
         step: str,
         request: Message,
         kind: StepKind | None,
-        *,
-        heeds_cancel: bool,
         patience_seconds: float | None = None,
     ) -> Branch[Attempted]:
-        """Try until done, refused, hopeless, or out of attempts or time.
+        """Try until done, refused, hopeless, or out of attempts or time. A cancel ends the retries of a do.
 
         With `kind` None the call is one of the saga's own records: it stays out of the journal, and since the saga
         can't go on without it, even a hopeless error is waited out (until a correct version is deployed).
         `patience_seconds` cuts the time that the contract gives.
         """
         call = self._begin(contract, step, kind, patience_seconds)
+        heeds_cancel = kind is StepKind.DO and not self.past_pivot
         while True:
             task = self._attempt(call, request)
             answered = yield from self.timers.wait_for(task, call.deadline, heeds_cancel=heeds_cancel)
@@ -160,7 +131,7 @@ class Caller:
     def _deadline(self, contract: AnyContract, kind: StepKind | None, now: datetime) -> datetime | None:
         """A do ends by the saga's deadline at the latest; an undo has its own patience."""
         seconds = contract.deadline_seconds
-        patience_seconds = None if kind is None else self._patience_seconds[kind]
+        patience_seconds = None if kind is None else self._terms.patience_seconds(kind)
         if seconds is not None and patience_seconds is not None:
             seconds = patience_seconds
         own = None if seconds is None else now + timedelta(seconds=seconds)

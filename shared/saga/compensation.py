@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from shared.contracts.call import UndoStep
-from shared.contracts.contract import Contract
+from shared.contracts.contract import AnyContract
 from shared.contracts.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
 from shared.contracts.timeline import StepKind, StepOutcome
-from shared.saga.calls import Attempted, Caller
-from shared.saga.context import Branch, Turns
-from shared.saga.decisions import DECISION_SECONDS, REPAIR_EVENT, by_hand, carried_out, read_decision
+from shared.saga.branches import run_alone
+from shared.saga.calls import Caller
+from shared.saga.context import Turns, WorkflowContext
+from shared.saga.decisions import DECISION_SECONDS, by_hand, carried_out, read_decision
+from shared.saga.events import REPAIR_EVENT
 
 _NO_PATIENCE_LEFT: Final = "compensation gave up"
 
@@ -19,7 +21,7 @@ _NO_PATIENCE_LEFT: Final = "compensation gave up"
 class Undo:
     """A compensation that is owed: call `contract` for what `step` may have done."""
 
-    contract: Contract[Any, Any]
+    contract: AnyContract
     step: str
 
 
@@ -55,16 +57,10 @@ class Compensated:
 class Compensation:
     """Undoes the steps of one saga."""
 
-    def __init__(
-        self,
-        caller: Caller,
-        alone: Callable[[Branch[Attempted]], Turns[Attempted]],
-        next_event: Callable[[str], Turns[object]],
-    ) -> None:
-        """`alone` runs one call by itself, `next_event` waits for an external event."""
+    def __init__(self, ctx: WorkflowContext, caller: Caller, show: Callable[[], None]) -> None:
+        self._ctx = ctx
         self._caller = caller
-        self._alone = alone
-        self._next_event = next_event
+        self._show = show
         self._repair_ids: set[str] = set()
 
     def run(self, owed: Sequence[Undo], reason: str) -> Turns[Compensated]:
@@ -99,11 +95,12 @@ class Compensation:
     def _next_decision(self) -> Turns[RepairDecision]:
         """The next event that is a decision, and a new one."""
         while True:
-            decision = read_decision((yield from self._next_event(REPAIR_EVENT)))
+            event = self._ctx.wait_for_external_event(REPAIR_EVENT)
+            self._show()
+            decision = read_decision((yield event))
             if decision is None or decision.repair_id in self._repair_ids:
                 continue
-            if decision.repair_id:
-                self._repair_ids.add(decision.repair_id)
+            self._repair_ids.add(decision.repair_id)
             return decision
 
     def _undo(
@@ -111,15 +108,8 @@ class Compensation:
     ) -> Turns[UndoAnswer | StuckUndo]:
         """Undo one step, or close it by hand; the journal tells which of the two it was."""
         journal = self._caller.journal
-        call = self._caller.call(
-            undo.contract,
-            undo.step,
-            request,
-            StepKind.UNDO,
-            heeds_cancel=False,
-            patience_seconds=patience_seconds,
-        )
-        attempted = yield from self._alone(call)
+        call = self._caller.call(undo.contract, undo.step, request, StepKind.UNDO, patience_seconds)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             verb = _NO_PATIENCE_LEFT if request.by_hand is None else f"{request.by_hand.decision} is not carried out"
             return StuckUndo(undo, f"{verb}: {attempted.error}", journal.attempts_at(undo.contract.activity))

@@ -6,9 +6,6 @@ from pydantic import ValidationError
 
 from shared.contracts.repair import AppliedRepair, ByHand, Decision, RepairDecision, RepairOutcome, UndoAnswer
 
-CANCEL_EVENT: Final = "cancel"
-APPROVAL_EVENT: Final = "approval"
-REPAIR_EVENT: Final = "repair"
 DECISION_SECONDS: Final = 60.0
 """How long a decision is tried before the person is told that it can't be carried out now: somebody waits for it."""
 

@@ -7,12 +7,13 @@ from typing import Final, Generic, TypeVar
 
 from shared.contracts.contract import AnyContract, ChildContract, Contract, RequestT, ResponseT
 from shared.contracts.timeline import StepKind, StepOutcome, Timeline
-from shared.saga.branches import run_together
-from shared.saga.calls import Caller, SagaTerms, as_engine_time
+from shared.saga.branches import run_alone, run_together
+from shared.saga.calls import Caller
 from shared.saga.children import call_child
 from shared.saga.compensation import Compensated, Compensation, StuckUndo, Undo
 from shared.saga.context import Branch, Turns, WorkflowContext
 from shared.saga.failures import PivotRefused, SagaCancelled, SagaOverdue, SagaStopped, StepFailed
+from shared.saga.terms import SagaTerms, as_engine_time
 
 T = TypeVar("T")
 
@@ -44,25 +45,20 @@ class Saga:
     """
 
     def __init__(self, ctx: WorkflowContext, terms: SagaTerms, observer: Observer | None = None) -> None:
-        """Begin a saga; `observer` is told of every change of the timeline."""
+        """Begin a saga; the observer is told of every change of the timeline."""
         self._ctx = ctx
         self._saga_id = terms.saga_id
         self._observer = observer
         self._caller = Caller(ctx, terms)
         self._owed: list[Undo] = []
         self._shown_version = 0
-        self._past_pivot = False
-        self._compensation = Compensation(self._caller, self._alone, self._next_event)
+        self._compensation = Compensation(ctx, self._caller, self._show)
 
     @property
     def timeline(self) -> Timeline:
         return self._caller.journal.timeline
 
-    def step(
-        self,
-        do: Contract[RequestT, ResponseT],
-        request: RequestT,
-    ) -> Turns[ResponseT]:
+    def step(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Turns[ResponseT]:
         """Do one step, which the undo of its contract compensates; its answer comes back only if it is done.
 
         Raises:
@@ -70,24 +66,17 @@ class Saga:
             SagaCancelled: the customer cancelled before this step began or between its attempts.
             SagaOverdue: the saga's deadline passed before this step began.
         """
-        (response,) = yield from self.parallel(self.branch(do, request))
-        return response
+        return (yield from run_alone(self.branch(do, request), self._show))
 
-    def branch(
-        self,
-        do: Contract[RequestT, ResponseT],
-        request: RequestT,
-    ) -> Branch[ResponseT]:
+    def branch(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Branch[ResponseT]:
         """A step to be run by `parallel`. Undo is owed before its do begins."""
-        if do.undo is not None and self._past_pivot:
+        if do.undo is not None and self._caller.past_pivot:
             raise ValueError(f"{do.activity} comes after the pivot: it can be retried but not undone")
         self._check_may_go_on()
         owed = Undo(do.undo, do.activity) if do.undo is not None else None
         if owed is not None:
             self._owed.append(owed)
-        attempted = yield from self._caller.call(
-            do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
-        )
+        attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
         if attempted.outcome is StepOutcome.DONE:
             return do.response.model_validate(attempted.response)
         # Only a refusal comes from the participant's fence, and answers for all executions. Any other error may be that
@@ -107,7 +96,7 @@ class Saga:
             StepFailed: refused, failed, or unknown after the deadline of `child`; then it may still run.
         """
         call = call_child(self._ctx, self._caller.journal, child, request, instance_id)
-        attempted = yield from self._alone(call)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(child.app_id, child.workflow, attempted.outcome, attempted.error)
         return child.response.model_validate(attempted.response)
@@ -122,10 +111,8 @@ class Saga:
             SagaOverdue: the saga's deadline passed before it.
         """
         self._check_may_go_on()
-        call = self._caller.call(
-            contract, contract.activity, request, StepKind.DO, heeds_cancel=True, patience_seconds=patience_seconds
-        )
-        attempted = yield from self._alone(call)
+        call = self._caller.call(contract, contract.activity, request, StepKind.DO, patience_seconds)
+        attempted = yield from run_alone(call, self._show)
         self._check_may_go_on()
         if attempted.outcome is StepOutcome.DONE:
             return Advice(contract.response.model_validate(attempted.response))
@@ -140,10 +127,10 @@ class Saga:
             SagaCancelled: the customer cancelled first.
         """
         last = max(as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
-        received = yield from self._alone(self._caller.timers.wait_for_event(name, last))
-        if self._caller.cancelled and not received:
+        heard = yield from run_alone(self._caller.timers.wait_for_event(name, last), self._show)
+        if self._caller.cancelled and not heard:
             raise SagaCancelled
-        return received
+        return heard
 
     def move_deadline(self, deadline: datetime) -> None:
         """Give the saga another deadline: time that it has waited for a person isn't its own."""
@@ -159,8 +146,8 @@ class Saga:
         Raises:
             StepFailed: it was refused; anything else is retried for ever, so that no outcome is unknown.
         """
-        call = self._caller.call(contract, contract.activity, request, kind=None, heeds_cancel=False)
-        attempted = yield from self._alone(call)
+        call = self._caller.call(contract, contract.activity, request, kind=None)
+        attempted = yield from run_alone(call, self._show)
         if attempted.outcome is not StepOutcome.DONE:
             raise StepFailed(contract.app_id, contract.activity, attempted.outcome, attempted.error)
         return contract.response.model_validate(attempted.response)
@@ -179,7 +166,7 @@ class Saga:
             response = yield from self.record(contract, request)
         except StepFailed as refusal:
             raise PivotRefused(refusal.cause) from refusal
-        self._past_pivot = True
+        self._caller.past_pivot = True
         self._owed.clear()
         return response
 
@@ -207,7 +194,7 @@ class Saga:
         return (yield from self._compensation.decide(stuck))
 
     def _check_may_go_on(self) -> None:
-        if self._past_pivot:
+        if self._caller.past_pivot:
             return
         if self._caller.cancelled:
             raise SagaCancelled
@@ -217,17 +204,6 @@ class Saga:
         deadline = self._caller.deadline
         if deadline is not None and self._ctx.current_utc_datetime >= deadline:
             raise SagaOverdue(deadline)
-
-    def _alone(self, branch: Branch[T]) -> Turns[T]:
-        """Run one call by itself."""
-        (result,) = yield from run_together([branch], self._show)
-        return result
-
-    def _next_event(self, name: str) -> Turns[object]:
-        """Wait for the next external event of this name, however long."""
-        event = self._ctx.wait_for_external_event(name)
-        self._show()
-        return (yield event)
 
     def _show(self) -> None:
         timeline = self.timeline

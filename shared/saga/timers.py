@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.saga.context import Branch, Task, WorkflowContext
-from shared.saga.decisions import CANCEL_EVENT
+from shared.saga.events import CANCEL_EVENT
 
 
 @dataclass(frozen=True, slots=True)

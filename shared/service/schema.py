@@ -1,6 +1,10 @@
-"""Brings a service's schema up to date when its process starts."""
+"""A service's own tables: up to date before it starts, and reachable while it is ready."""
 
 from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.contracts.app import Readable
 from shared.database import migrate
@@ -19,3 +23,13 @@ async def prepare_schema(url: str, migrations: Path, readable: Readable | None =
         await migrate(url, migrations, readable)
     except NewerSchemaError as error:
         raise SystemExit(str(error)) from None
+
+
+async def database_reason(engine: AsyncEngine) -> str | None:
+    """Why the database can't be used, or None."""
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        return f"The database doesn't answer: {error}."
+    return None

@@ -23,13 +23,11 @@ from shared.participant.activities import ActivityHost
 from shared.participant.call_probe import PROBE_CALLS, probe_calls
 from shared.service import logs
 from shared.service.about import Introduction, Registrations
-from shared.service.background import running
-from shared.service.pauses import take_repeated_pauses
-from shared.service.readiness import database_reason, sidecar_reason
-from shared.service.schema import prepare_schema
+from shared.service.lifecycle import Stop, running, stop_signal
+from shared.service.schema import database_reason, prepare_schema
+from shared.service.sdk_fixes import take_repeated_pauses
 from shared.service.settings import ServiceSettings
-from shared.service.stop import Stop, stop_signal
-from shared.service.watchdog import watch_sidecar
+from shared.service.sidecar import sidecar_reason, watch_sidecar
 from shared.web.http import MAX_BODY_BYTES, application
 
 log = structlog.get_logger()
@@ -95,6 +93,7 @@ async def _serve(service: Service) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runner.cleanup(), HTTP_SHUTDOWN_SECONDS * 2)
     # The SDK's shutdown loses the result of a running activity and can crash the process: everything is drained, so go.
+    # Works around `shutdown-loses-results` (docs/upstream.md).
     sys.stdout.flush()
     os._exit(stop.exit_code)
 

@@ -2,9 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from shared.contracts.message import Message
 from shared.shop.inference import RunMlInference
+
+APPROVAL_EVENT: Final = "approval"
+"""The row of an order that waits for a person has changed, and is to be read again."""
 
 
 class WhenAway(StrEnum):

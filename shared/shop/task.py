@@ -50,7 +50,7 @@ class AcceptedTask(Message):
     """The input of the task workflows: pick and pack these lines, for this customer.
 
     `run_id` is new for every attempt to start the workflow: only the run that claims the task may act.
-    `country` is None if whoever asked for the task didn't say where it goes; then there is no fraud score.
+    `country` is where the parcel goes.
     `patience_seconds`: how long each call of an activity of another app is tried; None leaves it to its contract.
     """
 
@@ -61,7 +61,7 @@ class AcceptedTask(Message):
     lines: tuple[StockLine, ...]
     total_cents: int
     currency: str
-    country: str | None = None
+    country: str
     order_id: str | None = None
     faults: tuple[Fault, ...] = ()
     patience_seconds: float | None = None
@@ -81,10 +81,10 @@ class TaskValidated(Message):
 
 
 class AssignTask(Message):
-    """Give the task to someone; `fraud_score` says how closely the order should be looked at, if it is known."""
+    """Give the task to someone; `fraud_score` says how closely the order should be looked at."""
 
     run_id: str
-    fraud_score: float | None = None
+    fraud_score: float
 
 
 class Lane(StrEnum):

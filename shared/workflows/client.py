@@ -15,12 +15,14 @@ from shared.contracts.message import Message
 
 T = TypeVar("T")
 
+# Works around `call-without-limit` (docs/upstream.md).
 CALL_SECONDS: Final = 15.0
 """A sidecar without a worker blocks such a call for as long as it likes."""
 
+# Works around `failing-read` (docs/upstream.md).
 READS: Final = 4
 READ_AGAIN_SECONDS: Final = 0.2
-"""Under load a read of a workflow's state fails now and then with UNKNOWN (fixed in runtime 1.18.3)."""
+"""Under load a read of a workflow's state fails now and then with UNKNOWN."""
 
 _MISSING: Final = "missing from state store"
 
@@ -33,11 +35,12 @@ class NoAnswerError(EngineAwayError):
     """The engine said neither yes nor no within `CALL_SECONDS`."""
 
 
+# Works around `lost-inbox` (docs/upstream.md).
 class UnreadableError(EngineAwayError):
     """The engine answered that a part of the workflow's state is missing.
 
-    For a moment it does while a turn is being saved; for ever if a sidecar gave a turn up (daprd 1.18.2: it then
-    counts events of the workflow's inbox that it never saved).
+    For a moment it does while a turn is being saved; for ever if a sidecar gave a turn up: it then counts
+    events of the workflow's inbox that it never saved.
     """
 
 

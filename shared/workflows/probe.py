@@ -1,8 +1,8 @@
 """Asks workflows that should have ended, or gone on, whether they still take events.
 
-A sidecar can lose a turn (daprd 1.18.2: a turn that is cancelled, since the scheduler died, say, takes along what the
-sidecar remembers of its repeat). It then holds the workflow's lock for ever, while the engine calls the workflow
-running: no event, timer or result reaches it any more. A workflow that only waits takes an event at once.
+A sidecar can lose a turn: one that is cancelled, since the scheduler died, say, takes along what the sidecar remembers
+of its repeat. It then holds the workflow's lock for ever, while the engine calls the workflow running: no event, timer
+or result reaches it any more. A workflow that only waits takes an event at once.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.workflows.client import EngineAwayError, NoAnswerError, WorkflowTeller
 
+# Works around `lost-turn` (docs/upstream.md).
 NUDGE_EVENT: Final = "nudge"
 """Nobody waits for it: it only makes the engine take a turn of the workflow."""
 

@@ -34,6 +34,7 @@ _EFFECTS: Final = {
 """What a do leaves behind where it counts: reserved units, a charged card, a parcel; not the fence's word for it."""
 
 
+# Works around `failing-read` (docs/upstream.md).
 READ_OF_A_TURN_BEING_SAVED: Final = "missing from state store"
 """What the engine says when the workflow's events have changed since it read how many there are."""
 

@@ -75,14 +75,10 @@ MUTATIONS: Final = (
         before="""\
         if owed is not None:
             self._owed.append(owed)
-        attempted = yield from self._caller.call(
-            do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
-        )
+        attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
 """,
         after="""\
-        attempted = yield from self._caller.call(
-            do, do.activity, request, StepKind.DO, heeds_cancel=not self._past_pivot
-        )
+        attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
         if owed is not None and attempted.outcome in (StepOutcome.DONE, StepOutcome.REFUSED):
             self._owed.append(owed)
 """,

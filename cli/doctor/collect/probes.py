@@ -57,7 +57,8 @@ async def probe(session: aiohttp.ClientSession, caller: App, calls: Sequence[Pro
         why = ended.get("properties", {}).get("dapr.workflow.failure.error_message", "")
         return Stalled(caller.app_id, f"ended as {ended['runtimeStatus']}: {why}")
     answered = CallProbe.model_validate(json.loads(ended["properties"]["dapr.workflow.output"])).calls
-    # A purge that is overtaken by a late answer leaves a reminder that fires for ever (1.18.2).
+    # A purge that overtakes a late answer leaves a reminder that fires for ever.
+    # Works around `endless-reminder` (docs/upstream.md).
     if all(call.error_type != UNANSWERED for call in answered):
         with contextlib.suppress(NoAnswerError):
             await ask(session, "POST", f"{base}/{instance}/purge")
@@ -68,7 +69,7 @@ async def _end_of(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             answer = await ask(session, "GET", url)
-            # A read under load fails now and then (1.18.2): it is asked again.
+            # Works around `failing-read` (docs/upstream.md).
             if answer.is_ok and answer.body["runtimeStatus"] in DONE:
                 return dict(answer.body)
             await asyncio.sleep(POLL_SECONDS)

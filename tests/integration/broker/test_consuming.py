@@ -14,7 +14,7 @@ from shared.events.consuming import consuming
 from shared.events.event import EventType
 from shared.events.received import Received
 from shared.participant.errors import Refused
-from shared.service.stop import Stop
+from shared.service.lifecycle import Stop
 from shared.shop.registry import SHOP
 from tests.integration.broker.rig import Rig
 from tests.integration.inbox.world import an_event

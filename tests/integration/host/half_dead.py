@@ -11,10 +11,9 @@ from aiohttp import web
 from shared.contracts.app import App
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost
-from shared.service.background import running
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import ServiceSettings, load
-from shared.service.stop import Stop
 
 NAME: Final = "half-dead-service"
 

@@ -111,12 +111,6 @@ async def test_an_order_told_twice_is_one_task(world: World) -> None:
     assert (row.accepted["country"], row.accepted["lines"]) == ("DE", [{"sku": "TEA", "quantity": 3}])
 
 
-async def test_an_event_without_a_country_is_taken(world: World) -> None:
-    """Of an order-service that didn't tell it yet: packed without a score."""
-    assert Outcome.DONE is (await world.deliver(completed(country=None))).outcome
-    assert (await world.row("task-ord-1")).accepted["country"] is None
-
-
 async def test_an_event_that_cannot_be_read_is_dead(world: World) -> None:
     """With the reason; no task."""
     verdict = await world.deliver(completed(customer={"email": "ada@example.org"}))

@@ -95,10 +95,10 @@ async def test_work_is_spread_and_given_back(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("score", "lane", "names"),
-    [(0.49, Lane.STANDARD, {"ann", "bob"}), (0.5, Lane.INSPECTION, {"ivy"}), (None, Lane.INSPECTION, {"ivy"})],
+    [(0.49, Lane.STANDARD, {"ann", "bob"}), (0.5, Lane.INSPECTION, {"ivy"})],
 )
-async def test_a_risky_order_is_inspected(world: World, score: float | None, lane: Lane, names: set[str]) -> None:
-    """And so is one that nobody could score."""
+async def test_a_risky_order_is_inspected(world: World, score: float, lane: Lane, names: set[str]) -> None:
+    """From the team's score on an inspector has it."""
     given = await world.assign(await world.claimed(), score)
 
     assert (given.lane, given.assignee in names) == (lane, True)

@@ -111,7 +111,7 @@ class World:
         assert await self.tasks.claim(task_id, run_id)
         return task_id
 
-    async def assign(self, task_id: str, score: float | None = 0.1, run_id: str = "run-1") -> TaskAssigned:
+    async def assign(self, task_id: str, score: float = 0.1, run_id: str = "run-1") -> TaskAssigned:
         return await self.tasks.assign(task_id, AssignTask(run_id=run_id, fraud_score=score), TEAM)
 
     async def close(self, task_id: str, status: TaskStatus = TaskStatus.COMPLETED, run_id: str = "run-1") -> TaskClosed:

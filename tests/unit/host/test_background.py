@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared.service.background import running
-from shared.service.stop import Stop
+from shared.service.lifecycle import Stop, running
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ from dapr.ext.workflow._durabletask.internal import helpers
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.worker import _is_suspendable, _OrchestrationExecutor
 
-from shared.service.pauses import PatientExecutor, take_repeated_pauses
+from shared.service.sdk_fixes import PatientExecutor, take_repeated_pauses
 
 PAUSE = helpers.new_suspend_event()
 RESUME = helpers.new_resume_event()
@@ -59,6 +59,6 @@ def test_every_service_of_the_shop_takes_them(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_sdk_still_takes_neither() -> None:
-    """If this fails, the SDK is mended, and `shared/service/pauses.py` may go."""
+    """If this fails, the SDK is fixed, and `PatientExecutor` may go."""
     assert _is_suspendable(PAUSE)
     assert "executionResumed" in ended(_OrchestrationExecutor, RESUME).failureDetails.errorMessage

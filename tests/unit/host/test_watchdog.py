@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from shared.service.watchdog import watch_sidecar
+from shared.service.sidecar import watch_sidecar
 
 pytestmark = pytest.mark.unit
 

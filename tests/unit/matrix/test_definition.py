@@ -13,10 +13,10 @@ from saga_testing.matrix.expectations import expected_end
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.repair import UndoAnswer
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaStopped
 from shared.saga.saga import Observer, Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import (
     CLOSE_ORDER,

@@ -8,10 +8,10 @@ import pytest
 from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Play
 from saga_testing.script import NEVER, OUTAGE, REFUSED, Answer, Raised, always, late
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaOverdue
 from shared.saga.saga import Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, VALIDATE_ORDER, CompleteOrder, PlacedOrder, ValidateOrder
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
@@ -80,7 +80,8 @@ def slow_before_its_pivot(_: object) -> Callable[[Any, PlacedOrder], Turns[dict[
     """A saga that does nothing but pass its pivot."""
 
     def workflow(ctx: Any, order: PlacedOrder) -> Turns[dict[str, Any]]:  # noqa: ANN401 - the test's context
-        saga = Saga(ctx, SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE, deadline=order.deadline_at))
+        terms = SagaTerms(saga_id=order.order_id, home_app_id=ORDER_SERVICE, deadline=order.deadline_at)
+        saga = Saga(ctx, terms)
         yield from saga.record(VALIDATE_ORDER, ValidateOrder(run_id=order.run_id))
         pivot = CompleteOrder(timeline=saga.timeline, tracking_number="T", run_id=order.run_id)
         try:
@@ -122,7 +123,13 @@ def test_compensation_goes_on_past_the_orders_deadline() -> None:
 @pytest.mark.parametrize(("answer", "attempts"), [(OUTAGE, 5), (NEVER, 1)], ids=["outage", "no answer"])
 def test_the_orders_own_patience_bounds_every_undo(answer: Answer, attempts: int) -> None:
     """With 20 seconds of patience an undo is tried at 0, 1, 3, 7 and 15 s; then a person is asked."""
-    decision = {"step": "process_payment", "decision": "retry", "by": "ann", "note": "the bank is back"}
+    decision = {
+        "step": "process_payment",
+        "decision": "retry",
+        "by": "ann",
+        "note": "the bank is back",
+        "repair_id": "rep-1",
+    }
     played = play(
         {"book_shipment": [REFUSED], "refund_payment": [answer] * attempts},
         Raised("repair", "park_order", seconds=60, payload=decision),

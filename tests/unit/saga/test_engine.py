@@ -10,10 +10,10 @@ from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Play, replay
 from saga_testing.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Raised, always, late
 from shared.contracts.timeline import Timeline
-from shared.saga.calls import SagaTerms
 from shared.saga.context import Turns
 from shared.saga.failures import SagaCancelled, SagaStopped
 from shared.saga.saga import Saga
+from shared.saga.terms import SagaTerms
 from shared.shop.inventory import RESERVE_STOCK, ReserveStock
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, CompleteOrder, PlacedOrder
 from shared.shop.payment import PROCESS_PAYMENT, ProcessPayment
@@ -183,7 +183,7 @@ TROUBLE: dict[str, tuple[dict[str, Sequence[Answer]], tuple[Raised, ...]]] = {
                 "repair",
                 "park_order",
                 seconds=9,
-                payload={"step": "process_payment", "decision": "retry", "by": "ann", "note": ""},
+                payload={"step": "process_payment", "decision": "retry", "by": "ann", "note": "", "repair_id": "rep-1"},
             ),
         ),
     ),

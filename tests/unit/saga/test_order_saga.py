@@ -133,7 +133,10 @@ def test_a_refusal_after_an_outage_has_nothing_to_undo(activity: str) -> None:
 
 def repaired(decision: str, step: str) -> Raised:
     return Raised(
-        "repair", "park_order", seconds=60, payload={"step": step, "decision": decision, "by": "ann", "note": ""}
+        "repair",
+        "park_order",
+        seconds=60,
+        payload={"step": step, "decision": decision, "by": "ann", "note": "", "repair_id": "rep-1"},
     )
 
 
@@ -175,7 +178,7 @@ def test_the_record_of_an_undone_order_is_retried_until_done(record: str) -> Non
     """The end of an order isn't lost to an outage of its database."""
     answers = {"process_payment": [REFUSED], "release_stock": [REFUSED], record: [OUTAGE] * 20}
     nth = 21 if record == "park_order" else 1
-    decision = {"step": "reserve_stock", "decision": "retry", "by": "ann", "note": ""}
+    decision = {"step": "reserve_stock", "decision": "retry", "by": "ann", "note": "", "repair_id": "rep-1"}
 
     played = play(answers, Raised("repair", "park_order", nth, seconds=60, payload=decision))
 

@@ -124,4 +124,4 @@ def _seen(timeline: Timeline) -> tuple[StepRecord, ...]:
 
 
 def _retry() -> dict[str, str]:
-    return {"step": "refund_payment", "decision": "retry", "by": "eve", "note": "registered now"}
+    return {"step": "refund_payment", "decision": "retry", "by": "eve", "note": "registered now", "repair_id": "rep-1"}

@@ -82,14 +82,6 @@ def test_mail_and_push_leave_side_by_side() -> None:
     assert played.at_seconds("send_email") == played.at_seconds("send_push")
 
 
-def test_without_a_country_there_is_no_score() -> None:
-    """Nobody guesses where a parcel goes: whoever assigns it is told that there is no score."""
-    played = play(country=None)
-
-    assert "run_ml_inference" not in played.calls
-    assert played.request("assign_task")["fraud_score"] is None
-
-
 @pytest.mark.parametrize("name", [TASK_PROCESSING, TASK_WITH_AUDIT])
 @pytest.mark.parametrize("response", [{"claimed": False}, {"run_id": "run-2"}])
 def test_a_run_that_does_not_own_the_task_ends_without_a_trace(name: str, response: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""Lets a workflow be paused, and resumed, more than once.
+"""Fixes of the SDK, until it has them: docs/upstream.md says which, and when each goes.
 
-The SDK (1.19.0) takes neither. A second pause is put aside, with all other events, until the resume; that takes them up
-again one by one, and the pause puts each of them aside once more, in the very list that is being gone through: the turn
-never ends, and the service's memory grows until the service dies, and again after its restart. A resume makes a
-workflow that runs fail, as an event that the SDK doesn't know how to handle. Here neither changes anything.
+A workflow can be paused twice, and resumed twice. The SDK buffers a second pause, with all other events, until the
+resume. The resume takes the buffered events up one by one, and the pause appends each of them to the same list again.
+The turn never ends, and the service's memory grows until the service dies, and again after its restart. A resume of a
+running workflow makes it fail, as an event that the SDK can't handle. Here neither changes anything.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.worker import _OrchestrationExecutor
 
 
+# Works around `repeated-pause` (docs/upstream.md).
 class PatientExecutor(_OrchestrationExecutor):
     """Runs a workflow's turn."""
 
