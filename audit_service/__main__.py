@@ -25,18 +25,18 @@ from shared.workflows.client import DaprEngine
 def compose(settings: AuditSettings) -> Service:
     """The audit-service, ready to run once `audit_service.schema` has prepared its tables."""
     url = settings.service_database_url
-    http_engine = create_engine(url, application_name=f"{AUDIT_SERVICE} http", pool_size=2)
-    worker_engine = create_engine(url, application_name=f"{AUDIT_SERVICE} worker")
+    http_database = create_engine(url, application_name=f"{AUDIT_SERVICE} http", pool_size=2)
+    worker_database = create_engine(url, application_name=f"{AUDIT_SERVICE} worker")
     host = ActivityHost(
-        AUDIT_SERVICE, injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None
+        AUDIT_SERVICE, injector=FaultInjector(worker_database) if settings.shop_mode.allows_faults else None
     )
-    serve_audit(host, worker_engine)
+    serve_audit(host, worker_database)
 
     @contextlib.asynccontextmanager
     async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
-        engine = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
-        async with running(stop, FinishedAudits(engine, settings.audit_workflow_retention_seconds).run()):
-            yield audit_routes(AuditTrail(http_engine))
+        database = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
+        async with running(stop, FinishedAudits(database, settings.audit_workflow_retention_seconds).run()):
+            yield audit_routes(AuditTrail(http_database))
 
     return Service(
         app=AUDIT,
@@ -44,7 +44,7 @@ def compose(settings: AuditSettings) -> Service:
         migrations=MIGRATIONS,
         # Its role can't.
         migrates=False,
-        engine=http_engine,
+        database=http_database,
         activities=host,
         surface=surface,
         workflows={COMPLIANCE_AUDIT.workflow: compliance_audit_workflow},

@@ -10,12 +10,12 @@ from shared.participant.errors import Refused
 from shared.shop.audit import APPEND_AUDIT_RECORD, AppendAuditRecord, ComplianceAudited, audit_instance_id
 
 
-def serve_audit(host: ActivityHost, engine: AsyncEngine) -> None:
+def serve_audit(host: ActivityHost, database: AsyncEngine) -> None:
     """Serve the audit contract."""
 
     async def append_audit_record(call: Call[AppendAuditRecord]) -> ComplianceAudited:
         check(call.request)
-        record = await _record(engine, call.request)
+        record = await _record(database, call.request)
         on_record = record.content["action"]
         if on_record != call.request.action:
             raise Refused(
@@ -27,9 +27,9 @@ def serve_audit(host: ActivityHost, engine: AsyncEngine) -> None:
     host.serve(APPEND_AUDIT_RECORD, append_audit_record)
 
 
-async def _record(engine: AsyncEngine, request: AppendAuditRecord) -> Record:
+async def _record(database: AsyncEngine, request: AppendAuditRecord) -> Record:
     lineage = [one.model_dump(mode="json") for one in request.lineage]
-    async with engine.begin() as tx:
+    async with database.begin() as tx:
         return await append(
             tx,
             key=audit_instance_id(request.task_id),

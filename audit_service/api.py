@@ -37,7 +37,7 @@ def audit_routes(trail: AuditTrail) -> list[web.RouteDef]:
         found = await trail.head()
         if found is None:
             raise ProblemError(
-                HTTPStatus.CONFLICT, "The head of the chain was removed from the database. GET /verify tells more."
+                HTTPStatus.CONFLICT, "The head of the chain was removed from the database. See GET /verify."
             )
         return web.json_response({"number": found.number, "hash": found.hash, "anchor": str(found)})
 

@@ -1,4 +1,4 @@
-"""The chain of records: what a record's hash covers, and how a broken chain is told. Pure: it reads no database."""
+"""The chain of records: what a record's hash covers, and how it breaks. Pure: it reads no database."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What a caller's propagated history tells of its steps.
+"""The steps of a caller, read from its propagated history.
 
 Names, apps, outcomes and times only: a record can never be taken back, and inputs and results hold what people may want
 to have removed one day.

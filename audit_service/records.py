@@ -33,7 +33,7 @@ async def append(tx: AsyncConnection, *, key: str, kind: str, subject: str, cont
         return first
     head = await _head(tx)
     if head is None:
-        raise LookupError("the head of the audit chain was removed: `shop audit verify` tells more")
+        raise LookupError("the head of the audit chain was removed: see `shop audit verify`")
     at: datetime = (await tx.execute(_NOW)).scalar_one()
     draft = Record(head.number + 1, key, kind, subject, content, at, head.hash, "")
     row = await tx.execute(
@@ -59,22 +59,22 @@ async def append(tx: AsyncConnection, *, key: str, kind: str, subject: str, cont
 class AuditTrail:
     """The records, for whoever reads or checks them."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def after(self, number: int, limit: int = PAGE, *, subject: str | None = None) -> list[Record]:
         """The records after this number, oldest first; of one subject (a task, an order), or of all."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return await _page(connection, number, limit, subject)
 
     async def of_key(self, key: str) -> Record | None:
         """The record of this key."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return await _of_key(connection, key)
 
     async def head(self) -> Head | None:
         """The newest record, as the database keeps it; None if somebody removed it."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return await _head(connection)
 
     async def verify(self, anchor: Head | None = None) -> Verdict:
@@ -99,14 +99,14 @@ class AuditTrail:
     async def _extent(self) -> tuple[Head | None, int, int]:
         """The stored head, how many records there are, and the highest number among them, all of one moment."""
         extent = select(func.count(), func.coalesce(func.max(AUDIT_RECORDS.c.number), _BEFORE_ALL))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             stored = await _head(connection)
             count, newest = (await connection.execute(extent)).one()
             return stored, count, newest
 
     async def _page(self, number: int, newest: int) -> list[Record]:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return await _page(connection, number, PAGE, newest=newest)
 
 

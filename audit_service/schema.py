@@ -29,15 +29,15 @@ RIGHTS: Final = {
 async def prepare(owner_url: str, writer_role: str) -> None:
     """Migrate as the owner, and give the role that runs the service its rights, and no others."""
     await prepare_schema(owner_url, MIGRATIONS)
-    engine = create_engine(owner_url, application_name="audit schema", pool_size=1)
+    database = create_engine(owner_url, application_name="audit schema", pool_size=1)
     role = '"' + writer_role.replace('"', '""') + '"'
     try:
-        async with engine.begin() as tx:
+        async with database.begin() as tx:
             await tx.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA audit_service FROM {role}"))
             for table, rights in RIGHTS.items():
                 await tx.execute(text(f"GRANT {rights} ON audit_service.{table} TO {role}"))
     finally:
-        await engine.dispose()
+        await database.dispose()
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def _run_all(stage: Stage, way: Way, count: int) -> float:
         list(clients.map(lambda job_id: stage.ask(way, Job(job_id=job_id)), job_ids))
 
     def last_done() -> float | None:
-        done_at = {entry.job_id: entry.at_seconds for entry in stage.book.entries() if entry.what == DONE}
+        done_at = {entry.job_id: entry.at_seconds for entry in stage.journal.entries() if entry.what == DONE}
         return max(done_at[job_id] for job_id in job_ids) if job_ids <= done_at.keys() else None
 
     # Seldom, for each look takes processor time from those that are measured.

@@ -22,7 +22,7 @@ from typing import Final
 
 import asyncpg
 
-from bench.bed import Bed, bed
+from bench.bench_stack import BenchStack, bench_stack
 from cli.load_report import cpu_spent
 from cli.output import say
 from devstack.layout import database_layout
@@ -65,14 +65,14 @@ class Figures:
         return self.cpu_seconds * 1000 / self.orders
 
 
-def turn(bed: Bed, leg: str, orders: int, clients: int, seed: int) -> Figures:
+def turn(bench_stack: BenchStack, leg: str, orders: int, clients: int, seed: int) -> Figures:
     """Place the orders, and wait until all work that they have caused is done."""
-    before, own_before = bed.stack.status(), _of_children()
-    summary = bed.load(orders, clients, seed)
+    before, own_before = bench_stack.stack.status(), _of_children()
+    summary = bench_stack.load(orders, clients, seed)
     own_cpu = _of_children() - own_before
     if leg == EVENTS:
-        drained(bed)
-    return Figures(summary["ended"], summary["seconds"], cpu_spent(before, bed.stack.status()) + own_cpu)
+        drained(bench_stack)
+    return Figures(summary["ended"], summary["seconds"], cpu_spent(before, bench_stack.stack.status()) + own_cpu)
 
 
 def _of_children() -> float:
@@ -81,12 +81,12 @@ def _of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def drained(bed: Bed) -> None:
+def drained(bench_stack: BenchStack) -> None:
     """Return when the outboxes are empty."""
     deadline = time.monotonic() + DRAIN_SECONDS
-    while asyncio.run(_waiting(bed.settings)):
+    while asyncio.run(_waiting(bench_stack.settings)):
         if time.monotonic() > deadline:
-            raise SystemExit(f"the outboxes weren't empty after {DRAIN_SECONDS:.0f} s; see {bed.settings.logs}")
+            raise SystemExit(f"the outboxes weren't empty after {DRAIN_SECONDS:.0f} s; see {bench_stack.settings.logs}")
         time.sleep(POLL_SECONDS)
 
 
@@ -114,9 +114,9 @@ async def _drop_events(settings: StackSettings) -> None:
 
 
 @contextmanager
-def bed_for(leg: str) -> Iterator[Bed]:
+def bench_stack_for(leg: str) -> Iterator[BenchStack]:
     """A fresh stack for this leg."""
-    with bed(leg.replace(" ", ""), *GROUPS_OF[leg]) as fresh:
+    with bench_stack(leg.replace(" ", ""), *GROUPS_OF[leg]) as fresh:
         if leg == BASELINE:
             asyncio.run(_drop_events(fresh.settings))
         yield fresh
@@ -125,13 +125,13 @@ def bed_for(leg: str) -> Iterator[Bed]:
 def repetition(options: argparse.Namespace) -> dict[str, Figures]:
     """The figures of each leg, on stacks of their own."""
     with ExitStack() as stacks:
-        beds = {leg: stacks.enter_context(bed_for(leg)) for leg in GROUPS_OF}
-        for leg, fresh in beds.items():
+        bench_stacks = {leg: stacks.enter_context(bench_stack_for(leg)) for leg in GROUPS_OF}
+        for leg, fresh in bench_stacks.items():
             turn(fresh, leg, WARM_UP_ORDERS, options.clients, seed=0)
-        sums = dict.fromkeys(beds, Figures(0, 0.0, 0.0))
+        sums = dict.fromkeys(bench_stacks, Figures(0, 0.0, 0.0))
         for number in range(options.turns):
-            for leg in beds if number % 2 == 0 else reversed(beds):
-                sums[leg] += turn(beds[leg], leg, options.orders, options.clients, seed=number + 1)
+            for leg in bench_stacks if number % 2 == 0 else reversed(bench_stacks):
+                sums[leg] += turn(bench_stacks[leg], leg, options.orders, options.clients, seed=number + 1)
         return sums
 
 

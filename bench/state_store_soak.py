@@ -17,7 +17,7 @@ from typing import Final
 
 import asyncpg
 
-from bench.bed import bed
+from bench.bench_stack import bench_stack
 from cli.load_run import LoadRun
 from cli.mix import Mix, assortment, plan_orders
 from cli.output import say
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--retention-seconds", type=float, default=20.0)
     parser.add_argument("--json", type=Path, help="write the samples there")
     options = parser.parse_args()
-    with bed("soak", "core", SHOP_WORKFLOW_RETENTION_SECONDS=str(options.retention_seconds)) as fresh:
+    with bench_stack("soak", "core", SHOP_WORKFLOW_RETENTION_SECONDS=str(options.retention_seconds)) as fresh:
         soak = Soak(fresh.settings)
         say(f"{options.orders} orders, {options.clients} clients, retention {options.retention_seconds:g} s")
         ended = asyncio.run(soak.run(options.orders, options.clients))

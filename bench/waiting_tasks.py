@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.bed import bed
+from bench.bench_stack import bench_stack
 from devstack.client import StackClient
 from shared.shop.notification import NOTIFICATION_SERVICE
 from task_orchestrator_service.settings import TaskSettings
@@ -37,17 +37,17 @@ def main() -> None:
         ("as it is", TaskSettings.model_fields["task_concurrency"].default),
         ("without", NO_BULKHEAD),
     ):
-        with bed("waiting", TASK_CONCURRENCY=str(concurrency)) as fresh:
+        with bench_stack("waiting", TASK_CONCURRENCY=str(concurrency)) as fresh:
             quiet = _shares(fresh.stack, options.seconds)
             fresh.stack.hold(AWAY)
             fresh.load(options.orders, clients=16, seed=1)
             waiting = _shares(fresh.stack, options.seconds)
         dearest = sorted(waiting.items(), key=lambda item: -item[1])[:3]
-        table.add_row(name, f"{sum(quiet.values()):.0f} %", f"{sum(waiting.values()):.0f} %", _told(dearest))
+        table.add_row(name, f"{sum(quiet.values()):.0f} %", f"{sum(waiting.values()):.0f} %", _described(dearest))
     Console().print(table)
 
 
-def _told(dearest: Sequence[tuple[str, float]]) -> str:
+def _described(dearest: Sequence[tuple[str, float]]) -> str:
     return ", ".join(f"{name} {share:.0f} %" for name, share in dearest)
 
 

@@ -22,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class ApprovalClient(ShopClient):
-    """A client of the desk."""
+    """A client of these routes."""
 
     def waiting(self) -> Iterator[ApprovalView]:
         """All orders that wait for approval, the longest waiting first."""

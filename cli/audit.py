@@ -50,7 +50,7 @@ def verify(
     if as_json:
         say(json.dumps(verdict, indent=2))
     else:
-        for line in told(verdict, has_anchor=anchor is not None):
+        for line in verdict_lines(verdict, has_anchor=anchor is not None):
             say(line)
     if not verdict["holds"]:
         raise typer.Exit(1)
@@ -83,7 +83,7 @@ def show(
         say(f"there may be more: --after {page['next_after']}")
 
 
-def told(verdict: dict[str, Any], *, has_anchor: bool) -> list[str]:
+def verdict_lines(verdict: dict[str, Any], *, has_anchor: bool) -> list[str]:
     """The verdict, and what to do about it."""
     broken = verdict["broken"]
     if broken is not None:

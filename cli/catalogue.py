@@ -43,7 +43,7 @@ def import_file(
     except ShopRefusedError as refusal:
         if "errors" not in refusal.problem:
             raise
-        _tell_errors(refusal, file, as_json=as_json)
+        _report_errors(refusal, file, as_json=as_json)
         raise typer.Exit(1) from None
     counts = ", ".join(f"{count} {what}" for what, count in answer.items())
     say(json.dumps(answer) if as_json else f"{file}: {counts}")
@@ -71,7 +71,7 @@ def list_products(
     Console().print(table)
 
 
-def _tell_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> None:
+def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> None:
     if as_json:
         say(json.dumps(refusal.problem, indent=2))
         return

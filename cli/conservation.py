@@ -9,7 +9,7 @@ from cli.output import say
 from cli.shop_client import ShopClient, shop_url
 
 NEXT_STEPS: Final = (
-    "what to do: `shop show ORDER` tells what became of an order, `shop reconcile` finds what no order or no workflow "
+    "what to do: `shop show ORDER` shows what became of an order, `shop reconcile` finds what no order or no workflow "
     "stands for, and docs/failures.md says how each failure should have ended"
 )
 

@@ -81,7 +81,7 @@ def _demo_stack(settings: StackSettings) -> Iterator[StackClient]:
 
 
 def _demonstrate(client: ShopClient) -> bool:
-    """Whether every order told its story and conservation holds."""
+    """Whether every order took its expected course and conservation holds."""
     cases = demo_cases(list(client.products()))
     calm = [case for case in cases if not case.kills]
     say(
@@ -96,7 +96,7 @@ def _demonstrate(client: ShopClient) -> bool:
     held = 0
     for order_id, case in placed.items():
         order = ended.get(order_id) or client.order(order_id)
-        held += _tell(console, case, order)
+        held += _report(console, case, order)
     report = client.conservation()
     say(f"{held} of {len(cases)} orders came out as expected")
     for line in verdict(report):
@@ -138,7 +138,7 @@ def _wait_for_ends(client: ShopClient, order_ids: list[str]) -> dict[str, OrderV
     return ended
 
 
-def _tell(console: Console, case: DemoCase, order: OrderView) -> bool:
+def _report(console: Console, case: DemoCase, order: OrderView) -> bool:
     """Print one order's story; whether it is the expected one."""
     console.print(f"[bold]{escape(case.title)}[/bold]")
     console.print(timeline(order))

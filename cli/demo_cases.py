@@ -26,7 +26,7 @@ FOR_EVER: Final = 99
 
 @dataclass(frozen=True, slots=True)
 class DemoCase:
-    """One order, and the story that it must tell."""
+    """One order, and the course that it must take."""
 
     title: str
     body: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the desks have in common at which a person decides."""
+"""What approvals and repairs share: a person decides."""
 
 import getpass
 

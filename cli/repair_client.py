@@ -1,4 +1,4 @@
-"""The repair desk's part of the shop's HTTP contract."""
+"""The repair part of the shop's HTTP contract."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from shared.shop.views import AttentionView, RepairList, RepairView
 
 
 class RepairClient(ShopClient):
-    """A client of the desk."""
+    """A client of these routes."""
 
     def waiting(self) -> Iterator[AttentionView]:
         """All orders that need attention, oldest first."""

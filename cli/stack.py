@@ -70,7 +70,7 @@ def up(
 
         topology = topology_of(settings, runtime, only or (), apps=() if without_apps else None)
         # Without apps there is no shop yet that would answer anywhere.
-        report = say if without_apps else partial(_tell, settings)
+        report = say if without_apps else partial(_report, settings)
         asyncio.run(run_stack(topology, settings, report))
 
 
@@ -98,13 +98,13 @@ def addresses(*, as_json: JsonOption = False) -> None:
         say(f"{name:24} {url}")
 
 
-def _tell(settings: StackSettings, line: str) -> None:
+def _report(settings: StackSettings, line: str) -> None:
     say(line)
     if line.startswith("the stack is ready"):
-        _tell_where(settings)
+        _report_addresses(settings)
 
 
-def _tell_where(settings: StackSettings) -> None:
+def _report_addresses(settings: StackSettings) -> None:
     where = StackClient(settings.home).urls().get(ORDER_SERVICE, settings.api_url)
     say(f"the shop answers at {where} ({settings.mode.value} mode); logs: {settings.logs}")
 

@@ -40,7 +40,7 @@ def supervise(*, only: OnlyOption = None) -> None:
 
     from devstack.stack import run_on_demand, topology_of  # noqa: PLC0415
 
-    asyncio.run(run_on_demand(topology_of(settings, runtime, only or ()), settings, _say_if_heard))
+    asyncio.run(run_on_demand(topology_of(settings, runtime, only or ()), settings, _report_if_read))
 
 
 def topology(
@@ -63,14 +63,14 @@ def topology(
         say(f"{row['name']:32} {row['label']:15} {port:>6}  {after}".rstrip())
 
 
-def _say_if_heard(line: str) -> None:
-    """Progress goes to the dev loop. One that was killed hears nothing, and its stack must be stopped all the same."""
+def _report_if_read(line: str) -> None:
+    """Progress goes to the dev loop. If the dev loop was killed, the stack is stopped all the same."""
     with contextlib.suppress(OSError):
         say(line)
 
 
 def _wait_for_predecessor(settings: StackSettings) -> None:
-    """Let a stack end that is on its way to; one that isn't is told of."""
+    """Wait for a stack that is stopping; report one that isn't."""
     began = time.monotonic()
     said = False
     while (state := _state(settings)) is not None:

@@ -71,7 +71,7 @@ def submit(  # noqa: PLR0913 - one option per thing that a task has
     sku: Annotated[list[str] | None, typer.Option(help="What to pack; repeatable.")] = None,
     quantity: Annotated[list[int] | None, typer.Option(min=1, help="How many; one for each --sku, or for all.")] = None,
     order: Annotated[str | None, typer.Option(help="The order that it is for; it has one task at a time.")] = None,
-    email: Annotated[str, typer.Option(help="Who is told by e-mail.")] = "ada@example.com",
+    email: Annotated[str, typer.Option(help="Who is notified by e-mail.")] = "ada@example.com",
     total_cents: Annotated[int, typer.Option(min=1, help="What it is worth, in minor units.")] = 4200,
     currency: Annotated[str, typer.Option(help="Of the worth, as three letters.")] = "EUR",
     country: Annotated[str, typer.Option(help="Where the parcel goes, as two letters.")] = HOME,

@@ -30,7 +30,7 @@ NETWORK_SIGNS = (
 
 @dataclass(frozen=True)
 class GoTools:
-    """What one go.mod builds, and what a person is told about it."""
+    """What one go.mod builds, and its description for a person."""
 
     title: str
     version: str
@@ -67,7 +67,7 @@ def build_lock(settings: StackSettings, tools: GoTools, report: Report) -> Itera
 
 
 def build(settings: StackSettings, tools: GoTools, target: Path, report: Report, every_seconds: float) -> None:
-    """Build into `target`, which appears only when complete; `report` hears of the progress every so many seconds.
+    """Build into `target`, which appears only when complete; `report` receives the progress every so many seconds.
 
     Raises:
         RuntimeMissingError: no disk space, no network or a failed build, with the place of the log.

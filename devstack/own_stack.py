@@ -22,14 +22,14 @@ def own_settings(**overrides: Any) -> StackSettings:  # noqa: ANN401 - pydantic 
     return load_settings(**{**dict.fromkeys(_SERVERS), **overrides})
 
 
-def fresh_settings(home: Path, tell: Report, **overrides: Any) -> StackSettings:  # noqa: ANN401 - as above
+def fresh_settings(home: Path, notify: Report, **overrides: Any) -> StackSettings:  # noqa: ANN401 - as above
     """As `own_settings`, for a stack in this folder, on free ports, with the caller's Dapr runtime.
 
     Raises:
-        RuntimeMissingError: there is none, and it can't be built; `tell` hears of the progress.
+        RuntimeMissingError: there is none, and it can't be built; `notify` receives the progress.
     """
     own = own_settings()
-    base, runtime = free_block(port_block_size(own.registry) + 1), ensure_runtime(own, tell)
+    base, runtime = free_block(port_block_size(own.registry) + 1), ensure_runtime(own, notify)
     ports = {"api_port": base, "base_port": base + 1}
     return own_settings(home=home, dapr_bin_dir=runtime.folder, **ports, **overrides)
 

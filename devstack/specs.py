@@ -134,7 +134,7 @@ class Topology:
         raise UnknownProcessError(unknown_name(name, self.names))
 
     def stopped_before(self, name: str) -> tuple[str, ...]:
-        """The processes that must have ended before this one is told to stop."""
+        """The processes that must end before this one is stopped."""
         dependents = [spec.name for spec in self.processes if name in spec.starts_after]
         return (*dependents, *(other for other in self.process(name).stops_after if other in self.names))
 

@@ -48,7 +48,7 @@ class Supervisor:
         self._hurry = False
 
     async def run(self, surface: Surface) -> None:
-        """Run the stack until it is told to stop; however it ends, nothing is left running.
+        """Run the stack until it is stopped. However it ends, every process is stopped.
 
         `surface` is how others reach the supervisor while it runs.
 
@@ -141,7 +141,7 @@ class Supervisor:
             ready[process.spec.name].set()
             self._report(f"{process.spec.name} ready after {time.monotonic() - started:.1f} s")
 
-        waiting = asyncio.create_task(self._tell_what_is_missing())
+        waiting = asyncio.create_task(self._report_what_is_missing())
         try:
             async with asyncio.TaskGroup() as group:
                 for process in self.processes.values():
@@ -160,7 +160,7 @@ class Supervisor:
         self._report("ready to start what is asked for")
         self._write_state()
 
-    async def _tell_what_is_missing(self) -> None:
+    async def _report_what_is_missing(self) -> None:
         """Say now and then what a long start waits for."""
         while True:
             await asyncio.sleep(PATIENCE_SECONDS)

@@ -46,11 +46,11 @@ async def serve(settings: RelaySettings) -> int:
     """Carry events until SIGTERM or SIGINT, or until a part of the relay fails; the exit code."""
     stop = stop_signal()
     await prepare_schema(settings.service_database_url, MIGRATIONS)
-    engine = create_engine(settings.service_database_url, application_name=EVENT_RELAY, pool_size=3)
-    async with aiohttp.ClientSession() as session, _dead_letters(settings, engine, session, stop) as routes:
-        relay = _relay(settings, engine, session)
-        introduction = Introduction(EVENT_RELAY, engine, MIGRATIONS)
-        app = application(partial(_readiness, settings, engine, session), introduction.about)
+    database = create_engine(settings.service_database_url, application_name=EVENT_RELAY, pool_size=3)
+    async with aiohttp.ClientSession() as session, _dead_letters(settings, database, session, stop) as routes:
+        relay = _relay(settings, database, session)
+        introduction = Introduction(EVENT_RELAY, database, MIGRATIONS)
+        app = application(partial(_readiness, settings, database, session), introduction.about)
         app.router.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
@@ -63,36 +63,36 @@ async def serve(settings: RelaySettings) -> int:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(carrying, settings.drain_seconds)
         await runner.cleanup()
-    await engine.dispose()
+    await database.dispose()
     log.info("stopped", app_id=EVENT_RELAY)
     return stop.exit_code
 
 
 @contextlib.asynccontextmanager
 async def _dead_letters(
-    settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession, stop: Stop
+    settings: RelaySettings, database: AsyncEngine, session: aiohttp.ClientSession, stop: Stop
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes on which dead letters arrive, and those for whoever looks after them."""
-    letters = DeadLetters(engine)
+    letters = DeadLetters(database)
     publisher_to = partial(SidecarPublisher, session, settings.sidecar_url)
     match = f"has(event.type) && event.type == {json.dumps(DEAD_LETTER_TYPE)}"
     async with subscribed(
-        EVENT_RELAY, settings, engine, session, DEAD_LETTER_TOPIC, match, letters.take, stop
+        EVENT_RELAY, settings, database, session, DEAD_LETTER_TOPIC, match, letters.take, stop
     ) as routes:
         yield [*routes, *dead_letter_routes(letters, publisher_to)]
 
 
-def _relay(settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession) -> Relay:
+def _relay(settings: RelaySettings, database: AsyncEngine, session: aiohttp.ClientSession) -> Relay:
     trouble = Trouble(
         broker_answers=partial(broker_answers, settings.broker_url),
         end_sidecar=partial(end_sidecar, session, settings.sidecar_url),
     )
     times = RelayTimes(settings.relay_pause_seconds, settings.relay_idle_seconds)
-    return Relay(engine, Outboxes(SHOP.outboxes), BulkPublisher(session, settings.sidecar_url), trouble, times)
+    return Relay(database, Outboxes(SHOP.outboxes), BulkPublisher(session, settings.sidecar_url), trouble, times)
 
 
-async def _readiness(settings: RelaySettings, engine: AsyncEngine, session: aiohttp.ClientSession) -> str | None:
-    return await database_reason(engine) or await _sidecar_reason(session, settings.sidecar_url)
+async def _readiness(settings: RelaySettings, database: AsyncEngine, session: aiohttp.ClientSession) -> str | None:
+    return await database_reason(database) or await _sidecar_reason(session, settings.sidecar_url)
 
 
 async def _sidecar_reason(session: aiohttp.ClientSession, sidecar_url: str) -> str | None:

@@ -46,8 +46,8 @@ log = structlog.get_logger()
 class DeadLetters:
     """The dead letters in the relay's schema."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def take(self, body: bytes) -> Answer:
         """Keep a letter that was delivered; never raises. A letter that comes again is the same row."""
@@ -68,7 +68,7 @@ class DeadLetters:
         """Store a letter, unless it is there already."""
         values = letter.model_dump()
         values["event"] = None if letter.event is None else json.dumps(letter.event)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(insert(DEAD_LETTERS).values(**values).on_conflict_do_nothing())
 
     async def list(self, limit: int, before: tuple[datetime, str] | None = None) -> list[Row[Any]]:
@@ -79,12 +79,12 @@ class DeadLetters:
             died_at, name = before
             older = (key[0] < died_at) | ((key[0] == died_at) & (key[1] < name))
             newest = newest.where(older)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return list(await connection.execute(newest))
 
     async def show(self, dead_letter_id: str) -> Row[Any] | None:
         """One letter."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(select(DEAD_LETTERS).where(_is(dead_letter_id)))).one_or_none()
 
     async def request_replay(self, dead_letter_id: str, by: str) -> None:
@@ -94,7 +94,7 @@ class DeadLetters:
             .where(_is(dead_letter_id), DEAD_LETTERS.c.replay_requested_at.is_(None))
             .values(replay_requested_by=by, replay_requested_at=func.now())
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(wanted)
 
     async def replayed(self, dead_letter_id: str) -> None:
@@ -104,7 +104,7 @@ class DeadLetters:
             .where(_is(dead_letter_id), DEAD_LETTERS.c.replayed_at.is_(None))
             .values(replayed_at=func.now())
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(done)
 
 

@@ -13,12 +13,12 @@ LOCK_KEY: Final = 7_264_519_101
 
 
 @contextlib.asynccontextmanager
-async def leading(engine: AsyncEngine, *, retry_seconds: float) -> AsyncIterator[AsyncConnection]:
+async def leading(database: AsyncEngine, *, retry_seconds: float) -> AsyncIterator[AsyncConnection]:
     """Wait until this relay is the active one; it is while the connection lives, which the work must be done on.
 
     The statements commit one by one.
     """
-    async with engine.connect() as pooled:
+    async with database.connect() as pooled:
         connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
         await _win(connection, retry_seconds)
         try:

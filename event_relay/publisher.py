@@ -1,4 +1,4 @@
-"""Publishes events through the sidecar, many in one request; each is told to have arrived only by the broker's word."""
+"""Publishes events through the sidecar, many in one request; only the broker's answer confirms one."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.events.event import PUBSUB, TOPIC
 PUBLISH_SECONDS: Final = 10.0
 """The broker's client in the sidecar waits 5 seconds for an acknowledgement."""
 CLOUD_EVENT: Final = "application/cloudevents+json"
-_TELLING: Final = 300
+_PUBLISHING: Final = 300
 
 
 class BrokerAwayError(Exception):
@@ -89,4 +89,4 @@ def _failed(said: str, events: Sequence[Waiting]) -> Sequence[Waiting]:
 
 
 def _reason(status: int, said: str) -> str:
-    return f"the sidecar answers {status}: {said[:_TELLING]}"
+    return f"the sidecar answers {status}: {said[:_PUBLISHING]}"

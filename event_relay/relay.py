@@ -43,9 +43,9 @@ class Publishes(Protocol):
 
 
 class NoticesTrouble(Protocol):
-    """Hears how publishing goes."""
+    """Receives how publishing goes."""
 
-    async def heard(self, trouble: BrokerAwayError | None) -> None:
+    async def received(self, trouble: BrokerAwayError | None) -> None:
         """After each look at the outboxes that found events: what failed, if anything did."""
 
 
@@ -61,17 +61,17 @@ class RelayTimes:
 
 
 class Relay:
-    """Carries events until it is told to stop."""
+    """Publishes events until it is stopped."""
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        database: AsyncEngine,
         outboxes: Outboxes,
         publisher: Publishes,
         trouble: NoticesTrouble,
         times: RelayTimes | None = None,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._outboxes = outboxes
         self._publisher = publisher
         self._trouble = trouble
@@ -84,7 +84,7 @@ class Relay:
         while not self._stopping.is_set():
             ACTIVE.set(0)
             try:
-                async with leading(self._engine, retry_seconds=self._times.standby) as connection:
+                async with leading(self._database, retry_seconds=self._times.standby) as connection:
                     ACTIVE.set(1)
                     log.info("this relay is the active one")
                     await self._lead(connection)
@@ -126,11 +126,11 @@ class Relay:
             for event in published:
                 PUBLISHED.labels(event.source).inc()
             log.debug("carried", events=len(published), seconds=round(time.monotonic() - began, 3))
-        await self._trouble.heard(trouble)
+        await self._trouble.received(trouble)
         return len(backlog.events), trouble is None
 
     async def _show(self, connection: AsyncConnection, backlog: Backlog) -> None:
-        """Tell how much waits. A long queue is counted now and then only: at each look that would take ever longer."""
+        """Log how much waits. A long queue is counted now and then only: at each look that would take ever longer."""
         if backlog.is_whole:
             BACKLOG.set(len(backlog.events))
         elif time.monotonic() >= self._count_due:

@@ -1,4 +1,4 @@
-"""Tells a broker that is away from a sidecar that has given it up, and has the latter replaced.
+"""Distinguishes an absent broker from a sidecar that gave it up, and has the latter replaced.
 
 The broker's client inside the sidecar tries to reconnect for about two minutes (nats.go: sixty attempts, two seconds
 apart, and the Dapr component has no setting for it) and then never again: every publish fails, though the broker is
@@ -24,7 +24,7 @@ RESTARTS: Final = Counter("shop_relay_sidecar_restarts", "Sidecars that were ask
 
 
 class Trouble:
-    """Hears how publishing goes, and ends the sidecar when that is what helps."""
+    """Receives how publishing goes, and ends the sidecar when that is what helps."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Trouble:
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._reason: str | None = None
-        """Why events wait, as it was told last."""
+        """Why events wait, as reported last."""
         self._futile_since: float | None = None
 
-    async def heard(self, trouble: BrokerAwayError | None) -> None:
+    async def received(self, trouble: BrokerAwayError | None) -> None:
         """What failed of the latest look at the outboxes, if anything did."""
         if trouble is None:
             if self._reason is not None:

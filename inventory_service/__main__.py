@@ -35,10 +35,10 @@ log = structlog.get_logger()
 
 def compose(settings: InventorySettings) -> Service:
     """The inventory-service, ready to run."""
-    http_engine = create_engine(settings.service_database_url, application_name=f"{INVENTORY_SERVICE} http")
-    worker_engine = create_engine(settings.service_database_url, application_name=f"{INVENTORY_SERVICE} worker")
-    fence = Fence(worker_engine)
-    injector = FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None
+    http_database = create_engine(settings.service_database_url, application_name=f"{INVENTORY_SERVICE} http")
+    worker_database = create_engine(settings.service_database_url, application_name=f"{INVENTORY_SERVICE} worker")
+    fence = Fence(worker_database)
+    injector = FaultInjector(worker_database) if settings.shop_mode.allows_faults else None
     activities = ActivityHost(INVENTORY_SERVICE, fence=fence, injector=injector)
     lease_seconds = settings.shop_reservation_lease_seconds
     serve_inventory(activities, Stock(fence, lease_seconds=lease_seconds))
@@ -46,15 +46,15 @@ def compose(settings: InventorySettings) -> Service:
         app=INVENTORY,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=http_engine,
+        database=http_database,
         activities=activities,
-        surface=_surface(http_engine, settings),
+        surface=_surface(http_database, settings),
         max_body_bytes=MAX_CATALOGUE_BYTES,
     )
 
 
-def _surface(engine: AsyncEngine, settings: InventorySettings) -> Surface:
-    catalogue = Catalogue(engine)
+def _surface(database: AsyncEngine, settings: InventorySettings) -> Surface:
+    catalogue = Catalogue(database)
     times = LeaseTimes(settings.shop_reservation_lease_seconds, settings.shop_lease_sweep_seconds)
 
     @contextlib.asynccontextmanager
@@ -65,7 +65,7 @@ def _surface(engine: AsyncEngine, settings: InventorySettings) -> Surface:
         if imported is not None:
             log.info("catalogue seeded", products=imported.created)
         async with aiohttp.ClientSession() as session:
-            leases = Leases(engine, Stock(Fence(engine)), Orders(session, settings.order_url), times)
+            leases = Leases(database, Stock(Fence(database)), Orders(session, settings.order_url), times)
             async with running(stop, leases.run()):
                 yield inventory_routes(catalogue)
 

@@ -41,8 +41,8 @@ class ProductChange:
 class Catalogue:
     """The shop's products. Every method belongs to the event loop of its engine."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def seed(self, file: CatalogueFile) -> Imported | None:
         """Fill the empty shop, once in the life of its database; None if that has happened before.
@@ -50,7 +50,7 @@ class Catalogue:
         Raises:
             CatalogueRejectedError: the file has errors.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await _hold(tx)
             if (await tx.execute(select(CATALOGUE_STATE.c.seeded_at))).scalar_one() is not None:
                 return None
@@ -64,25 +64,25 @@ class Catalogue:
         Raises:
             CatalogueRejectedError: with every error of the file; nothing was changed.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await _hold(tx)
             return await import_products(tx, file, "import")
 
     async def product(self, sku: str) -> Product | None:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row = (await connection.execute(_PRODUCT.where(PRODUCTS.c.sku == sku))).one_or_none()
             return None if row is None else Product(*row)
 
     async def page(self, after_sku: str, limit: int) -> list[Product]:
         """The next products in the order of their SKUs."""
         statement = _PRODUCT.where(PRODUCTS.c.sku > after_sku).order_by(PRODUCTS.c.sku).limit(limit)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return [Product(*row) for row in await connection.execute(statement)]
 
     async def changes(self, since: int, limit: int) -> tuple[list[ProductChange], int]:
         """The products changed after revision `since`, oldest change first, and the revision to go on from."""
         statement = select(PRODUCTS).where(PRODUCTS.c.revision > since).order_by(PRODUCTS.c.revision).limit(limit)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             # First: what is changed from now on must not count as seen.
             revision: int = (await connection.execute(select(CATALOGUE_STATE.c.revision))).scalar_one()
             items = [ProductChange(**row._mapping) for row in await connection.execute(statement)]  # noqa: SLF001

@@ -48,8 +48,8 @@ class LeaseTimes:
 class Leases:
     """Looks after reservations whose lease has run out. Several replicas share the work. Belongs to one event loop."""
 
-    def __init__(self, engine: AsyncEngine, stock: Stock, orders: Orders, times: LeaseTimes) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine, stock: Stock, orders: Orders, times: LeaseTimes) -> None:
+        self._database = database
         self._stock = stock
         self._orders = orders
         self._times = times
@@ -96,7 +96,7 @@ class Leases:
             .values(lease_until=_from_now(self._times.ask_again_seconds))
             .returning(RESERVATIONS.c.saga_id, RESERVATIONS.c.step)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return list(await tx.execute(statement))
 
     async def _settle(self, reservation: Row[tuple[str, str]]) -> str:
@@ -128,7 +128,7 @@ class Leases:
             )
             .values(lease_until=None if seconds is None else _from_now(seconds))
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
 
 

@@ -23,7 +23,7 @@ MAX_NAME_LENGTH: Final = 320
 
 
 class PushData(BaseModel):
-    """Who is told what."""
+    """Who is notified of what."""
 
     user_id: str
     message: str
@@ -69,9 +69,9 @@ def mailbox_routes(store: MailboxStore, secrets: Sequence[Secret], *, slow_secon
 
     async def look(_: web.Request) -> web.Response:
         mails = await asyncio.to_thread(store.find, "messages", None, DEFAULT_LIMIT)
-        told = await asyncio.to_thread(store.find, "pushes", None, DEFAULT_LIMIT)
+        pushed = await asyncio.to_thread(store.find, "pushes", None, DEFAULT_LIMIT)
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return web.Response(text=page(mails, told), content_type="text/html", headers=headers)
+        return web.Response(text=page(mails, pushed), content_type="text/html", headers=headers)
 
     return [
         web.get("/", look),

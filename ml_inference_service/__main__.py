@@ -31,17 +31,17 @@ def compose(settings: InferenceSettings) -> Service:
     except ModelUnusableError as error:
         raise SystemExit(str(error)) from error
     scorer = Scorer(model, card.version, threads=settings.ml_threads, most_waiting=settings.ml_most_waiting)
-    http_engine = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} http")
-    worker_engine = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} worker")
+    http_database = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} http")
+    worker_database = create_engine(settings.service_database_url, application_name=f"{ML_INFERENCE_SERVICE} worker")
     host = ActivityHost(
-        ML_INFERENCE_SERVICE, injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None
+        ML_INFERENCE_SERVICE, injector=FaultInjector(worker_database) if settings.shop_mode.allows_faults else None
     )
     serve_inference(host, scorer)
     return Service(
         app=ML_INFERENCE,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=http_engine,
+        database=http_database,
         activities=host,
         routes=inference_routes(card, model.provider),
     )

@@ -1,1 +1,1 @@
-"""Tells people: e-mail over SMTP, push messages as signed webhooks."""
+"""Notifies people: e-mail over SMTP, push messages as signed webhooks."""

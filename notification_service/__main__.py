@@ -29,12 +29,12 @@ def compose(settings: NotificationSettings) -> Service:
     """The notification-service, ready to run."""
     url = settings.service_database_url
     # A message under way holds one connection for its lock and uses another for its record.
-    worker_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} worker", pool_size=AT_ONCE)
-    http_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} http", pool_size=2)
+    worker_database = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} worker", pool_size=AT_ONCE)
+    http_database = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} http", pool_size=2)
     host = ActivityHost(
         NOTIFICATION_SERVICE,
-        fence=Fence(worker_engine),
-        injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None,
+        fence=Fence(worker_database),
+        injector=FaultInjector(worker_database) if settings.shop_mode.allows_faults else None,
     )
     mailer = SmtpMailer(
         settings.smtp_server,
@@ -44,21 +44,21 @@ def compose(settings: NotificationSettings) -> Service:
     push_gateway = WebhookPusher(
         settings.push_webhook_url, settings.webhook_secrets, timeout_seconds=settings.push_timeout_seconds
     )
-    store = NotificationStore(worker_engine)
+    store = NotificationStore(worker_database)
     serve_notifications(host, Notifications(store, mailer, push_gateway, settings.mail_from))
     # A delivery holds a connection for its inbox row, a message under way two more.
-    event_engine = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4)
-    order_notifications = Notifications(NotificationStore(event_engine), mailer, push_gateway, settings.mail_from)
+    event_database = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4)
+    order_notifications = Notifications(NotificationStore(event_database), mailer, push_gateway, settings.mail_from)
     handlers = order_mail(order_notifications)
     return Service(
         app=NOTIFICATION,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=http_engine,
+        database=http_database,
         activities=host,
-        routes=notification_routes(http_engine),
+        routes=notification_routes(http_database),
         surface=partial(
-            consuming, NOTIFICATION_SERVICE, settings, event_engine, handlers, sources=SHOP.sources, ordered=True
+            consuming, NOTIFICATION_SERVICE, settings, event_database, handlers, sources=SHOP.sources, ordered=True
         ),
     )
 

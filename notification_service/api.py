@@ -1,4 +1,4 @@
-"""The notification-service's HTTP surface: who was told of what."""
+"""The notification-service's HTTP surface: who was notified of what."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,7 +13,7 @@ MAX_SAGA_ID_LENGTH: Final = 255
 MAX_ITEMS: Final = 200
 
 
-def notification_routes(engine: AsyncEngine) -> list[web.RouteDef]:
+def notification_routes(database: AsyncEngine) -> list[web.RouteDef]:
     """The notification-service's routes."""
 
     async def notifications(request: web.Request) -> web.Response:
@@ -21,7 +21,7 @@ def notification_routes(engine: AsyncEngine) -> list[web.RouteDef]:
         if set(request.query) != {"saga_id"} or not saga_id.isprintable() or not 0 < len(saga_id) <= MAX_SAGA_ID_LENGTH:
             detail = f"Say whose: /notifications?saga_id=ID, with at most {MAX_SAGA_ID_LENGTH} printable characters."
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
-        rows = await of_saga(engine, saga_id, MAX_ITEMS)
+        rows = await of_saga(database, saga_id, MAX_ITEMS)
         return web.json_response({"items": [_shown(row) for row in rows]})
 
     return [web.get("/notifications", notifications)]

@@ -1,7 +1,7 @@
-"""Hands one e-mail to an SMTP server, and tells exactly when it may have left.
+"""Hands one e-mail to an SMTP server, and reports exactly when it may have left.
 
 Everything until the server says 354 can be repeated: no receiver has seen the message. Then `before_leaving` is
-awaited, and only after it the message's first byte goes out. From there on only the server's own word tells what became
+awaited, and only after it the message's first byte goes out. From there on only the server's answer shows what became
 of it.
 """
 

@@ -25,7 +25,7 @@ _ENDS: Final = {
 
 
 def order_mail(notifications: Notifications) -> dict[EventType, Handler]:
-    """The handlers of the events that a customer hears of."""
+    """The handlers of the events that notify a customer."""
 
     async def mail(_: AsyncConnection, event: Received) -> None:
         order = event.read(OrderEvent)
@@ -36,7 +36,7 @@ def order_mail(notifications: Notifications) -> dict[EventType, Handler]:
             raise TryLaterError(str(error)) from error
         except Refused as refusal:
             # What became of it stands in the log of notifications. A replay could change nothing.
-            log.warning("the customer isn't told", order_id=order.order_id, type=event.kind, reason=str(refusal))
+            log.warning("the customer isn't notified", order_id=order.order_id, type=event.kind, reason=str(refusal))
 
     return dict.fromkeys(_ENDS, mail)
 

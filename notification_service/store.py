@@ -42,8 +42,8 @@ class Begun:
 class NotificationStore:
     """Notifications and their fence; each method is one transaction."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     @asynccontextmanager
     async def alone(self, key: StepKey) -> AsyncIterator[None]:
@@ -54,7 +54,7 @@ class NotificationStore:
         Raises:
             StillPendingError: someone is at it for longer than a sender may take.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LOCK_WAIT})
             try:
                 await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": str(key)})
@@ -70,7 +70,7 @@ class NotificationStore:
         Raises:
             Refused: it was refused before.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if await claim(tx, key, StepState.PENDING):
                 values = {"saga_id": key.saga_id, "step": key.step, "medium": medium, "recipient": recipient}
                 statement = insert(NOTIFICATIONS).values(**values, subject=subject, status=Status.PENDING)
@@ -91,24 +91,24 @@ class NotificationStore:
         """
         statement = update(NOTIFICATIONS).where(*_is(key), NOTIFICATIONS.c.status == Status.PENDING)
         statement = statement.values(status=Status.LEAVING, attempt_id=attempt_id)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if (await tx.execute(statement.returning(NOTIFICATIONS.c.step))).first() is None:
                 raise StillPendingError(f"{key.step} of {key.saga_id} is being sent by another attempt")
 
     async def stay(self, key: StepKey, attempt_id: str, detail: str) -> None:
         """The receiver didn't take it, so that another attempt may send it."""
         statement = update(NOTIFICATIONS).where(*_is(key), NOTIFICATIONS.c.attempt_id == attempt_id)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement.values(status=Status.PENDING, attempt_id=None, detail=detail))
 
     async def sent(self, key: StepKey, detail: str | None = None) -> NotificationSent:
         """Record that the receiver has it.
 
         Raises:
-            Refused: a repeat was already told that nobody knows; the record is corrected all the same.
+            Refused: a repeat already got the answer that nobody knows; the record is corrected all the same.
         """
         answer = NotificationSent(sent=True, sent_at=datetime.now(UTC))
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state != StepState.DONE:
                 await _move(tx, key, Status.SENT, detail, sent_at=answer.sent_at)
@@ -126,7 +126,7 @@ class NotificationStore:
         Raises:
             Refused: with the first reason.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state != StepState.PENDING:
                 return first_answer(row, NotificationSent)
@@ -135,11 +135,11 @@ class NotificationStore:
         raise Refused(reason)
 
 
-async def of_saga(engine: AsyncEngine, saga_id: str, limit: int) -> list[dict[str, Any]]:
-    """Who was told of what in this saga, oldest first; without the messages."""
+async def of_saga(database: AsyncEngine, saga_id: str, limit: int) -> list[dict[str, Any]]:
+    """Who was notified of what in this saga, oldest first; without the messages."""
     columns = [column for column in NOTIFICATIONS.c if column.name != "attempt_id"]
     statement = select(*columns).where(NOTIFICATIONS.c.saga_id == saga_id)
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         rows = await connection.execute(statement.order_by(NOTIFICATIONS.c.created_at).limit(limit))
         return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for what is public
 

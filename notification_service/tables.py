@@ -10,7 +10,7 @@ METADATA: Final = MetaData()
 
 
 class Medium(StrEnum):
-    """How someone is told."""
+    """How someone is notified."""
 
     EMAIL = "email"
     PUSH = "push"
@@ -26,7 +26,7 @@ class Status(StrEnum):
     SENT = "sent"
     REFUSED = "refused"
     UNKNOWN = "unknown"
-    """It may have arrived or not, and nobody will ever tell."""
+    """Its delivery stays unknown."""
 
 
 NOTIFICATIONS: Final = Table(
@@ -45,4 +45,4 @@ NOTIFICATIONS: Final = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=sql.now()),
     Column("sent_at", DateTime(timezone=True)),
 )
-"""Who was told of what; the message itself isn't kept."""
+"""Who was notified of what; the message itself isn't kept."""

@@ -62,7 +62,7 @@ def compose(settings: OrderSettings) -> Service:
         app=ORDER,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=database,
+        database=database,
         activities=host,
         surface=surface,
         workflows={

@@ -39,8 +39,8 @@ class PricedProduct:
 class Catalogue:
     """Prices by SKU, kept up to date with the inventory-service."""
 
-    def __init__(self, engine: AsyncEngine, session: aiohttp.ClientSession, inventory_url: str) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine, session: aiohttp.ClientSession, inventory_url: str) -> None:
+        self._database = database
         self._session = session
         self._inventory_url = inventory_url
         self._syncing = asyncio.Lock()
@@ -93,13 +93,13 @@ class Catalogue:
             await asyncio.sleep(SYNC_SECONDS)
 
     async def _newest_revision(self) -> int:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             newest: int | None = (await connection.execute(select(func.max(CATALOGUE.c.revision)))).scalar()
             return newest or 0
 
     async def _find(self, skus: set[str]) -> dict[str, PricedProduct]:
         columns = (CATALOGUE.c.sku, CATALOGUE.c.name, CATALOGUE.c.price_cents, CATALOGUE.c.currency)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             rows = await connection.execute(select(*columns).where(CATALOGUE.c.sku.in_(skus)))
             return {row.sku: PricedProduct(*row) for row in rows}
 
@@ -118,7 +118,7 @@ class Catalogue:
             },
             where=CATALOGUE.c.revision < new.revision,
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement, items)
 
     async def _get(self, path: str, query: dict[str, str]) -> tuple[int, Any]:

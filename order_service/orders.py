@@ -40,10 +40,10 @@ class Claim:
 
 
 class OrderStore(WorkflowRows):
-    """Reads and changes orders. Belongs to the event loop of its engine."""
+    """Reads and changes orders. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(engine, ORDERS, on_change=CHANGED)
+    def __init__(self, database: AsyncEngine) -> None:
+        super().__init__(database, ORDERS, on_change=CHANGED)
 
     async def accept(self, values: dict[str, Any]) -> bool:
         """Store a new order; False if its idempotency key is taken. After True the order can't be lost any more."""
@@ -56,13 +56,13 @@ class OrderStore(WorkflowRows):
         """How many orders of this customer were accepted in the last 24 hours; counted up to `MOST_COUNTED`."""
         mine = ORDERS.c.customer["user_id"].astext == user_id
         recent = select(ORDERS.c.order_id).where(mine, ORDERS.c.accepted_at > func.now() - DAY).limit(MOST_COUNTED)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return int((await connection.execute(select(func.count()).select_from(recent.subquery()))).scalar_one())
 
     async def revisions(self, order_ids: Sequence[str]) -> dict[str, int]:
         """The present revision of each of these orders."""
         statement = select(ORDERS.c.order_id, ORDERS.c.revision).where(ORDERS.c.order_id.in_(order_ids))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return {row.order_id: row.revision for row in await connection.execute(statement)}
 
     async def claim(self, order_id: str, run_id: str) -> Claim:
@@ -79,7 +79,7 @@ class OrderStore(WorkflowRows):
             )
             .returning(ORDERS.c.cancel_requested_at)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = (await tx.execute(statement)).first()
         return Claim(claimed=row is not None, cancelled=row is not None and row.cancel_requested_at is not None)
 
@@ -115,7 +115,7 @@ class OrderStore(WorkflowRows):
     async def close(self, order_id: str, end: CloseOrder) -> OrderRecorded:
         """Record that the order was undone; a cancel that was accepted makes it cancelled. Repeats are harmless.
 
-        What came of decisions is recorded even if another run owns the order by now: the participants have heard them.
+        What came of decisions is recorded even if another run owns the order by now: the participants know them.
         """
         statement = (
             update(ORDERS)
@@ -134,7 +134,7 @@ class OrderStore(WorkflowRows):
                 **_recorded(end.timeline),
             )
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             # The order's row first, as whoever decides locks it first.
             has_ended = bool((await tx.execute(and_publish(statement))).rowcount)
             await record_applied(tx, end.repairs)
@@ -159,7 +159,7 @@ class OrderStore(WorkflowRows):
                 **_recorded(stuck.timeline),
             )
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             # A repeat brings the same timeline, and a late one an older: neither is news.
             last = select(func.coalesce(ORDERS.c.parked_version, NEVER)).where(*is_open).with_for_update()
             parked_version = (await tx.execute(last)).scalar_one_or_none()
@@ -191,7 +191,7 @@ class OrderStore(WorkflowRows):
             )
             .returning(ORDERS.c.timeline, ORDERS.c.timeline_version)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = (await tx.execute(statement)).first()
             if row is None:
                 return None
@@ -232,7 +232,7 @@ class OrderStore(WorkflowRows):
             .with_for_update(skip_locked=True)
         )
         leased = update(ORDERS).where(ORDERS.c.order_id.in_(due)).values(cancel_due_at=func.now() + CANCEL_LEASE)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return list((await tx.execute(leased.returning(ORDERS.c.order_id))).scalars())
 
     async def _recorded(self, order_id: str, otherwise: OrderStatus, run_id: str) -> OrderRecorded:
@@ -242,12 +242,12 @@ class OrderStore(WorkflowRows):
         return OrderRecorded(status=OrderStatus(row.status), owned=run_id == row.run_id)
 
     async def _one(self, statement: Any) -> Row[Any] | None:  # noqa: ANN401 - any SELECT
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row: Row[Any] | None = (await connection.execute(statement)).first()
             return row
 
     async def _changes_one(self, statement: Any, values: dict[str, Any] | None = None) -> bool:  # noqa: ANN401 - any UPDATE
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return bool((await tx.execute(statement, values)).rowcount)
 
 

@@ -11,10 +11,10 @@ from shared.workflows.purges import RowPurges
 
 
 class Purges(RowPurges):
-    """Hands ended orders out to one process at a time. Belongs to the event loop of its engine."""
+    """Hands ended orders out to one process at a time. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(engine, ORDERS)
+    def __init__(self, database: AsyncEngine) -> None:
+        super().__init__(database, ORDERS)
 
     def row_of(self, instance_id: str) -> str:
         return instance_id.partition(RECOVERY)[0]

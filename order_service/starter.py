@@ -23,12 +23,12 @@ from shared.saga.events import CANCEL_EVENT, REPAIR_EVENT
 from shared.shop.approval import APPROVAL_EVENT
 from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
-from shared.workflows.client import EngineAwayError, WorkflowStarter, WorkflowTeller
+from shared.workflows.client import EngineAwayError, WorkflowNotifier, WorkflowStarter
 
 log = structlog.get_logger()
 
 
-class Workflows(WorkflowStarter, WorkflowTeller, Protocol):
+class Workflows(WorkflowStarter, WorkflowNotifier, Protocol):
     """What the starter needs of the workflow engine."""
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from order_service.approval.store import ALLOWS_COMPLETION
 from order_service.tables import ORDERS
-from shared.events.outbox import told_of
+from shared.events.outbox import publish_of
 from shared.shop.order import OrderStatus
 from shared.workflows.rows import START_LEASE
 
@@ -20,7 +20,7 @@ CHANGED: Final = {"revision": ORDERS.c.revision + 1}
 ONE_EVENT_MORE: Final = {"events": ORDERS.c.events + 1}
 """What `and_publish` needs among the changed values: the order's row counts its events, and its lock orders them."""
 
-_TOLD: Final = (
+_PUBLISHED: Final = (
     ORDERS.c.order_id,
     ORDERS.c.status,
     ORDERS.c.total_cents,
@@ -38,7 +38,7 @@ def and_publish(change: Insert | Update) -> Insert:
 
     The type of the event is the order's new status: `order.accepted`, `order.completed` and so on.
     """
-    changed = change.returning(*_TOLD).cte("changed")
+    changed = change.returning(*_PUBLISHED).cte("changed")
     row = changed.c
     data = func.jsonb_build_object(
         *("order_id", row.order_id, "status", row.status, "total_cents", row.total_cents, "currency", row.currency),
@@ -46,7 +46,9 @@ def and_publish(change: Insert | Update) -> Insert:
         *("country", row.placed["shipping_address"]["country"]),
         *("tracking_number", row.tracking_number, "reason", row.reason),
     )
-    return told_of(changed, kind=literal("order.") + row.status, subject=row.order_id, sequence=row.events, data=data)
+    return publish_of(
+        changed, kind=literal("order.") + row.status, subject=row.order_id, sequence=row.events, data=data
+    )
 
 
 def the(values: Mapping[str, object]) -> dict[str, object]:

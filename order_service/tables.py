@@ -66,10 +66,10 @@ that a client can see. `stuck` are the compensations that wait for a person, sin
 over at `taken_over_at`; `recoveries` counts those that were started (no instance id is used twice), `recovery_due_at`
 is when the next one may be. `checked_at`: when the reconciler last looked for the order's workflow. `purge_due_at`,
 `purged_at`: when to remove its workflows from the state store (again), and when that was done. `events` counts what
-was told of the order, `parked_version` is the version of the timeline with which it was parked last.
+published of the order, `parked_version` is the version of the timeline with which it was parked last.
 
 `approval_state` is where the approval of a risky order stands (`ApprovalState`), with who decided and why; None: it
-needs none. A person can decide from `approval_since` to `approval_due_at`. `held` tells why, with score, model version
+needs none. A person can decide from `approval_since` to `approval_due_at`. `held` says why, with score, model version
 and threshold. `approval_nudge_at`: when to signal the workflow (again) to read this; None: it has.
 """
 

@@ -78,7 +78,7 @@ def _fulfil(saga: Saga, order: PlacedOrder) -> Turns[None]:
 
 
 def undo_order(saga: Saga, order: PlacedOrder, stopped: SagaStopped) -> Turns[OrderStatus]:
-    """Undo what is owed, wait for a person where that gives up, and record the end; the order's status.
+    """Run the pending undos, wait for a person where that gives up, and record the end; the order's status.
 
     Once another run owns the order, this one records nothing more and ends.
     """

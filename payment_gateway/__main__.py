@@ -29,19 +29,19 @@ async def serve(settings: GatewaySettings) -> None:
     """Serve the gateway until SIGTERM or SIGINT."""
     stop = stop_signal()
     await prepare_schema(settings.service_database_url, MIGRATIONS, GATEWAY.auditor_reads)
-    engine = create_engine(settings.service_database_url, application_name=PAYMENT_GATEWAY)
+    database = create_engine(settings.service_database_url, application_name=PAYMENT_GATEWAY)
 
     async def readiness() -> str | None:
-        return await database_reason(engine)
+        return await database_reason(database)
 
     app = gateway_application(
-        GatewayStore(engine), GatewayReports(engine), readiness, slow_seconds=settings.gateway_slow_seconds
+        GatewayStore(database), GatewayReports(database), readiness, slow_seconds=settings.gateway_slow_seconds
     )
     place = (settings.service_http_host, settings.service_http_port)
     try:
         await serve_until(stop, app, place, shutdown_seconds=SHUTDOWN_SECONDS)
     finally:
-        await engine.dispose()
+        await database.dispose()
     log.info("stopped", app_id=PAYMENT_GATEWAY)
 
 

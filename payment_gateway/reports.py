@@ -22,8 +22,8 @@ class Books:
 class GatewayReports:
     """The gateway's books, for reading."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def by_key(self, key: str) -> tuple[Row[Any], Sequence[Row[Any]]]:
         """The charge under this key, with its refunds.
@@ -56,12 +56,12 @@ class GatewayReports:
         )
         key = CHARGES.c.idempotency_key
         page = select(CHARGES).where(key > after_key).order_by(key).limit(limit)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             return Books((await connection.execute(sums)).all(), (await connection.execute(page)).all())
 
     async def _charge(self, condition: ColumnElement[bool]) -> tuple[Row[Any], Sequence[Row[Any]]]:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             charge = (await connection.execute(select(CHARGES).where(condition))).first()
             if charge is None:

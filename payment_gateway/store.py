@@ -32,8 +32,8 @@ class Charged:
 class GatewayStore:
     """The gateway's books, for writing."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def charge(self, key: str, body: ChargeBody, *, approves: bool) -> Charged:
         """Take the money, or remember that the card was declined; a repeat changes nothing.
@@ -42,7 +42,7 @@ class GatewayStore:
             KeyClosedError: the key was voided or sealed.
             KeyReusedError: the key was used with another body.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             made = await _claim(
                 tx,
                 key,
@@ -68,7 +68,7 @@ class GatewayStore:
                 nothing was given back.
             KeyReusedError: the key was used with another body.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             charge = await _lock_charge(tx, body.charge_id)
             first = (await tx.execute(select(REFUNDS).where(REFUNDS.c.idempotency_key == key))).first()
             if first is not None:
@@ -88,8 +88,8 @@ class GatewayStore:
         Raises:
             ChargeSealedError: what is left of the charge was sealed, so that none of it is given back.
         """
-        async with self._engine.begin() as tx:
-            tombstone = await _bury(tx, key)
+        async with self._database.begin() as tx:
+            tombstone = await _close_unused(tx, key)
             if tombstone is not None:
                 return tombstone
             charge = await _lock(tx, key)
@@ -107,8 +107,8 @@ class GatewayStore:
 
         A refund or a charge that is under way comes either before, and is seen in the row, or too late.
         """
-        async with self._engine.begin() as tx:
-            tombstone = await _bury(tx, key)
+        async with self._database.begin() as tx:
+            tombstone = await _close_unused(tx, key)
             if tombstone is not None:
                 return tombstone
             charge = await _lock(tx, key)
@@ -124,7 +124,7 @@ async def _claim(tx: AsyncConnection, key: str, **values: object) -> Row[Any] | 
     return (await tx.execute(statement.on_conflict_do_nothing().returning(*CHARGES.c))).first()
 
 
-async def _bury(tx: AsyncConnection, key: str) -> Row[Any] | None:
+async def _close_unused(tx: AsyncConnection, key: str) -> Row[Any] | None:
     """Close a key that was never used; None if it was."""
     return await _claim(tx, key, status="void", captured_cents=0, closed_at=func.now())
 

@@ -21,19 +21,19 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 def compose(settings: PaymentSettings) -> Service:
     """The payment-service, ready to run."""
-    activity_engine = create_engine(settings.service_database_url, application_name=PAYMENT_SERVICE)
+    activity_database = create_engine(settings.service_database_url, application_name=PAYMENT_SERVICE)
     host = ActivityHost(
         PAYMENT_SERVICE,
-        fence=Fence(activity_engine),
-        injector=FaultInjector(activity_engine) if settings.shop_mode.allows_faults else None,
+        fence=Fence(activity_database),
+        injector=FaultInjector(activity_database) if settings.shop_mode.allows_faults else None,
     )
     gateway = HttpGateway(settings.payment_gateway_url, timeout_seconds=settings.payment_gateway_timeout_seconds)
-    serve_payments(host, Payments(PaymentStore(activity_engine), gateway))
+    serve_payments(host, Payments(PaymentStore(activity_database), gateway))
     return Service(
         app=PAYMENT,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=create_engine(settings.service_database_url, application_name=f"{PAYMENT_SERVICE} http", pool_size=2),
+        database=create_engine(settings.service_database_url, application_name=f"{PAYMENT_SERVICE} http", pool_size=2),
         activities=host,
     )
 

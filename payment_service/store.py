@@ -36,12 +36,12 @@ _MOVE: Final = text("""
         RETURNING payment_id
     ), event AS (
         INSERT INTO outbox (type, subject, sequence, data)
-        SELECT told.type, CAST(:saga_id AS text), told.sequence, jsonb_build_object(
+        SELECT posted.type, CAST(:saga_id AS text), posted.sequence, jsonb_build_object(
             'order_id', CAST(:saga_id AS text), 'payment_id', (SELECT payment_id FROM moved),
-            'amount_cents', told.amount_cents, 'currency', told.currency)
+            'amount_cents', posted.amount_cents, 'currency', posted.currency)
         FROM unnest(CAST(:kinds AS text[]), CAST(:sequences AS bigint[]), CAST(:amounts AS bigint[]),
-            CAST(:currencies AS text[])) AS told (type, sequence, amount_cents, currency)
-        ORDER BY told.sequence
+            CAST(:currencies AS text[])) AS posted (type, sequence, amount_cents, currency)
+        ORDER BY posted.sequence
     )
     SELECT payment_id FROM moved
 """)
@@ -51,7 +51,7 @@ TAKEN_BACK: Final = "the payment was taken back at the gateway: order again"
 
 
 class MoneyKeptError(GatewayOutageError):
-    """The gateway still holds money that it was told to give back."""
+    """The gateway still holds money that it was asked to refund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PostedEvent:
     """An event about a payment."""
 
     kind: EventType
@@ -96,8 +96,8 @@ class Undoing:
 class PaymentStore:
     """Payments, their fence and their ledger; each method is one transaction."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def begin(self, key: StepKey, payment: ProcessPayment) -> Begun:
         """Announce the charge before the gateway is asked for it.
@@ -105,7 +105,7 @@ class PaymentStore:
         Raises:
             Refused: it was refused, or its undo came first.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if await claim(tx, key, StepState.PENDING):
                 await tx.execute(
                     insert(PAYMENTS).values(
@@ -130,15 +130,15 @@ class PaymentStore:
 
         Raises:
             Refused: the undo came first; it gives the charge back.
-            ChargeUnwantedError: it was refused before: the saga was told that nothing was charged.
+            ChargeUnwantedError: it was refused before: the saga knows that nothing was charged.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state == StepState.REFUSED:
                 raise ChargeUnwantedError
             if row.state != StepState.PENDING:
                 return first_answer(row, PaymentProcessed)
-            charged = Told(EventType.PAYMENT_PROCESSED, FIRST, captured.amount_cents, captured.currency)
+            charged = PostedEvent(EventType.PAYMENT_PROCESSED, FIRST, captured.amount_cents, captured.currency)
             payment_id = await _move_payment(tx, key, PaymentStatus.CAPTURED, charged, charge_id=captured.charge_id)
             answer = PaymentProcessed(payment_id=str(payment_id), amount_cents=captured.amount_cents)
             await post(tx, key, EntryKind.CHARGE, captured.amount_cents, captured.currency)
@@ -154,7 +154,7 @@ class PaymentStore:
         Raises:
             Refused: with the first reason.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state != StepState.PENDING:
                 return first_answer(row, PaymentProcessed)
@@ -168,7 +168,7 @@ class PaymentStore:
         The row keeps the refusal: nobody but the attempts at the do may ever go on with this undo, for the saga undoes
         no refused step.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state == StepState.DONE:
                 return first_answer(row, PaymentProcessed)
@@ -178,7 +178,7 @@ class PaymentStore:
 
     async def begin_undo(self, key: StepKey) -> Undoing:
         """Close the step for any do, now or later, before the gateway is asked to give the money back."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if await claim(tx, key, StepState.UNDOING):
                 return Undoing()
             row = await lock(tx, key)
@@ -198,13 +198,13 @@ class PaymentStore:
         """
         if reversal.kept_cents != 0:
             raise MoneyKeptError(f"the gateway still holds {reversal.kept_cents} cents of {reversal.charge_id}")
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state == StepState.UNDONE:
                 return PaymentRefunded.model_validate(row.undo_answer)
             await _post_both(tx, key, reversal)
             status = PaymentStatus.VOIDED if reversal.charge_id is None else PaymentStatus.REFUNDED
-            await _move_payment(tx, key, status, *_told_of(row, reversal), charge_id=reversal.charge_id)
+            await _move_payment(tx, key, status, *_events_of(row, reversal), charge_id=reversal.charge_id)
             answer = PaymentRefunded(refunded_cents=reversal.refunded_cents)
             await settle(tx, key, StepState.UNDONE, undo_answer=answer.model_dump(mode="json"))
             return answer
@@ -216,7 +216,7 @@ class PaymentStore:
         """
         if sealed.kept_cents == 0 or sealed.currency is None:
             return await self.finish_undo(key, sealed)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
             if row.state == StepState.UNDONE:
                 return PaymentRefunded.model_validate(row.undo_answer)
@@ -224,7 +224,7 @@ class PaymentStore:
             kind = EntryKind.SETTLEMENT if by_hand.decision is Decision.SETTLE else EntryKind.WRITE_OFF
             await post(tx, key, kind, sealed.kept_cents, sealed.currency)
             status = PaymentStatus(STATUS[by_hand.decision])
-            await _move_payment(tx, key, status, *_told_of(row, sealed), charge_id=sealed.charge_id)
+            await _move_payment(tx, key, status, *_events_of(row, sealed), charge_id=sealed.charge_id)
             closing = by_hand.closes(sealed.kept_cents, sealed.currency)
             await record_closing(tx, key, closing)
             answer = PaymentRefunded(refunded_cents=sealed.refunded_cents, by_hand=closing)
@@ -232,12 +232,12 @@ class PaymentStore:
             return answer
 
     async def sealed(self, key: StepKey) -> PaymentRefunded:
-        """What a refund is told that found the charge sealed.
+        """The answer to a refund that found the charge sealed.
 
         Raises:
             Refused: the decision that sealed it got no further than the gateway.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await lock(tx, key)
         if row.state == StepState.UNDONE:
             return PaymentRefunded.model_validate(row.undo_answer)
@@ -245,26 +245,26 @@ class PaymentStore:
 
 
 async def _post_both(tx: AsyncConnection, key: StepKey, reversal: Reversal) -> None:
-    """Post the charge, which this service may never have heard of, and what was given back of it."""
+    """Post the charge, which this service may not know, and what was given back of it."""
     if reversal.currency is not None:
         await post(tx, key, EntryKind.CHARGE, reversal.amount_cents, reversal.currency)
         await post(tx, key, EntryKind.REFUND, reversal.refunded_cents, reversal.currency)
 
 
-def _told_of(row: Row[Any], reversal: Reversal) -> Iterator[Told]:
-    """The events of an undo: of what was given back, after the charge if this service hadn't heard of it before."""
+def _events_of(row: Row[Any], reversal: Reversal) -> Iterator[PostedEvent]:
+    """The events of an undo: of what was given back, after the charge if this service didn't know it before."""
     if reversal.currency is None:
         return
     if row.answer is None:
-        yield Told(EventType.PAYMENT_PROCESSED, FIRST, reversal.amount_cents, reversal.currency)
+        yield PostedEvent(EventType.PAYMENT_PROCESSED, FIRST, reversal.amount_cents, reversal.currency)
     if reversal.refunded_cents:
-        yield Told(EventType.PAYMENT_REFUNDED, SECOND, reversal.refunded_cents, reversal.currency)
+        yield PostedEvent(EventType.PAYMENT_REFUNDED, SECOND, reversal.refunded_cents, reversal.currency)
 
 
 async def _move_payment(
-    tx: AsyncConnection, key: StepKey, status: PaymentStatus, *events: Told, charge_id: str | None = None
+    tx: AsyncConnection, key: StepKey, status: PaymentStatus, *events: PostedEvent, charge_id: str | None = None
 ) -> str | None:
-    """Move the payment on, if there is one, and return its id; `events` are told of it in the same statement."""
+    """Move the payment on, if there is one, and return its id; the same statement writes `events`."""
     values = {
         "saga_id": key.saga_id,
         "step": key.step,

@@ -86,15 +86,15 @@ class Engine:
 
     def complete(self, number: int, payload: object) -> None:
         """The activity answers, now."""
-        self._tell(Happened(self._now, "completed", number, payload=payload))
+        self._deliver(Happened(self._now, "completed", number, payload=payload))
 
     def fail(self, number: int, error_type: str, message: str) -> None:
         """The activity fails, now."""
-        self._tell(Happened(self._now, "failed", number, name=error_type, message=message))
+        self._deliver(Happened(self._now, "failed", number, name=error_type, message=message))
 
     def raise_event(self, name: str, payload: object) -> None:
         """An event from outside arrives, now."""
-        self._tell(Happened(self._now, "raised", name=name, payload=payload))
+        self._deliver(Happened(self._now, "raised", name=name, payload=payload))
 
     def play(self, make: Make, order: object) -> Play:
         """Play the workflow to its end, or until nothing more can happen; then let the world come to rest."""
@@ -110,12 +110,12 @@ class Engine:
 
     def _plan_timer(self, number: int, at: datetime) -> None:
         seen_at = at + self._timers_late
-        self._at(seen_at, lambda: self._tell(Happened(seen_at, "fired", number)))
+        self._at(seen_at, lambda: self._deliver(Happened(seen_at, "fired", number)))
 
     def _at(self, moment: datetime, action: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (moment, next(self._planned), action))
 
-    def _tell(self, event: Happened) -> None:
+    def _deliver(self, event: Happened) -> None:
         if not self._has_ended:  # what comes after the workflow's end is dropped, as by the real engine
             self._history.append(event)
             self._context.happen(event)

@@ -115,6 +115,6 @@ def reply(call: Called, usual: Usual, answer: Answer = DONE) -> dict[str, Any]:
 
 
 def _closing(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a participant adds that was told to close the step by hand."""
+    """What a participant adds after closing the step by hand."""
     by_hand = request.get("by_hand")
     return {} if by_hand is None else {"by_hand": {**by_hand, "amount": 7, "unit": "units"}}

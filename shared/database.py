@@ -97,11 +97,11 @@ async def migrate(
             lock in that time.
         NewerSchemaError: the schema is newer than this code.
     """
-    engine = _migration_engine(url, lock_timeout_seconds)
+    database = _migration_database(url, lock_timeout_seconds)
     deadline = _now() + patience_seconds
     while True:
         try:
-            async with engine.connect() as connection:
+            async with database.connect() as connection:
                 await _migrate(connection, versions, readable or {}, patience_seconds)
         except (OSError, DBAPIError, PendingRollbackError) as error:
             # A connection that is lost while an index is built can't go back into a transaction either.
@@ -113,7 +113,7 @@ async def migrate(
             return
 
 
-def _migration_engine(url: str, lock_timeout_seconds: float) -> AsyncEngine:
+def _migration_database(url: str, lock_timeout_seconds: float) -> AsyncEngine:
     """Its statements may take as long as they do. The lock that it migrates under goes with its one connection."""
     return create_async_engine(
         _driver_url(url),
@@ -134,7 +134,7 @@ def _migration_engine(url: str, lock_timeout_seconds: float) -> AsyncEngine:
 async def _migrate(connection: AsyncConnection, versions: Path, readable: Readable, patience_seconds: float) -> None:
     if not await _lacking(connection, versions):
         return
-    await _take_turn(connection)
+    await _lock_out_others(connection)
     for revision in await _lacking(connection, versions):
         await _apply(connection, versions, readable, revision, patience_seconds)
 
@@ -145,14 +145,14 @@ async def _lacking(connection: AsyncConnection, versions: Path) -> tuple[str, ..
     return found
 
 
-async def _take_turn(connection: AsyncConnection) -> None:
+async def _lock_out_others(connection: AsyncConnection) -> None:
     """Lock out the other replicas. Never by waiting for the lock: who builds an index would wait for that statement."""
-    is_told = False
+    is_logged = False
     while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": MIGRATION_LOCK}):
         await connection.rollback()
-        if not is_told:
+        if not is_logged:
             log.info("another process migrates: waiting for it")
-            is_told = True
+            is_logged = True
         await asyncio.sleep(_RETRY_SECONDS)
     await connection.commit()
 

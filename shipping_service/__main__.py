@@ -20,22 +20,22 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 def compose(settings: ShippingSettings) -> Service:
     """The shipping-service, ready to run."""
-    http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
-    worker_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} worker")
-    fence = Fence(worker_engine)
+    http_database = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
+    worker_database = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} worker")
+    fence = Fence(worker_database)
     host = ActivityHost(
         SHIPPING_SERVICE,
         fence=fence,
-        injector=FaultInjector(worker_engine) if settings.shop_mode.allows_faults else None,
+        injector=FaultInjector(worker_database) if settings.shop_mode.allows_faults else None,
     )
     serve_shipping(host, Shipments(fence, settings.shipping_countries))
     return Service(
         app=SHIPPING,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=http_engine,
+        database=http_database,
         activities=host,
-        routes=shipping_routes(http_engine),
+        routes=shipping_routes(http_database),
     )
 
 

@@ -11,7 +11,7 @@ from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import is_tracking_number
 
 
-def shipping_routes(engine: AsyncEngine) -> list[web.RouteDef]:
+def shipping_routes(database: AsyncEngine) -> list[web.RouteDef]:
     """The shipping-service's routes."""
 
     async def shipment(request: web.Request) -> web.Response:
@@ -26,7 +26,7 @@ def shipping_routes(engine: AsyncEngine) -> list[web.RouteDef]:
             SHIPMENTS.c.booked_at,
             SHIPMENTS.c.cancelled_at,
         ).where(SHIPMENTS.c.tracking_number == tracking_number)
-        async with engine.connect() as connection:
+        async with database.connect() as connection:
             row = (await connection.execute(shown)).one_or_none()
         if row is None:
             raise _unknown(tracking_number)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.repair import ByHand
 from shared.events.event import EventType, ShipmentEvent
-from shared.events.outbox import FIRST, SECOND, event_of, told
+from shared.events.outbox import FIRST, SECOND, event_of, publish
 from shared.participant.errors import Refused
 from shared.participant.fence import Fence, StepKey
 from shared.participant.hand_closings import STATUS, record_closing
@@ -20,10 +20,10 @@ from shipping_service.tracking import new_tracking_number
 
 # Built once: building a statement takes longer than it takes the database to carry it out.
 _GIVEN: Final = ("shipment_id", "saga_id", "step", "tracking_number", "lines", *Address.model_fields)
-_BOOK: Final = told(EventType.SHIPMENT_BOOKED, FIRST).add_cte(
+_BOOK: Final = publish(EventType.SHIPMENT_BOOKED, FIRST).add_cte(
     insert(SHIPMENTS).values(status="booked", **{name: bindparam(f"the_{name}") for name in _GIVEN}).cte("shipment")
 )
-_CANCEL: Final = told(EventType.SHIPMENT_CANCELLED, SECOND).add_cte(
+_CANCEL: Final = publish(EventType.SHIPMENT_CANCELLED, SECOND).add_cte(
     update(SHIPMENTS)
     .where(SHIPMENTS.c.shipment_id == bindparam("the_shipment_id"), SHIPMENTS.c.status == "booked")
     .values(status="cancelled", cancelled_at=sql.now())

@@ -1,1 +1,1 @@
-"""Tasks: pick and pack what was ordered, and tell those concerned (app id task-orchestrator-service)."""
+"""Tasks: pick and pack what was ordered, and notify those concerned (app id task-orchestrator-service)."""

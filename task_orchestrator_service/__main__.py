@@ -38,23 +38,23 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 def compose(settings: TaskSettings) -> Service:
     """The task-orchestrator-service, ready to run."""
     url = settings.service_database_url
-    http_engine = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} http")
-    worker_engine = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} worker")
+    http_database = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} http")
+    worker_database = create_engine(url, application_name=f"{TASK_ORCHESTRATOR_SERVICE} worker")
     allows_faults = settings.shop_mode.allows_faults
-    host = ActivityHost(TASK_ORCHESTRATOR_SERVICE, injector=FaultInjector(worker_engine) if allows_faults else None)
-    serve_task_activities(host, TaskStore(worker_engine), settings.team)
-    progress = ProgressWriter(TaskStore(http_engine))
+    host = ActivityHost(TASK_ORCHESTRATOR_SERVICE, injector=FaultInjector(worker_database) if allows_faults else None)
+    serve_task_activities(host, TaskStore(worker_database), settings.team)
+    progress = ProgressWriter(TaskStore(http_database))
 
     @contextlib.asynccontextmanager
     async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
-        async with _surface(stop, settings, http_engine, progress) as routes:
+        async with _surface(stop, settings, http_database, progress) as routes:
             yield routes
 
     return Service(
         app=TASK_ORCHESTRATOR,
         settings=settings,
         migrations=MIGRATIONS,
-        engine=http_engine,
+        database=http_database,
         activities=host,
         surface=surface,
         workflows=dict(task_workflows_shown_to(progress.observe)),
@@ -63,12 +63,12 @@ def compose(settings: TaskSettings) -> Service:
 
 @contextlib.asynccontextmanager
 async def _surface(
-    stop: Stop, settings: TaskSettings, engine: AsyncEngine, progress: ProgressWriter
+    stop: Stop, settings: TaskSettings, database: AsyncEngine, progress: ProgressWriter
 ) -> AsyncIterator[list[web.RouteDef]]:
-    tasks = TaskStore(engine)
+    tasks = TaskStore(database)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
     starter = Starter(tasks, workflows, settings.task_concurrency, settings.task_patience_seconds)
-    service = TaskService(engine, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
+    service = TaskService(database, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
     keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
     patience = Patience(settings.task_lost_seconds, settings.task_silent_seconds)
     loops = (
@@ -76,10 +76,10 @@ async def _surface(
         starter.run(),
         LostTasks(tasks, workflows, patience).run(),
         watch_waiting(tasks),
-        Retention(TaskPurges(engine), workflows, keep).run(),
+        Retention(TaskPurges(database), workflows, keep).run(),
     )
     consumer = consuming(
-        TASK_ORCHESTRATOR_SERVICE, settings, engine, ORDER_TASKS, stop, sources=SHOP.sources, ordered=False
+        TASK_ORCHESTRATOR_SERVICE, settings, database, ORDER_TASKS, stop, sources=SHOP.sources, ordered=False
     )
     async with consumer as event_routes, running(stop, *loops):
         yield [*task_routes(tasks, service), *event_routes]

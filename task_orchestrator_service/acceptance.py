@@ -1,4 +1,4 @@
-"""Accepts a task, from whomever it comes: stored before anybody is told so, under a key of its own."""
+"""Accepts a task, from whomever it comes: stored before it is confirmed, under a key of its own."""
 
 import hashlib
 from dataclasses import dataclass

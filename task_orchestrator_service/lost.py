@@ -23,7 +23,7 @@ from shared.workflows.client import (
     InstanceStatus,
     UnreadableError,
     WorkflowCare,
-    WorkflowTeller,
+    WorkflowNotifier,
 )
 from shared.workflows.probe import Probe
 from task_orchestrator_service.runs import OpenTask
@@ -40,8 +40,8 @@ RESTARTS: Final = Counter("shop_tasks_restarted", "Tasks begun anew since their 
 log = structlog.get_logger()
 
 
-class Engine(WorkflowCare, WorkflowTeller, Protocol):
-    """What looking after tasks needs."""
+class Engine(WorkflowCare, WorkflowNotifier, Protocol):
+    """Workflow calls that the sweep of tasks needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 
 
 def task_id_of(order_id: str) -> str:
-    """The id of the order's task: the same however often the order is told to be completed."""
+    """The id of the order's task: the same however often the order's completion is published."""
     return f"task-{order_id}"
 
 

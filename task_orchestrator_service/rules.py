@@ -1,4 +1,4 @@
-"""What can be packed at all. Whoever asks over HTTP hears it at once; an event's task fails with the same sentence."""
+"""What can be packed at all. An HTTP request gets the refusal at once; an event's task fails with the same sentence."""
 
 from typing import Final
 

@@ -35,10 +35,10 @@ class OpenTask:
 
 
 class TaskPurges(RowPurges):
-    """Hands ended tasks out to one process at a time. Belongs to the event loop of its engine."""
+    """Hands ended tasks out to one process at a time. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(engine, TASKS)
+    def __init__(self, database: AsyncEngine) -> None:
+        super().__init__(database, TASKS)
 
     def row_of(self, instance_id: str) -> str:
         return instance_id.partition(AGAIN)[0]

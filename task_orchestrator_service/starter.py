@@ -31,7 +31,7 @@ log = structlog.get_logger()
 class Starter:
     """Starts workflows in the background of the HTTP loop, up to `concurrency` tasks of each at a time.
 
-    Each run is told how long it tries a call: `patience_seconds`.
+    Each run receives how long it tries a call: `patience_seconds`.
     """
 
     def __init__(self, tasks: TaskStore, engine: WorkflowStarter, concurrency: int, patience_seconds: float) -> None:
@@ -42,7 +42,7 @@ class Starter:
         self._calls = BackgroundCalls()
         self._sooner = asyncio.Event()
 
-    def wake(self) -> None:
+    def signal(self) -> None:
         """A task was accepted: don't let it wait for the next sweep."""
         self._sooner.set()
 

@@ -38,15 +38,15 @@ class Queue:
 
 
 class TaskStore(WorkflowRows):
-    """Reads and changes tasks. Belongs to the event loop of its engine."""
+    """Reads and changes tasks. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(engine, TASKS)
+    def __init__(self, database: AsyncEngine) -> None:
+        super().__init__(database, TASKS)
 
     async def by_key(self, origin: str, idempotency_key: str) -> Row[Any] | None:
         """The task that was asked for under this key."""
         mine = (TASKS.c.origin == origin, TASKS.c.idempotency_key == idempotency_key)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row: Row[Any] | None = (await connection.execute(select(TASKS).where(*mine))).first()
             return row
 
@@ -54,7 +54,7 @@ class TaskStore(WorkflowRows):
         """Tasks whose workflow is to be started now, so that no more than so many of this one run or are started."""
         row = TASKS.c
         running = select(func.count()).where(row.workflow == workflow, _OPEN, _RUNS)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             # Two processes that count at once would both fill what is free.
             await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(_STARTS))))
             free = concurrency - (await tx.execute(running)).scalar_one()
@@ -74,7 +74,7 @@ class TaskStore(WorkflowRows):
             .where(_OPEN)
             .group_by(row.workflow)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             rows = await connection.execute(statement)
             return {one.workflow: Queue(one.waiting, one.running, float(one.oldest)) for one in rows}
 
@@ -86,7 +86,7 @@ class TaskStore(WorkflowRows):
             .where(TASKS.c.task_id == task_id, _OPEN, is_free)
             .values(run_id=run_id, status=TaskStatus.IN_PROGRESS)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return bool((await tx.execute(statement)).rowcount)
 
     async def validate(self, task_id: str, run_id: str) -> None:
@@ -95,7 +95,7 @@ class TaskStore(WorkflowRows):
         Raises:
             Refused: with what to do; nothing was taken.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await _owned(tx, task_id, run_id)
             check(AcceptedTask.model_validate({**row.accepted, "run_id": run_id}))
             if row.order_id is not None:
@@ -107,7 +107,7 @@ class TaskStore(WorkflowRows):
         Raises:
             Refused: the task has ended, or another run owns it.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await _owned(tx, task_id, request.run_id)
             if row.assignee is not None:
                 return TaskAssigned(assignee=row.assignee, lane=row.lane)
@@ -118,7 +118,7 @@ class TaskStore(WorkflowRows):
 
     async def close(self, task_id: str, end: CloseTask) -> TaskClosed:
         """Record how the task ended; a failed one gives its order and its assignee back."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = (await tx.execute(select(TASKS).where(TASKS.c.task_id == task_id).with_for_update())).first()
             if row is None:
                 return TaskClosed(status=end.status, owned=False)
@@ -139,7 +139,7 @@ class TaskStore(WorkflowRows):
 
     async def fail_lost(self, task: OpenTask, reason: str, confirm_seconds: float) -> bool:
         """Fail a task that was seen to be lost; True once it was so for long enough."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = await _lost_for(tx, task, confirm_seconds)
             if row is None:
                 return False
@@ -153,7 +153,7 @@ class TaskStore(WorkflowRows):
 
         It keeps its order and its assignee: the next run does the same steps under the same keys.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if await _lost_for(tx, task, confirm_seconds) is None:
                 return False
             mine = update(TASKS).where(TASKS.c.task_id == task.task_id)
@@ -173,7 +173,7 @@ class TaskStore(WorkflowRows):
     async def not_lost(self, task_id: str) -> None:
         """The task's workflow is there."""
         seen = update(TASKS).where(TASKS.c.task_id == task_id, TASKS.c.seen_lost_at.is_not(None))
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(seen.values(seen_lost_at=None))
 
     async def open(self, older_than_seconds: float, limit: int) -> list[OpenTask]:
@@ -185,7 +185,7 @@ class TaskStore(WorkflowRows):
             .order_by(row.accepted_at)
             .limit(limit)
         )
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             rows = await connection.execute(statement)
             return [
                 OpenTask(one.task_id, one.workflow, TaskStatus(one.status), one.run_id, one.restarts) for one in rows

@@ -1,4 +1,4 @@
-"""Takes tasks over HTTP: idempotent, checked, and stored before anybody is told so."""
+"""Takes tasks over HTTP: idempotent, checked, and stored before they are confirmed."""
 
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -49,8 +49,8 @@ class TaskBody(Body):
 class TaskService:
     """Takes tasks."""
 
-    def __init__(self, engine: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
+        self._database = database
         self._tasks = tasks
         self._starter = starter
         self._allows_faults = allows_faults
@@ -68,14 +68,14 @@ class TaskService:
         check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
         task = _task_of(body)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             stored = await insert_task(tx, new)
         if not stored:
             winner = await self._tasks.by_key(Origin.HTTP, idempotency_key)
             if winner is None:
                 raise AssertionError("a task's row is never deleted")
             return _repeat(winner, hash_now)
-        self._starter.wake()
+        self._starter.signal()
         return task.task_id
 
 

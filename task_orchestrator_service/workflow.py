@@ -40,7 +40,7 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
     """The workflows by name, with their progress shown to `observer`."""
 
     def task_processing_multi_app(ctx: DaprWorkflowContext, task: AcceptedTask) -> Turns[dict[str, Any]]:
-        """Score the order, give it to someone, and only then tell its customer."""
+        """Score the order, give it to someone, and only then notify its customer."""
         saga = _saga(ctx, task, observer)
         try:
             if not (yield from _is_ours(saga, task)):

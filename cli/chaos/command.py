@@ -34,32 +34,32 @@ def chaos(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
     """Break everything on a stack of its own, under load, and check that nothing is lost or doubled."""
-    tell = _to_stderr if as_json else say
+    notify = _to_stderr if as_json else say
     signal.signal(signal.SIGTERM, _end)
     chosen = secrets.randbelow(SEEDS) if seed is None else seed
     home = load_settings().home / "chaos" / f"seed-{chosen}-{time.strftime('%Y%m%d-%H%M%S')}"
-    tell(f"seed {chosen}, {minutes:g} minutes; the stack of this run is in {home}")
-    outcome = _play(home, chosen, minutes, rate, tell)
+    notify(f"seed {chosen}, {minutes:g} minutes; the stack of this run is in {home}")
+    outcome = _play(home, chosen, minutes, rate, notify)
     lines = report_lines(outcome)
     if report is not None:
         _write(report, outcome, lines)
     say(json.dumps(outcome, indent=2) if as_json else "\n".join(("", *lines)))
     if not outcome["holds"]:
-        tell(f"\nlogs and state are kept in {home}; again: shop chaos --seed {chosen} --minutes {minutes:g}")
+        notify(f"\nlogs and state are kept in {home}; again: shop chaos --seed {chosen} --minutes {minutes:g}")
         raise typer.Exit(1)
 
 
-def _play(home: Path, seed: int, minutes: float, rate: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def _play(home: Path, seed: int, minutes: float, rate: float, notify: Callable[[str], None]) -> dict[str, Any]:
     # Their libraries take a third of a second to import, for which the other commands needn't wait.
     from cli.chaos.own_stack import network_for, own_stack, remove, settings_for  # noqa: PLC0415
     from cli.chaos.report import report_of  # noqa: PLC0415
     from cli.chaos.run import run_chaos  # noqa: PLC0415
 
     home.mkdir(parents=True)
-    network = network_for(home, tell)
-    settings = settings_for(home, network, tell)
+    network = network_for(home, notify)
+    settings = settings_for(home, network, notify)
     faults = schedule(seed, minutes * 60, partitions=network is not NetworkKind.LOOPBACK)
-    tell(f"{len(faults)} faults on the schedule")
+    notify(f"{len(faults)} faults on the schedule")
     with own_stack(settings) as stack:
         run = run_chaos(
             stack,
@@ -68,7 +68,7 @@ def _play(home: Path, seed: int, minutes: float, rate: float, tell: Callable[[st
             duration_seconds=minutes * 60,
             seed=seed,
             orders_per_second=rate,
-            tell=tell,
+            notify=notify,
         )
         outcome = report_of(asyncio.run(run), seed=seed, minutes=minutes)
     if outcome["holds"]:

@@ -16,18 +16,18 @@ from devstack.settings import PROJECT_ROOT, Mode, NetworkKind, StackSettings
 START_WITHIN_SECONDS = 180.0
 
 
-def network_for(home: Path, tell: Callable[[str], None]) -> NetworkKind:
+def network_for(home: Path, notify: Callable[[str], None]) -> NetworkKind:
     """Hosts that can be cut off, where this machine allows them."""
     missing = missing_for_namespaces(home)
     if missing is None:
         return NetworkKind.NAMESPACES
-    tell(f"no partitions in this run: {missing}")
+    notify(f"no partitions in this run: {missing}")
     return NetworkKind.LOOPBACK
 
 
-def settings_for(home: Path, network: NetworkKind, tell: Callable[[str], None]) -> StackSettings:
+def settings_for(home: Path, network: NetworkKind, notify: Callable[[str], None]) -> StackSettings:
     """The settings of a stack on free ports in this folder."""
-    return fresh_settings(home, tell, mode=Mode.TEST, network=network)
+    return fresh_settings(home, notify, mode=Mode.TEST, network=network)
 
 
 @contextmanager

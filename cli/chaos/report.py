@@ -5,8 +5,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from cli.chaos.injections import Injected
 from cli.chaos.run import Played, first_new_completion
-from cli.chaos.strikes import Struck
 from cli.load_report import PERCENTILES, percentile
 from cli.shop_client import ENDS
 from shared.contracts.timeline import StepRecord
@@ -19,7 +19,7 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
     ended = played.load.ended
     seconds = max((one.ended_at for one in ended), default=played.began_at) - played.began_at
     latencies = [one.latency_ms / 1000 for one in ended]
-    cpu = played.meter.cpu_seconds
+    cpu = played.sampler.cpu_seconds
     return {
         "holds": not problems,
         "problems": problems,
@@ -36,7 +36,7 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
             if order.status == "needs_attention"
         ],
         "retried_posts": played.load.retries,
-        "repeats_absorbed": played.meter.repeats[-1][1] if played.meter.repeats else None,
+        "repeats_absorbed": played.sampler.repeats[-1][1] if played.sampler.repeats else None,
         "undos": dict(sorted(Counter(step.name for step in _undos(played.orders)).items())),
         "conservation": {key: played.conservation[key] for key in ("holds", "violations")},
         "faults": _faults(played),
@@ -62,32 +62,34 @@ def problems_of(played: Played) -> list[str]:
     ]
     ended = played.load.ended
     problems += [
-        f"after {struck.fault} no new order was completed"
-        for struck in played.faults
-        if first_new_completion(ended, struck.began_at) is None
+        f"after {injected.fault} no new order was completed"
+        for injected in played.faults
+        if first_new_completion(ended, injected.began_at) is None
     ]
     return problems
 
 
 def _faults(played: Played) -> list[dict[str, Any]]:
     """Each fault with what happened from its beginning to the next one's, or to the end."""
-    bounds = [*(struck.began_at for struck in played.faults), math.inf]
-    return [_fault(played, struck, until) for struck, (_, until) in zip(played.faults, pairwise(bounds), strict=True)]
+    bounds = [*(injected.began_at for injected in played.faults), math.inf]
+    return [
+        _fault(played, injected, until) for injected, (_, until) in zip(played.faults, pairwise(bounds), strict=True)
+    ]
 
 
-def _fault(played: Played, struck: Struck, until: float) -> dict[str, Any]:
-    recovered_at = first_new_completion(played.load.ended, struck.began_at)
-    ended = [one for one in played.load.ended if struck.began_at <= one.ended_at < until]
-    undos = [step for step in _undos(played.orders) if struck.began_at <= step.started_at.timestamp() < until]
+def _fault(played: Played, injected: Injected, until: float) -> dict[str, Any]:
+    recovered_at = first_new_completion(played.load.ended, injected.began_at)
+    ended = [one for one in played.load.ended if injected.began_at <= one.ended_at < until]
+    undos = [step for step in _undos(played.orders) if injected.began_at <= step.started_at.timestamp() < until]
     return {
-        "at_seconds": struck.fault.at_seconds,
-        "fault": str(struck.fault),
-        "lasted_seconds": round(struck.over_at - struck.began_at, 1),
-        "recovered_after_seconds": _rounded(None if recovered_at is None else recovered_at - struck.began_at),
-        "repeats_absorbed": played.meter.repeats_between(struck.began_at, until),
+        "at_seconds": injected.fault.at_seconds,
+        "fault": str(injected.fault),
+        "lasted_seconds": round(injected.over_at - injected.began_at, 1),
+        "recovered_after_seconds": _rounded(None if recovered_at is None else recovered_at - injected.began_at),
+        "repeats_absorbed": played.sampler.repeats_between(injected.began_at, until),
         "undos": len(undos),
         "ends": dict(sorted(Counter(one.status for one in ended).items())),
-        "missed": list(struck.missed),
+        "missed": list(injected.missed),
     }
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from cli.chaos.meter import Meter
+from cli.chaos.injections import Injected, play
+from cli.chaos.sampler import Sampler
 from cli.chaos.schedule import Fault
-from cli.chaos.strikes import Struck, play
 from cli.load_report import EndedOrder, LoadResult
 from cli.load_run import LoadRun
 from cli.mix import Mix, PlannedOrder, assortment, plan_orders
@@ -39,11 +39,11 @@ class Played:
     """All that is known when a run is over."""
 
     began_at: float
-    faults: tuple[Struck, ...]
+    faults: tuple[Injected, ...]
     load: LoadResult
     orders: tuple[OrderView, ...]
     conservation: dict[str, Any]
-    meter: Meter
+    sampler: Sampler
 
 
 async def run_chaos(  # noqa: PLR0913 - what a run is made of
@@ -54,7 +54,7 @@ async def run_chaos(  # noqa: PLR0913 - what a run is made of
     duration_seconds: float,
     seed: int,
     orders_per_second: float,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Played:
     """Play the faults under a load of mixed orders, wait for all orders to end, and audit.
 
@@ -72,21 +72,21 @@ async def run_chaos(  # noqa: PLR0913 - what a run is made of
         call_seconds=CALL_SECONDS,
         poll_seconds=POLL_SECONDS,
     )
-    meter = Meter(settings, stack)
-    await meter.read()
+    sampler = Sampler(settings, stack)
+    await sampler.read()
     enough = asyncio.Event()
     began_at = time.time()
-    async with _beside(meter.run()), _beside(load.run_paced(plan, orders_per_second, enough)) as placing:
-        struck = await play(stack, faults, began_at, tell)
+    async with _beside(sampler.run()), _beside(load.run_paced(plan, orders_per_second, enough)) as placing:
+        injected = await play(stack, faults, began_at, notify)
         await asyncio.sleep(max(0.0, began_at + duration_seconds - time.time()))
-        await _recovered(load, struck, news)
+        await _recovered(load, injected, news)
         enough.set()
-        tell("faults over; waiting for every order to end")
+        notify("faults over; waiting for every order to end")
         result: LoadResult = await placing
     stack.wait_ready(timeout_seconds=READY_SECONDS)
     conservation, orders = await asyncio.to_thread(_audit, client)
-    await meter.read()
-    return Played(began_at, tuple(struck), result, orders, conservation, meter)
+    await sampler.read()
+    return Played(began_at, tuple(injected), result, orders, conservation, sampler)
 
 
 def first_new_completion(ended: list[EndedOrder], moment: float) -> float | None:
@@ -95,9 +95,9 @@ def first_new_completion(ended: list[EndedOrder], moment: float) -> float | None
     return min(completions, default=None)
 
 
-async def _recovered(load: LoadRun, struck: list[Struck], news: asyncio.Event) -> None:
-    """Return when a new order has been completed after the last fault, or hope is lost; `news` tells of every end."""
-    last = max((one.began_at for one in struck), default=0.0)
+async def _recovered(load: LoadRun, injected: list[Injected], news: asyncio.Event) -> None:
+    """Return when a new order has been completed after the last fault, or hope is lost; `news` reports every end."""
+    last = max((one.began_at for one in injected), default=0.0)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RECOVERY_SECONDS):
             while first_new_completion(load.ended, last) is None:

@@ -12,7 +12,7 @@ from shared.shop.registry import SHOP
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A state store component as a sidecar has it; its database isn't told."""
+    """A state store component as a sidecar has it; without its database."""
 
     name: str
     type: str

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The kinds of findings; docs/debugging.md tells of each."""
+    """The kinds of findings; docs/debugging.md describes each."""
 
     APP_MISSING = "app_missing"
     SIDECAR_DOWN = "sidecar_down"

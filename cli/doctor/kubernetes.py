@@ -127,7 +127,7 @@ def _forward(namespace: str, pod: Pod) -> Iterator[subprocess.Popen[bytes]]:
 def _target(pod: Pod, forward: subprocess.Popen[bytes]) -> Target:
     """Where kubectl says that it forwards from."""
     said = ""
-    for said in _heard(forward):
+    for said in _lines_of(forward):
         ports = {int(remote): int(local) for local, remote in _FORWARDING.findall(said)}
         if {pod.service_port, SIDECAR_PORT} <= ports.keys():
             return Target(
@@ -139,7 +139,7 @@ def _target(pod: Pod, forward: subprocess.Popen[bytes]) -> Target:
     raise CouldNotLookError(f"kubectl port-forward pod/{pod.name} didn't come up: {said.strip() or 'it said nothing'}")
 
 
-def _heard(process: subprocess.Popen[bytes]) -> Iterator[str]:
+def _lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
     """All that it has said, again with whatever it adds, until it ends or the time is over."""
     assert process.stdout is not None  # noqa: S101 - it was made with a pipe
     said = b""

@@ -1,4 +1,4 @@
-"""How a diagnosis is told: to people, and to programs."""
+"""Renders a diagnosis for people and for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -9,15 +9,15 @@ from aiohttp import web
 from dapr.ext.workflow import WorkflowActivityContext, WorkflowRuntime
 from dapr.ext.workflow.logger import LoggerOptions
 
-from examples.choosing.jobs import ACTIVITY, PUBSUB, Book, Job
+from examples.choosing.jobs import ACTIVITY, PUBSUB, Job, Journal
 from shared.events.event import TOPIC
 
 
-def routes(book: Book) -> list[web.RouteDef]:
+def routes(journal: Journal) -> list[web.RouteDef]:
     """The job by HTTP, and the subscription to the topic."""
 
     async def by_http(request: web.Request) -> web.Response:
-        book.do(Job.model_validate(await request.json()))
+        journal.do(Job.model_validate(await request.json()))
         return web.json_response({"done": True})
 
     async def subscriptions(_: web.Request) -> web.Response:
@@ -25,7 +25,7 @@ def routes(book: Book) -> list[web.RouteDef]:
 
     async def by_event(request: web.Request) -> web.Response:
         event = await request.json()
-        book.do(Job.model_validate(event["data"]))
+        journal.do(Job.model_validate(event["data"]))
         return web.json_response({"status": "SUCCESS"})
 
     async def healthz(_: web.Request) -> web.Response:
@@ -39,12 +39,12 @@ def routes(book: Book) -> list[web.RouteDef]:
     ]
 
 
-def runtime(book: Book, grpc_port: str) -> WorkflowRuntime:
+def runtime(journal: Journal, grpc_port: str) -> WorkflowRuntime:
     """The job as an activity."""
 
     async def do_job(ctx: WorkflowActivityContext, job: dict[str, Any]) -> dict[str, Any]:
         del ctx
-        book.do(Job.model_validate(job))
+        journal.do(Job.model_validate(job))
         return {"done": True}
 
     worker = WorkflowRuntime(port=grpc_port, logger_options=LoggerOptions(log_level="ERROR"), worker_ready_timeout=3600)
@@ -54,13 +54,13 @@ def runtime(book: Book, grpc_port: str) -> WorkflowRuntime:
 
 async def main() -> None:
     """Serve until the process is ended."""
-    book = Book(Path(os.environ["CHOOSING_BOOK"]))
+    journal = Journal(Path(os.environ["CHOOSING_BOOK"]))
     app = web.Application()
-    app.router.add_routes(routes(book))
+    app.router.add_routes(routes(journal))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", int(os.environ["SERVICE_HTTP_PORT"])).start()
-    await asyncio.to_thread(runtime(book, os.environ["DAPR_GRPC_PORT"]).start)
+    await asyncio.to_thread(runtime(journal, os.environ["DAPR_GRPC_PORT"]).start)
     await asyncio.Event().wait()
 
 

@@ -17,8 +17,8 @@ from devstack.client import StackClient
 from devstack.errors import NotRunningError, StartFailedError
 from devstack.own_stack import fresh_settings, own_environment, own_settings
 from devstack.settings import PROJECT_ROOT, StackSettings
-from examples.choosing.jobs import CALLEE, CALLER, DONE, Book, Death, Job, Way
-from examples.choosing.stage import book_of, url_of
+from examples.choosing.jobs import CALLEE, CALLER, DONE, Death, Job, Journal, Way
+from examples.choosing.stage import journal_of, url_of
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Outcome:
     """What became of one job."""
 
     answer: str
-    """What the caller was told when it asked."""
+    """The answer that the caller received."""
     effects: int
     effect_seconds: float | None
     """From asking to the first effect; None if there never was one."""
@@ -47,7 +47,7 @@ class Stage:
 
     def __init__(self, settings: StackSettings, stack: StackClient) -> None:
         self.stack = stack
-        self.book = Book(book_of(settings))
+        self.journal = Journal(journal_of(settings))
         self._caller = url_of(settings, CALLER)
 
     def run(self, way: Way, job_id: str, death: Death = Death.NEVER) -> Outcome:
@@ -57,7 +57,7 @@ class Stage:
         outcome = self._settled(way, job_id, asked_at, answer, effects=2 if death is Death.AFTER else 1)
         if death is not Death.NEVER:
             self._wait_for_callee()
-        return replace(outcome, effects=len(self.book.effects(job_id)))
+        return replace(outcome, effects=len(self.journal.effects(job_id)))
 
     def run_while_down(self, way: Way, job_id: str, *, caller_dies: bool = False) -> Outcome:
         """Ask while the callee is down; it is back when the caller has its answer, or has died and is back itself."""
@@ -88,11 +88,13 @@ class Stage:
         """By HTTP nothing more comes once the call has ended; the other ways end with an execution that survives."""
         known_at = time.time() if answer == DONE else None
         if way is not Way.HTTP:
-            eventually(lambda: len(self.book.effects(job_id)) >= effects or None, f"{job_id} is done {effects} times")
+            eventually(
+                lambda: len(self.journal.effects(job_id)) >= effects or None, f"{job_id} is done {effects} times"
+            )
         if way is Way.WORKFLOW:
             eventually(lambda: self.workflow_status(job_id) == "completed" or None, f"the workflow {job_id} ends")
             known_at = time.time()
-        done_at = self.book.effects(job_id)
+        done_at = self.journal.effects(job_id)
         return Outcome(
             answer,
             len(done_at),

@@ -1,4 +1,4 @@
-"""The small job, and the book in which each execution of it leaves its mark."""
+"""The small job, and the journal that records each execution of it."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Death(StrEnum):
     BEFORE = "before"
     """Before the effect."""
     AFTER = "after"
-    """After the effect, before anybody hears of it."""
+    """After the effect, before the answer."""
 
 
 class Job(Message):
@@ -51,14 +51,14 @@ class Job(Message):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the book: `began` or `done`, and when."""
+    """One line of the journal: `began` or `done`, and when."""
 
     job_id: str
     what: str
     at_seconds: float
 
 
-class Book:
+class Journal:
     """An append-only file; a line is there once it is on the disk."""
 
     def __init__(self, path: Path) -> None:
@@ -97,7 +97,7 @@ class Book:
 
     def _write(self, job: Job, what: str) -> None:
         line = json.dumps({"job_id": job.job_id, "what": what, "at_seconds": time.time()})
-        with self._path.open("a", encoding="utf-8") as book:
-            book.write(line + "\n")
-            book.flush()
-            os.fsync(book.fileno())
+        with self._path.open("a", encoding="utf-8") as journal:
+            journal.write(line + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())

@@ -44,7 +44,7 @@ spec:
 """
 
 
-def book_of(settings: StackSettings) -> Path:
+def journal_of(settings: StackSettings) -> Path:
     """Where the callee leaves its marks."""
     return settings.home / "choosing-book.jsonl"
 
@@ -74,7 +74,7 @@ def _app(settings: StackSettings, app_id: str, module: str, ports: AppPorts) -> 
             "SERVICE_HTTP_PORT": str(ports.http),
             "DAPR_HTTP_PORT": str(ports.dapr_http),
             "DAPR_GRPC_PORT": str(ports.dapr_grpc),
-            "CHOOSING_BOOK": str(book_of(settings)),
+            "CHOOSING_BOOK": str(journal_of(settings)),
             "PYTHONPATH": str(PROJECT_ROOT),
         },
         ports=(PortClaim(ports.http, app_id),),

@@ -29,10 +29,10 @@ ALLOWS_COMPLETION: Final = or_(_STATE.is_(None), _STATE == ApprovalState.APPROVE
 def ended_as(state: ApprovalState) -> dict[str, Any]:
     """The columns of an update that ends an order's wait, if it waits, in the statement that makes it needless."""
     # A cancel has an event of its own; the signal is for one that got lost. A dropped order's workflow has no say.
-    nudge_at = case((_IS_WAITING, func.now() + REPEAT_AFTER), else_=ORDERS.c.approval_nudge_at)
+    signal_at = case((_IS_WAITING, func.now() + REPEAT_AFTER), else_=ORDERS.c.approval_nudge_at)
     return {
         "approval_state": case((_IS_WAITING, state.value), else_=_STATE),
-        "approval_nudge_at": null() if state is ApprovalState.DROPPED else nudge_at,
+        "approval_nudge_at": null() if state is ApprovalState.DROPPED else signal_at,
     }
 
 
@@ -45,10 +45,10 @@ class Decided:
 
 
 class ApprovalStore:
-    """Reads and ends approvals. Belongs to the event loop of its engine."""
+    """Reads and ends approvals. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def hold(self, order_id: str, request: HoldOrder) -> ApprovalStanding:
         """Let the order wait, unless it has waited, is cancelled, or isn't this run's. Repeats are harmless."""
@@ -72,7 +72,7 @@ class ApprovalStore:
                 revision=ORDERS.c.revision + 1,
             )
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
         return await self._standing(order_id, request.run_id)
 
@@ -89,7 +89,7 @@ class ApprovalStore:
                 revision=ORDERS.c.revision + case((is_over, 1), else_=0),
             )
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
         return await self._standing(order_id, run_id)
 
@@ -97,7 +97,7 @@ class ApprovalStore:
         """End the order's wait as a person decides, if it waits and there is time; None if there is no such order."""
         held = select(ORDERS).where(ORDERS.c.order_id == order_id).with_for_update()
         values: dict[str, Any] = {"approval_state": state.value, "approval_by": by, "approval_reason": reason}
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = (await tx.execute(held)).first()
             if row is None:
                 return None
@@ -120,13 +120,13 @@ class ApprovalStore:
         statement = _with_end().where(_IS_WAITING).order_by(*place).limit(limit)
         if after is not None:
             statement = statement.where(tuple_(*place) > tuple_(literal(after[0]), literal(after[1])))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
             return rows
 
     async def of_order(self, order_id: str) -> Row[Any] | None:
         """The order's row, with `decided_at` if its wait has ended."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row: Row[Any] | None = (await connection.execute(_with_end().where(ORDERS.c.order_id == order_id))).first()
             return row
 
@@ -134,7 +134,7 @@ class ApprovalStore:
         """How many orders wait for approval now."""
         oldest = func.extract("epoch", func.now() - func.min(ORDERS.c.approval_since))
         statement = select(func.count().label("orders"), func.coalesce(oldest, 0).label("oldest")).where(_IS_WAITING)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row = (await connection.execute(statement)).one()
             return Waiting(row.orders, float(row.oldest))
 
@@ -153,7 +153,7 @@ class ApprovalStore:
             .values(approval_nudge_at=func.now() + SIGNAL_LEASE)
             .returning(ORDERS.c.order_id)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return list((await tx.execute(statement)).scalars())
 
     async def signalled(self, order_id: str) -> None:
@@ -163,7 +163,7 @@ class ApprovalStore:
             .where(ORDERS.c.order_id == order_id, ORDERS.c.approval_nudge_at.is_not(None))
             .values(approval_nudge_at=func.now() + REPEAT_AFTER)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
 
     async def _standing(self, order_id: str, run_id: str) -> ApprovalStanding:

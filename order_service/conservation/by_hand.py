@@ -19,7 +19,7 @@ _CLOSED_BY_HAND: Final = " UNION ALL ".join(
 )
 
 
-def _booked_by_hand(service: str, books: str) -> str:
+def _closed_by_hand(service: str, books: str) -> str:
     """Where the service's own books (saga_id, step, status, amount) say anything else than its `hand_closings`."""
     return f"""
         SELECT saga_id AS subject,
@@ -32,7 +32,7 @@ def _booked_by_hand(service: str, books: str) -> str:
 
 BY_HAND: Final = (
     *(
-        Rule(app.hand_books.rule, app.hand_books.meaning, _booked_by_hand(app.package, app.hand_books.query))
+        Rule(app.hand_books.rule, app.hand_books.meaning, _closed_by_hand(app.package, app.hand_books.query))
         for app in SHOP.participants
         if app.hand_books is not None
     ),

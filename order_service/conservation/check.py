@@ -25,9 +25,9 @@ _ROOM_TO_ADD_UP: Final = "SET LOCAL work_mem = '64MB'"
 class ConservationCheck:
     """Reads everything, changes nothing: its role may only select. Belongs to one event loop."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, database: AsyncEngine) -> None:
         """`engine`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`."""
-        self._engine = engine
+        self._database = database
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[dict[str, Any]] | None = None
         self._running: asyncio.Task[dict[str, Any]] | None = None
@@ -36,21 +36,21 @@ class ConservationCheck:
         """Whether conservation holds, every violation by rule, and the sums.
 
         Who asks while a check runs gets the answer of the next one, together with all others who ask meanwhile: an
-        answer never tells of a moment before the question.
+        answer is never older than its question.
 
         Each rule is judged in one snapshot of all tables, and so are the sums, so that they are right while orders are
         running. They aren't all of the same moment: a snapshot of the whole check would keep the database from
         vacuuming, and no rule speaks of another one's figures.
         """
         if self._next is None:
-            self._next = asyncio.create_task(self._take_turn())
+            self._next = asyncio.create_task(self._check_alone())
         # Whoever stops waiting leaves the check to the others.
         return await asyncio.shield(self._next)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._database.dispose()
 
-    async def _take_turn(self) -> dict[str, Any]:
+    async def _check_alone(self) -> dict[str, Any]:
         async with self._one_at_a_time:
             # Kept while it runs: the loop alone would let a task go whose askers have all left.
             self._running, self._next = self._next, None
@@ -87,7 +87,7 @@ class ConservationCheck:
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[AsyncConnection]:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             await connection.execute(text(_ROOM_TO_ADD_UP))
             yield connection

@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 class FindingsStore:
-    """Writes findings down, and reads them. Belongs to the event loop of its engine."""
+    """Writes findings down, and reads them. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def note(self, finding: Finding) -> float:
         """Write a finding down (again); for how many seconds it has been seen without a break, 0 if it is new."""
@@ -50,7 +50,7 @@ class FindingsStore:
                 "resolved_at": None,
             },
         ).returning(FINDINGS.c.kind, FINDINGS.c.subject, seconds)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             rows = await tx.execute(statement)
             since = {(row.kind, row.subject): float(row.seconds) for row in rows}
         for one in findings:
@@ -61,7 +61,7 @@ class FindingsStore:
     async def acted(self, finding: Finding, action: str) -> None:
         """Write down what was done about it."""
         statement = update(FINDINGS).where(FINDINGS.c.kind == finding.kind, FINDINGS.c.subject == finding.subject)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement.values(action=action))
 
     async def resolve(
@@ -76,7 +76,7 @@ class FindingsStore:
         )
         if subjects is not None:
             statement = statement.where(FINDINGS.c.subject.in_(subjects))
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement.values(resolved_at=func.now()))
 
     async def close_sweep(self, skipped: str | None) -> None:
@@ -85,7 +85,7 @@ class FindingsStore:
         over = update(FINDINGS).where(
             FINDINGS.c.kind.in_(OF_WORKFLOWS), FINDINGS.c.resolved_at.is_(None), ended.exists()
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(over.values(resolved_at=func.now()))
             await tx.execute(FINDINGS.delete().where(FINDINGS.c.resolved_at < func.now() - KEPT))
             await tx.execute(update(RECONCILER).values(swept_at=func.now(), skipped=skipped))
@@ -94,24 +94,24 @@ class FindingsStore:
         """Whether a scan is due; the next one is after this time, whatever becomes of this one."""
         begun = RECONCILER.c.audit_begun_at
         due = or_(begun.is_(None), begun <= func.now() - timedelta(seconds=every_seconds))
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return (await tx.execute(update(RECONCILER).where(due).values(audit_begun_at=func.now()))).rowcount > 0
 
     async def end_scan(self, skipped: str | None) -> None:
         """Write down that a scan has ended, and what it could not look at."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(update(RECONCILER).values(audited_at=func.now(), audit_skipped=skipped))
 
     async def open_subjects(self, kind: FindingKind) -> Sequence[str]:
         """The subjects of the kind's open findings."""
         statement = select(FINDINGS.c.subject).where(FINDINGS.c.kind == kind, FINDINGS.c.resolved_at.is_(None))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).scalars().all()
 
     async def open_by_kind(self) -> dict[str, int]:
         """How many findings of each kind are open."""
         statement = select(FINDINGS.c.kind, func.count()).where(FINDINGS.c.resolved_at.is_(None))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             rows = await connection.execute(statement.group_by(FINDINGS.c.kind))
             return {kind: count for kind, count in rows}  # noqa: C416 - rows are no tuples
 
@@ -123,7 +123,7 @@ class FindingsStore:
             late_scan_seconds: nor does a last scan.
         """
         known = select(FINDINGS)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             state = (await connection.execute(select(RECONCILER))).one()
             open_ = await connection.execute(
                 known.where(FINDINGS.c.resolved_at.is_(None)).order_by(FINDINGS.c.first_seen_at).limit(SHOWN)

@@ -145,13 +145,13 @@ class Orphans:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        database: AsyncEngine,
         *,
         statement_seconds: float = STATEMENT_SECONDS,
         walk_seconds: float = WALK_SECONDS,
     ) -> None:
-        """Look with the auditor's eyes: `engine` is its."""
-        self._engine = engine
+        """`database` connects as the auditor's role."""
+        self._database = database
         self._bound = text(f"SET LOCAL statement_timeout = {round(statement_seconds * 1000)}")
         self._walk_seconds = walk_seconds
 
@@ -182,7 +182,7 @@ class Orphans:
         return [Finding(kind, row.subject, row.seen) for row in rows]
 
     async def _rows(self, query: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(self._bound)
             return (await tx.execute(query, values)).all()
 

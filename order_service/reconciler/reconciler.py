@@ -32,8 +32,8 @@ from shared.workflows.client import (
     InstanceStatus,
     UnreadableError,
     WorkflowCare,
+    WorkflowNotifier,
     WorkflowStarter,
-    WorkflowTeller,
 )
 from shared.workflows.probe import Probe
 
@@ -81,7 +81,7 @@ class Pace:
     decision_seconds: float
 
 
-class Workflows(WorkflowStarter, WorkflowTeller, WorkflowCare, Protocol):
+class Workflows(WorkflowStarter, WorkflowNotifier, WorkflowCare, Protocol):
     """What the reconciler needs of the workflow engine."""
 
 

@@ -22,15 +22,15 @@ log = structlog.get_logger()
 
 
 class Cursors:
-    """The places up to which rows were looked at. Belongs to the event loop of its engine."""
+    """The places up to which rows were looked at. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def of(self, kind: FindingKind) -> Place:
         """Where the kind's walk goes on; the start if it has never begun."""
         statement = select(SCAN_CURSORS).where(SCAN_CURSORS.c.kind == kind)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row = (await connection.execute(statement)).first()
         return START if row is None else Place(row.at, row.key)
 
@@ -38,12 +38,12 @@ class Cursors:
         """All rows up to this place were looked at, and what was found is written down."""
         new = insert(SCAN_CURSORS).values(kind=kind, at=place.at, key=place.key)
         statement = new.on_conflict_do_update(index_elements=["kind"], set_={"at": place.at, "key": place.key})
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
 
 
 class Scan:
-    """Looks for orphans of every kind. Belongs to the event loop of its engines."""
+    """Looks for orphans of every kind. Belongs to the event loop of its databases."""
 
     def __init__(self, orphans: Orphans, findings: FindingsStore, cursors: Cursors) -> None:
         self._orphans = orphans

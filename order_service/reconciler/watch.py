@@ -16,7 +16,7 @@ from shared.shop.order import ORDER_STEPS, OrderStatus, PlacedOrder
 BATCH: Final = 200
 """Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""
 
-# A row that is being written is left to the next sweep: who waited for it while holding others could be waited for.
+# Skip locked rows: waiting for one while holding others could deadlock.
 _DUE: Final = text("""
     WITH due AS (
         SELECT order_id FROM orders
@@ -74,14 +74,14 @@ class WatchedOrder:
 
 
 class Watch:
-    """Reads open orders, and hands out recoveries. Belongs to the event loop of its engine."""
+    """Reads open orders, and hands out recoveries. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def unstarted(self, grace_seconds: float) -> Sequence[Row[tuple[str, str]]]:
         """(order_id, seen) of orders that no run of the workflow has claimed for so long."""
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(_UNSTARTED, {"grace_seconds": grace_seconds, "limit": BATCH})).all()
 
     async def due(self, grace_seconds: float, patience: Patience) -> list[WatchedOrder]:
@@ -99,7 +99,7 @@ class Watch:
             "default_patience_seconds": UNDO_SECONDS,
             "limit": BATCH,
         }
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             rows = await tx.execute(_DUE, values)
             return [
                 WatchedOrder(
@@ -116,7 +116,7 @@ class Watch:
     async def is_still(self, order: WatchedOrder) -> bool:
         """The order is open, and owned by the same run."""
         statement = select(ORDERS.c.order_id).where(*_open_and_owned(order))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).first() is not None
 
     async def next_recovery(self, order: WatchedOrder, lease_seconds: float) -> tuple[str, PlacedOrder] | None:
@@ -133,7 +133,7 @@ class Watch:
             )
             .returning(ORDERS.c.recoveries, ORDERS.c.placed)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             row = (await tx.execute(statement)).first()
         if row is None:
             return None

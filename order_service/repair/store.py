@@ -42,10 +42,10 @@ class Waiting:
 
 
 class RepairStore:
-    """Reads and changes these rows. Belongs to the event loop of its engine."""
+    """Reads and changes these rows. Belongs to the event loop of its database."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def waiting(self, after: tuple[datetime, str] | None, limit: int) -> Sequence[Row[Any]]:
         """Up to `limit` orders that need attention, oldest first, from the one after `after` (since, order_id)."""
@@ -54,7 +54,7 @@ class RepairStore:
         statement = select(ORDERS, age_seconds).where(_NEEDS_ATTENTION).order_by(*place).limit(limit)
         if after is not None:
             statement = statement.where(tuple_(*place) > tuple_(literal(after[0]), literal(after[1])))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).all()
 
     async def count_waiting(self) -> Waiting:
@@ -63,19 +63,19 @@ class RepairStore:
         statement = select(func.count().label("orders"), func.coalesce(oldest, 0).label("oldest")).where(
             _NEEDS_ATTENTION
         )
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row = (await connection.execute(statement)).one()
             return Waiting(row.orders, float(row.oldest))
 
     async def by_key(self, idempotency_key: str) -> Row[Any] | None:
         statement = select(REPAIRS).where(REPAIRS.c.idempotency_key == idempotency_key)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).first()
 
     async def of_order(self, order_id: str) -> Sequence[Row[Any]]:
         """All decisions about the order, oldest first."""
         statement = select(REPAIRS).where(REPAIRS.c.order_id == order_id).order_by(REPAIRS.c.requested_at)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).all()
 
     async def request(self, values: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class RepairStore:
         order_row = select(ORDERS).where(ORDERS.c.order_id == values["order_id"]).with_for_update()
         same_key = select(REPAIRS.c.repair_id).where(REPAIRS.c.idempotency_key == values["idempotency_key"])
         decision = insert(REPAIRS).values(status=RepairStatus.REQUESTED, due_at=func.now() + SEND_LEASE, **values)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             # The order's row is held, so that its end can't come between this look and the decision.
             order = (await tx.execute(order_row)).one()
             # The same decision, sent at the same time, may be stored by now, and even carried out.
@@ -115,7 +115,7 @@ class RepairStore:
             .values(due_at=func.now() + SEND_LEASE)
             .returning(*REPAIRS.c, ORDERS.c.instance_id)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             rows = (await tx.execute(statement)).all()
         return [one for row in rows if (one := _readable(row)) is not None]
 
@@ -130,7 +130,7 @@ class RepairStore:
                 due_at=func.now() + REPEAT_AFTER,
             )
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)
 
 

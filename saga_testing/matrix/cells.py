@@ -89,7 +89,7 @@ class Cell:
     kind: Kind
     variant: str
     faults: tuple[Fault, ...]
-    """The cell's own first; the others make the saga come to where it strikes."""
+    """The cell's own first; the others lead the saga to the step where it is injected."""
     deadline_seconds: int | None = None
     """The order's, if it matters."""
 

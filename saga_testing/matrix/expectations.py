@@ -1,6 +1,6 @@
 """What must come of each cell, written by hand: the matrix's own idea of a saga, which shares no code with the saga.
 
-A rule says how the struck activity ends and after how many attempts. From all rules follows the same story: what may
+A rule says how the faulty activity ends and after how many attempts. From all rules follows the same story: what may
 have happened is undone, newest first, each undo once; one that gives up stops no other and ends with a person's retry.
 """
 
@@ -84,13 +84,13 @@ class Expected:
 def expected_end(cell: Cell, definition: Definition) -> Expected:
     """The end that the rules demand."""
     undos = {step.undo for step in definition.steps}
-    # The other faults of the plan are refusals, which bring the saga to where the cell's own strikes.
+    # The other faults of the plan are refusals, which lead the saga to the step of the cell's own.
     others = {fault.activity: Rule(FAILED if fault.activity in undos else REFUSED) for fault in cell.faults[1:]}
-    return _Story(definition, {**others, cell.activity: RULES[cell.kind][cell.variant]}).told()
+    return _Story(definition, {**others, cell.activity: RULES[cell.kind][cell.variant]}).expected()
 
 
 class _Story:
-    """Tells the saga of one order."""
+    """Derives the saga of one order."""
 
     def __init__(self, definition: Definition, rules: Mapping[str, Rule]) -> None:
         self._definition = definition
@@ -98,12 +98,12 @@ class _Story:
         self._calls: list[str] = []
         self._outcomes: list[tuple[str, str]] = []
 
-    def told(self) -> Expected:
+    def expected(self) -> Expected:
         self._record(self._definition.claim)
-        owed = self._forward()
-        if owed is None:
+        pending_undos = self._forward()
+        if pending_undos is None:
             return self._end("completed")
-        stuck = [undo for undo in reversed(owed) if self._step(undo) != DONE]
+        stuck = [undo for undo in reversed(pending_undos) if self._step(undo) != DONE]
         if stuck:
             # Each cell has one undo in trouble at most. The person's retry comes when the trouble is over.
             (parked,) = stuck
@@ -116,15 +116,15 @@ class _Story:
         return self._end("compensated")
 
     def _forward(self) -> list[str] | None:
-        """The undos that are owed, in the order of their dos; None if the pivot was passed."""
-        owed = []
+        """The pending undos, in the order of their dos; None if the pivot was passed."""
+        pending_undos = []
         for step in self._definition.steps:
             outcome = self._step(step.do)
             if outcome != REFUSED:
-                owed.append(step.undo)
+                pending_undos.append(step.undo)
             if outcome != DONE:
-                return owed
-        return None if self._record(self._definition.pivot) == DONE else owed
+                return pending_undos
+        return None if self._record(self._definition.pivot) == DONE else pending_undos
 
     def _step(self, activity: str) -> str:
         outcome = self._record(activity)

@@ -17,7 +17,7 @@ class Simulated:
     end: Expected
     executions: list[Execution]
     hits: int
-    """How often the cell's own fault struck."""
+    """How often the cell's own fault was injected."""
     play: Play
 
     def ended_executions(self, activity: str) -> Counter[tuple[int, str]]:

@@ -32,7 +32,7 @@ class RepairDecision(Message):
 
 
 class ByHand(Message):
-    """A decision to close a step by hand, as its participant is told."""
+    """A decision to close a step by hand, as its participant receives it."""
 
     repair_id: str
     decision: Decision
@@ -55,7 +55,7 @@ class ClosedByHand(ByHand):
 
     @property
     def sentence(self) -> str:
-        """For the timeline and the desk."""
+        """For the timeline and the repair API."""
         verb = "settled by hand" if self.decision is Decision.SETTLE else "written off"
         unit = self.unit if self.unit.islower() else f"{self.unit} cents"
         return f"{self.amount} {unit} {verb} by {self.by}: {self.note}"

@@ -23,7 +23,7 @@ class StepOutcome(StrEnum):
     UNKNOWN = "unknown"
     """Retries or time ran out, or the participant is gone: it may have happened."""
     FAILED = "failed"
-    """An error that retries can't change; for a do it is certain that nothing happened, an undo needs a person."""
+    """An error that retries can't change. A failed do is undone; a failed undo needs a person."""
 
 
 class AttemptError(Message):

@@ -65,7 +65,7 @@ class Consumer:
             verdict = Verdict(Outcome.DEAD, str(error), attempts=1)
             return await self._give_up(envelope, verdict, None)
         verdict = await self._inbox.take(event, self._effect)
-        self._tell(event, verdict)
+        self._log(event, verdict)
         if verdict.outcome is Outcome.DEAD:
             return await self._give_up(envelope, verdict, event)
         return Answer.RETRY if verdict.outcome is Outcome.RETRY else Answer.SUCCESS
@@ -89,14 +89,14 @@ class Consumer:
             # First the letter: if this process dies now, the event comes again, and its letter under the same id.
             await self._publisher.publish(as_cloud_event(letter))
             if event is not None:
-                await self._inbox.bury(event, verdict.reason)
+                await self._inbox.mark_dead(event, verdict.reason)
         except (NotPublishedError, SQLAlchemyError, OSError) as error:
             log.warning("dead letter waits", event_id=envelope.id, reason=verdict.reason, error=str(error))
             return Answer.RETRY
         log.error("dead letter", event_id=envelope.id, dead_letter_id=letter.dead_letter_id, reason=verdict.reason)
         return Answer.SUCCESS
 
-    def _tell(self, event: Received, verdict: Verdict) -> None:
+    def _log(self, event: Received, verdict: Verdict) -> None:
         known = event.kind if event.kind in self._handlers else "other"
         DELIVERIES.labels(known, verdict.outcome.value).inc()
         log.info(

@@ -53,7 +53,7 @@ class ConsumerSettings(ServiceSettings):
 async def consuming(  # noqa: PLR0913 - what makes a consumer
     app_id: str,
     settings: ConsumerSettings,
-    engine: AsyncEngine,
+    database: AsyncEngine,
     handlers: Mapping[EventType, Handler],
     stop: Stop,
     *,
@@ -63,12 +63,12 @@ async def consuming(  # noqa: PLR0913 - what makes a consumer
     """The routes of a consumer of these events; enter it on the loop that serves them, with an engine of that loop."""
     async with aiohttp.ClientSession() as session:
         publisher = SidecarPublisher(session, settings.sidecar_url, DEAD_LETTER_TOPIC)
-        inbox = Inbox(engine, ordered=ordered, max_attempts=settings.event_max_attempts)
+        inbox = Inbox(database, ordered=ordered, max_attempts=settings.event_max_attempts)
         consumer = Consumer(app_id, {kind.value: one for kind, one in handlers.items()}, inbox, publisher)
         match = match_of(handlers, sources, ordered=ordered)
         async with (
-            running(stop, forget_settled(engine, timedelta(days=settings.inbox_days))),
-            subscribed(app_id, settings, engine, session, TOPIC, match, consumer.take, stop) as routes,
+            running(stop, forget_settled(database, timedelta(days=settings.inbox_days))),
+            subscribed(app_id, settings, database, session, TOPIC, match, consumer.take, stop) as routes,
         ):
             yield routes
 
@@ -77,7 +77,7 @@ async def consuming(  # noqa: PLR0913 - what makes a consumer
 async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
     app_id: str,
     settings: ConsumerSettings,
-    engine: AsyncEngine,
+    database: AsyncEngine,
     session: aiohttp.ClientSession,
     topic: str,
     match: str,
@@ -85,7 +85,7 @@ async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
     stop: Stop,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes of a subscription to a topic, under watch. The engine's schema has `inbox_cursors`."""
-    heartbeats = Heartbeats(engine, app_id)
+    heartbeats = Heartbeats(database, app_id)
     watch = SubscriptionWatch(
         app_id,
         publisher=SidecarPublisher(session, settings.sidecar_url, topic),

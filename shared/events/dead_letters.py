@@ -29,7 +29,7 @@ class DeadLetter(Message):
     """An event that a consumer gave up on."""
 
     dead_letter_id: str
-    """The same for the same death, however often it is told."""
+    """The same for the same death, however often it is reported."""
     consumer: str
     topic: str
     event_id: str
@@ -43,10 +43,10 @@ class DeadLetter(Message):
     died_at: datetime
 
 
-def dead_letter(  # noqa: PLR0913 - all that is to be told of a death
+def dead_letter(  # noqa: PLR0913 - a dead letter has these fields
     envelope: Envelope, *, consumer: str, topic: str, reason: str, attempts: int, deaths: int
 ) -> DeadLetter:
-    """The letter that tells of this death, the next after `deaths` earlier ones of the event at this consumer."""
+    """The dead letter of this failure, the next after `deaths` earlier ones of the event at this consumer."""
     name = hashlib.sha256(f"{consumer} {envelope.id} {deaths}".encode()).hexdigest()[:20]
     return DeadLetter(
         dead_letter_id=f"dead-{name}",

@@ -27,11 +27,11 @@ _FORGET: Final = text("""
 log = structlog.get_logger()
 
 
-async def forget_settled(engine: AsyncEngine, age: timedelta) -> None:
+async def forget_settled(database: AsyncEngine, age: timedelta) -> None:
     """Forget again and again, until cancelled. The engine is that of the running loop."""
     while True:
         try:
-            forgotten = await forget_once(engine, age)
+            forgotten = await forget_once(database, age)
         except (SQLAlchemyError, OSError) as error:
             log.warning("the inbox can't forget now", error=str(getattr(error, "orig", error)))
         else:
@@ -40,11 +40,11 @@ async def forget_settled(engine: AsyncEngine, age: timedelta) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def forget_once(engine: AsyncEngine, age: timedelta, batch: int = BATCH) -> int:
+async def forget_once(database: AsyncEngine, age: timedelta, batch: int = BATCH) -> int:
     """Forget what was done longer ago than `age`; how many events that were."""
     forgotten = 0
     while True:
-        async with engine.begin() as tx:
+        async with database.begin() as tx:
             count = (await tx.execute(_FORGET, {"age": age, "batch": batch})).rowcount
         forgotten += count
         if count < batch:

@@ -1,6 +1,6 @@
 """The heartbeats that a consumer sends itself over the broker, and how it remembers which came back.
 
-They are kept in the database, since of several replicas any may get a heartbeat: what one of them heard proves the
+They are kept in the database, since of several replicas any may get a heartbeat: what one of them received proves the
 broker's consumer alive for all.
 """
 
@@ -37,8 +37,8 @@ def heartbeat(app_id: str) -> tuple[int, dict[str, Any]]:
 class Heartbeats:
     """Which heartbeats of this app have come back."""
 
-    def __init__(self, engine: AsyncEngine, app_id: str) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine, app_id: str) -> None:
+        self._database = database
         self._key = {"source": f"/{app_id}", "subject": _SUBJECT}
 
     async def came(self, number: int) -> None:
@@ -46,11 +46,11 @@ class Heartbeats:
         came = insert(INBOX_CURSORS).values(sequence=number, **self._key)
         latest = func.greatest(INBOX_CURSORS.c.sequence, came.excluded.sequence)
         keyed = came.on_conflict_do_update(index_elements=["source", "subject"], set_={"sequence": latest})
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(keyed)
 
     async def last(self) -> int:
         """The number of the latest that came back; 0 if none ever did."""
         is_ours = [INBOX_CURSORS.c[name] == value for name, value in self._key.items()]
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(select(INBOX_CURSORS.c.sequence).where(*is_ours))).scalar() or 0

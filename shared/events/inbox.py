@@ -72,7 +72,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     RETRY = "retry"
     DEAD = "dead"
-    """To be buried, once its dead letter is on its way."""
+    """To be marked dead, once its dead letter is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Inbox:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        database: AsyncEngine,
         *,
         ordered: bool,
         max_attempts: int = 10,
@@ -100,12 +100,12 @@ class Inbox:
         """Make an inbox.
 
         Args:
-            engine: of the loop that the deliveries arrive on.
+            database: of the loop that the deliveries arrive on.
             ordered: take the events of one source about one subject strictly by their sequence.
             max_attempts: an event whose handler has failed so often is dead.
             gap_patience: how long an event waits for one before it that was never seen.
         """
-        self._engine = engine
+        self._database = database
         self._ordered = ordered
         self._max_attempts = max_attempts
         self._gap_patience = gap_patience
@@ -113,7 +113,7 @@ class Inbox:
     async def take(self, event: Received, effect: Effect) -> Verdict:
         """Run the effect if it is the event's turn; never raises."""
         try:
-            async with self._engine.begin() as tx:
+            async with self._database.begin() as tx:
                 verdict = await self._turn(tx, event)
                 if verdict is not None:
                     return verdict
@@ -129,9 +129,9 @@ class Inbox:
                 return Verdict(Outcome.RETRY, storable(f"{type(error).__name__}: {error}"))
             return await self._failed(event, storable(f"{type(error).__name__}: {error}"))
 
-    async def bury(self, event: Received, reason: str) -> None:
+    async def mark_dead(self, event: Received, reason: str) -> None:
         """Note that the event is dead, so that it holds up nothing any more."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             if self._ordered:
                 # The same order of locks as in `take`, so that the two never wait for each other.
                 await self._cursor(tx, event)
@@ -173,7 +173,7 @@ class Inbox:
     async def _failed(self, event: Received, reason: str, *, for_good: bool = False) -> Verdict:
         """Count the attempt in a transaction of its own, since that of the effect has been taken back."""
         try:
-            async with self._engine.begin() as tx:
+            async with self._database.begin() as tx:
                 row = await self._row(tx, event)
                 if row.state == State.DONE:
                     return Verdict(Outcome.DUPLICATE)

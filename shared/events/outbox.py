@@ -1,4 +1,4 @@
-"""The outbox: events that a service has to tell, written in the transaction of the change that they tell of.
+"""The outbox: events to publish, written in the transaction of the change that they report.
 
 A row is there if and only if its change is, and it stays until the broker has it: the event-relay reads the rows,
 publishes them, and deletes what the broker has acknowledged.
@@ -43,14 +43,14 @@ OUTBOX: Final = Table(
 )
 
 FIRST: Final = 1
-"""The sequence of what a participant's do tells."""
+"""The sequence of the event that a participant's do publishes."""
 SECOND: Final = 2
-"""That of what its undo tells: there is no such event without the first."""
+"""That of its undo's event, which always follows the first."""
 
 _COLUMNS: Final = ("type", "subject", "sequence", "data")
 
 
-def told(kind: EventType, sequence: int) -> Insert:
+def publish(kind: EventType, sequence: int) -> Insert:
     """The statement that writes one event, to be built once, and executed with the values of `event_of`."""
     return insert(OUTBOX).values(
         type=kind, sequence=sequence, subject=bindparam("event_subject"), data=bindparam("event_data")
@@ -58,11 +58,11 @@ def told(kind: EventType, sequence: int) -> Insert:
 
 
 def event_of(subject: str, data: Message) -> dict[str, Any]:
-    """The values of the event that a statement made with `told` writes."""
+    """The values of the event that a statement made with `publish` writes."""
     return {"event_subject": subject, "event_data": data.model_dump(mode="json")}
 
 
-def told_of(
+def publish_of(
     changed: FromClause,
     *,
     kind: ColumnElement[str],

@@ -1,4 +1,4 @@
-"""What an app tells its sidecar about its subscription, and the routes that the deliveries arrive on."""
+"""An app's subscription, as its sidecar reads it, and the routes that receive the deliveries."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -63,7 +63,7 @@ class Beats(Protocol):
 
 
 def subscription_routes(
-    told: dict[str, Any],
+    subscribed: dict[str, Any],
     take: Callable[[bytes], Awaitable[Answer]],
     watch: Deliveries,
     heartbeats: Beats,
@@ -71,7 +71,7 @@ def subscription_routes(
     """The routes that the sidecar calls. They exist from the first moment: a 404 would count as delivered."""
 
     async def subscribe(_: web.Request) -> web.Response:
-        return web.json_response([told])
+        return web.json_response([subscribed])
 
     async def event(request: web.Request) -> web.Response:
         # Not `request.read()`, whose limit is for bodies from outside: an event that is too large would come for ever.

@@ -76,10 +76,10 @@ class SubscriptionWatch:
         self._end_sidecar = end_sidecar
         self._times = times or WatchTimes()
         self._clock = clock
-        self._heard_at = clock()
+        self._received_at = clock()
         self._running = 0
         self._failing_since: float | None = None
-        self._unheard: tuple[int, float] | None = None
+        self._unreceived: tuple[int, float] | None = None
         """The first heartbeat that was stored and hasn't come back: its number, and when it was sent."""
 
     @contextlib.contextmanager
@@ -100,7 +100,7 @@ class SubscriptionWatch:
 
     async def look(self) -> None:
         """Look once; end the sidecar if the subscription is dead."""
-        if self._running or self._clock() - self._heard_at < self._times.silence:
+        if self._running or self._clock() - self._received_at < self._times.silence:
             return
         try:
             reason = await self._why_dead()
@@ -116,7 +116,7 @@ class SubscriptionWatch:
         self._alive()
 
     async def _why_dead(self) -> str | None:
-        if self._unheard is not None and await self._heartbeats.last() >= self._unheard[0]:
+        if self._unreceived is not None and await self._heartbeats.last() >= self._unreceived[0]:
             self._alive()
             return None
         number, event = heartbeat(self._app_id)
@@ -129,14 +129,14 @@ class SubscriptionWatch:
         except NotPublishedError as error:
             return await self._after_failure(error)
         self._failing_since = None
-        if self._unheard is None:
-            self._unheard = number, self._clock()
-        if self._clock() - self._unheard[1] < self._times.patience:
+        if self._unreceived is None:
+            self._unreceived = number, self._clock()
+        if self._clock() - self._unreceived[1] < self._times.patience:
             return None
         return "heartbeats are stored by the broker, but none is delivered"
 
     async def _after_failure(self, error: NotPublishedError) -> str | None:
-        self._unheard = None
+        self._unreceived = None
         if not await self._broker_answers():
             # An outage: a new sidecar couldn't connect either, and its workflows would be away as well.
             self._failing_since = None
@@ -148,9 +148,9 @@ class SubscriptionWatch:
         return f"nothing can be published, though the broker answers: {error}"
 
     def _alive(self) -> None:
-        self._heard_at = self._clock()
+        self._received_at = self._clock()
         self._failing_since = None
-        self._unheard = None
+        self._unreceived = None
 
 
 async def broker_answers(url: str) -> bool:

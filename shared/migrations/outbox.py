@@ -1,4 +1,4 @@
-"""The table that every service with events to tell has, and the right of the relay to carry them away."""
+"""The outbox table of every service that publishes events, and the relay's right to read and delete them."""
 
 import sqlalchemy as sa
 from alembic import op

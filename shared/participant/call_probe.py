@@ -49,7 +49,7 @@ def is_probe(envelope: object) -> bool:
 
 
 def probe_calls(ctx: DaprWorkflowContext, request: dict[str, Any]) -> Turns[dict[str, Any]]:
-    """Probe every call of the request at once, for five seconds at most, and tell what came of each."""
+    """Probe every call of the request at once, for five seconds at most, and report the result of each."""
     calls = CallProbe.model_validate(request).calls
     tasks: list[Task] = [ctx.call_activity(call.activity, input=PROBE, app_id=call.app_id) for call in calls]
     end: Task = ctx.create_timer(timedelta(seconds=PROBE_SECONDS))

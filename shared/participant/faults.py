@@ -35,8 +35,8 @@ class InjectedOutageError(Exception):
 class FaultInjector:
     """Carries out the fault plans of the calls that arrive here."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def run(
         self, key: StepKey, activity: str, plan: Sequence[Fault], execute: Execution, refuse: Refusal
@@ -56,7 +56,7 @@ class FaultInjector:
         """
         for place, fault in enumerate(plan):
             if await self._hit(key, activity, place, fault.times):
-                return await _strike(fault, execute, refuse)
+                return await _inject(fault, execute, refuse)
         return await execute()
 
     async def _hit(self, key: StepKey, activity: str, place: int, times: int) -> bool:
@@ -67,11 +67,11 @@ class FaultInjector:
             set_={"hits": FAULT_HITS.c.hits + 1},
             where=FAULT_HITS.c.hits < times,
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return (await tx.execute(statement.returning(FAULT_HITS.c.hits))).first() is not None
 
 
-async def _strike(fault: Fault, execute: Execution, refuse: Refusal) -> Message:
+async def _inject(fault: Fault, execute: Execution, refuse: Refusal) -> Message:
     match fault.mode:
         case FaultMode.REFUSE:
             return await refuse(f"injected fault: {fault.activity} refuses")

@@ -75,8 +75,8 @@ class StillPendingError(Exception):
 class Fence:
     """Runs effects at most once per step, and never after their undo."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
 
     async def do(
         self, key: StepKey, answer_type: type[AnswerT], effect: Callable[[AsyncConnection], Awaitable[AnswerT]]
@@ -87,7 +87,7 @@ class Fence:
             Refused: the effect was refused, now or at first, or its undo came first.
         """
         try:
-            async with self._engine.begin() as tx:
+            async with self._database.begin() as tx:
                 if await claim(tx, key, StepState.DONE):
                     answer = await effect(tx)
                     await settle(tx, key, StepState.DONE, answer=answer.model_dump(mode="json"))
@@ -107,7 +107,7 @@ class Fence:
         Raises:
             Refused: with the first reason.
         """
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             is_first = await claim(tx, key, StepState.REFUSED, refusal=reason)
             row = None if is_first else await repeated(tx, key)
         if row is not None:
@@ -122,7 +122,7 @@ class Fence:
         effect: Callable[[AsyncConnection, DoneT | None], Awaitable[AnswerT]],
     ) -> AnswerT:
         """Run the reverse effect with the do's answer (None if there was no do), leave a tombstone, repeat safely."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             done: DoneT | None = None
             if not await claim(tx, key, StepState.UNDONE):
                 row = await lock(tx, key)
@@ -165,7 +165,7 @@ async def settle(tx: AsyncConnection, key: StepKey, state: StepState, **values: 
 
 
 def first_answer(row: Row[Any], answer_type: type[AnswerT]) -> AnswerT:
-    """What a repeat of a do that has ended is told.
+    """The answer to a repeat of a do that has ended.
 
     Raises:
         Refused: it was refused, or its undo came first.

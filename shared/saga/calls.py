@@ -1,7 +1,7 @@
 """One call of a saga to an activity: attempts by the retry policy, within the deadline, classified.
 
 The retry policy is carried out here and not by the SDK's `retry_policy`, because the SDK's retries errors that no retry
-can change, goes on retrying behind the saga's back after the saga's deadline has passed, and doesn't tell the attempts.
+can change, goes on retrying behind the saga's back after the saga's deadline has passed, and hides the attempts.
 """
 
 from dataclasses import dataclass

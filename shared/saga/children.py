@@ -23,7 +23,7 @@ AnyChild = ChildContract[Any, Any]
 def call_child(
     ctx: WorkflowContext, journal: Journal, child: AnyChild, request: Message, instance_id: str
 ) -> Branch[Attempted]:
-    """Run the child, which is told the history of this workflow and of those above it."""
+    """Run the child, which receives the history of this workflow and of those above it."""
     began = ctx.current_utc_datetime
     place = journal.start(child.workflow, child.app_id, StepKind.DO, began)
     journal.attempt(place, 1)

@@ -19,7 +19,7 @@ _NO_PATIENCE_LEFT: Final = "compensation gave up"
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """A compensation that is owed: call `contract` for what `step` may have done."""
+    """A pending compensation: call `contract` for what `step` may have done."""
 
     contract: AnyContract
     step: str
@@ -63,11 +63,11 @@ class Compensation:
         self._show = show
         self._repair_ids: set[str] = set()
 
-    def run(self, owed: Sequence[Undo], reason: str) -> Turns[Compensated]:
+    def run(self, undos: Sequence[Undo], reason: str) -> Turns[Compensated]:
         """Undo all, newest first; what gives up stops no other."""
         stuck: list[StuckUndo] = []
         repairs: list[AppliedRepair] = []
-        for undo in reversed(owed):
+        for undo in reversed(undos):
             ended = yield from self._undo(undo, UndoStep(reason=reason))
             if isinstance(ended, StuckUndo):
                 stuck.append(ended)
@@ -106,7 +106,7 @@ class Compensation:
     def _undo(
         self, undo: Undo, request: UndoStep, *, patience_seconds: float | None = None
     ) -> Turns[UndoAnswer | StuckUndo]:
-        """Undo one step, or close it by hand; the journal tells which of the two it was."""
+        """Undo one step, or close it by hand; the journal says which of the two it was."""
         journal = self._caller.journal
         call = self._caller.call(undo.contract, undo.step, request, StepKind.UNDO, patience_seconds)
         attempted = yield from run_alone(call, self._show)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from shared.contracts.repair import AppliedRepair, ByHand, Decision, RepairDecision, RepairOutcome, UndoAnswer
 
 DECISION_SECONDS: Final = 60.0
-"""How long a decision is tried before the person is told that it can't be carried out now: somebody waits for it."""
+"""How long a decision is tried before the person learns that it can't be carried out now: somebody waits for it."""
 
 
 def read_decision(payload: object) -> RepairDecision | None:
@@ -19,7 +19,7 @@ def read_decision(payload: object) -> RepairDecision | None:
 
 
 def by_hand(decision: RepairDecision) -> ByHand | None:
-    """What the participant is told beside the undo, if the step isn't to be undone but closed by hand."""
+    """What the participant receives beside the undo, if the step isn't to be undone but closed by hand."""
     return ByHand.model_validate(decision.model_dump()) if decision.decision.is_by_hand else None
 
 

@@ -55,7 +55,7 @@ class Journal:
         self._change(place, outcome=outcome, error=error, ended_at=_utc(now))
 
     def remark_on_last(self, outcome: StepOutcome, remark: str) -> None:
-        """Say of the step that began last what its outcome alone doesn't tell."""
+        """Say of the step that began last what its outcome alone doesn't show."""
         self._change(len(self._steps) - 1, outcome=outcome, error=remark)
 
     def attempts_at(self, name: str) -> int:

@@ -18,7 +18,7 @@ from shared.saga.terms import SagaTerms, as_engine_time
 T = TypeVar("T")
 
 Observer = Callable[[str, Timeline], None]
-"""Told (saga id, timeline) of every change, never while replaying. It shows the saga live; the truth comes last."""
+"""Receives (saga id, timeline) at every change, never while replaying. It shows the saga live; the truth comes last."""
 
 SHORTEST_WAIT: Final = timedelta(seconds=1)
 """For an event whose time is over by the engine's clock, but not by that of whoever decides it."""
@@ -50,7 +50,7 @@ class Saga:
         self._saga_id = terms.saga_id
         self._observer = observer
         self._caller = Caller(ctx, terms)
-        self._owed: list[Undo] = []
+        self._undos: list[Undo] = []
         self._shown_version = 0
         self._compensation = Compensation(ctx, self._caller, self._show)
 
@@ -69,20 +69,20 @@ class Saga:
         return (yield from run_alone(self.branch(do, request), self._show))
 
     def branch(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Branch[ResponseT]:
-        """A step to be run by `parallel`. Undo is owed before its do begins."""
+        """A step to be run by `parallel`. The undo is registered before its do begins."""
         if do.undo is not None and self._caller.past_pivot:
             raise ValueError(f"{do.activity} comes after the pivot: it can be retried but not undone")
         self._check_may_go_on()
-        owed = Undo(do.undo, do.activity) if do.undo is not None else None
-        if owed is not None:
-            self._owed.append(owed)
+        pending = Undo(do.undo, do.activity) if do.undo is not None else None
+        if pending is not None:
+            self._undos.append(pending)
         attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
         if attempted.outcome is StepOutcome.DONE:
             return do.response.model_validate(attempted.response)
         # Only a refusal comes from the participant's fence, and answers for all executions. Any other error may be that
         # of a second one: the engine repeats an attempt whose result it has lost, maybe at another version of the app.
-        if owed is not None and attempted.outcome is StepOutcome.REFUSED:
-            self._owed.remove(owed)
+        if pending is not None and attempted.outcome is StepOutcome.REFUSED:
+            self._undos.remove(pending)
         if attempted.cancelled:
             raise SagaCancelled
         raise StepFailed(do.app_id, do.activity, attempted.outcome, attempted.error)
@@ -121,7 +121,7 @@ class Saga:
     def wait_for_event(self, name: str, until: datetime) -> Turns[bool]:
         """Wait for an external event, however long; False if `until` has passed without it.
 
-        It is no more than a nudge: anyone can raise one, and it can get lost or come twice.
+        It is no more than a signal: anyone can raise one, and it can get lost or come twice.
 
         Raises:
             SagaCancelled: the customer cancelled first.
@@ -167,7 +167,7 @@ class Saga:
         except StepFailed as refusal:
             raise PivotRefused(refusal.cause) from refusal
         self._caller.past_pivot = True
-        self._owed.clear()
+        self._undos.clear()
         return response
 
     def take_over(self, timeline: Timeline, steps: Iterable[AnyContract]) -> None:
@@ -176,15 +176,15 @@ class Saga:
         How far it came isn't known for sure, and needn't be: undoing what was never done leaves a tombstone.
         """
         self._caller.journal.go_on_from(timeline, self._ctx.current_utc_datetime)
-        self._owed = [Undo(do.undo, do.activity) for do in steps if do.undo is not None]
+        self._undos = [Undo(do.undo, do.activity) for do in steps if do.undo is not None]
 
     def compensate(self, stopped: SagaStopped) -> Turns[Compensated]:
         """Undo all that may have happened, newest first; one undo that gives up never stops the others.
 
         About each compensation that gave up a person has to decide (`decide`).
         """
-        owed, self._owed = self._owed, []
-        return (yield from self._compensation.run(owed, stopped.reason))
+        pending, self._undos = self._undos, []
+        return (yield from self._compensation.run(pending, stopped.reason))
 
     def decide(self, stuck: tuple[StuckUndo, ...]) -> Turns[Compensated]:
         """Wait for one decision of a person (an external event) and carry it out.

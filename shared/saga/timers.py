@@ -1,6 +1,6 @@
 """The saga's durable timers: as few as possible, since each one is a job in the scheduler.
 
-A step's deadline needs a timer only to wake the saga in time. One that is set to an earlier moment does as well: when
+A step's deadline needs a timer only to resume the saga in time. One that is set to an earlier moment does as well: when
 it fires, a new one is set for what remains. An order without trouble so sets a single timer. The same timer waits
 for the customer's cancel, because the SDK sets one for every wait for an event anyway.
 """
@@ -13,14 +13,14 @@ from shared.saga.events import CANCEL_EVENT
 
 
 @dataclass(frozen=True, slots=True)
-class _Wake:
+class _Timer:
     task: Task
     at: datetime
-    hears_cancel: bool
+    receives_cancel: bool
 
     @property
     def is_cancel(self) -> bool:
-        return self.hears_cancel and self.task.is_complete and not self.task.is_failed
+        return self.receives_cancel and self.task.is_complete and not self.task.is_failed
 
 
 class Timers:
@@ -28,14 +28,14 @@ class Timers:
 
     def __init__(self, ctx: WorkflowContext) -> None:
         self._ctx = ctx
-        self._pending: list[_Wake] = []
+        self._pending: list[_Timer] = []
         self._events: dict[str, Task] = {}
         self._cancelled = False
 
     @property
     def cancelled(self) -> bool:
         """The cancel event has arrived."""
-        self._cancelled = self._cancelled or any(wake.is_cancel for wake in self._pending)
+        self._cancelled = self._cancelled or any(timer.is_cancel for timer in self._pending)
         return self._cancelled
 
     def wait_for(self, task: Task, deadline: datetime | None, *, heeds_cancel: bool) -> Branch[bool]:
@@ -44,9 +44,9 @@ class Timers:
             if deadline is None:
                 yield [task]
                 continue
-            wake = self._wake_by(deadline, heeds_cancel=heeds_cancel)
-            yield [task, wake.task]
-            passed = wake.task.is_complete and not wake.is_cancel and wake.at >= deadline
+            timer = self._timer_by(deadline, heeds_cancel=heeds_cancel)
+            yield [task, timer.task]
+            passed = timer.task.is_complete and not timer.is_cancel and timer.at >= deadline
             if passed and not task.is_complete:
                 return False
         return True
@@ -60,7 +60,7 @@ class Timers:
                 continue
             if self.cancelled:
                 return True
-            yield [timer, *self._waiting_for_cancel(self._wake_by(deadline, heeds_cancel=True))]
+            yield [timer, *self._waiting_for_cancel(self._timer_by(deadline, heeds_cancel=True))]
         return heeds_cancel and self.cancelled
 
     def wait_for_event(self, name: str, until: datetime) -> Branch[bool]:
@@ -68,29 +68,31 @@ class Timers:
         # One that was waited for in vain is waited for again: it would take the event from a second one.
         event = self._events.pop(name, None) or self._ctx.wait_for_external_event(name)
         while not event.is_complete and not self.cancelled:
-            wake = self._wake_by(until, heeds_cancel=True)
-            yield [event, *self._waiting_for_cancel(wake)]
-            if wake.task.is_complete and not wake.is_cancel and wake.at >= until:
+            timer = self._timer_by(until, heeds_cancel=True)
+            yield [event, *self._waiting_for_cancel(timer)]
+            if timer.task.is_complete and not timer.is_cancel and timer.at >= until:
                 break
         if not event.is_complete:
             self._events[name] = event
         return bool(event.is_complete)
 
-    def _waiting_for_cancel(self, first: _Wake) -> list[Task]:
+    def _waiting_for_cancel(self, first: _Timer) -> list[Task]:
         """`first`, and all others that wait for a cancel: the engine gives it to the one that has waited longest."""
-        others = (wake for wake in self._pending if wake.hears_cancel and wake is not first)
-        return [first.task, *(wake.task for wake in others)]
+        others = (timer for timer in self._pending if timer.receives_cancel and timer is not first)
+        return [first.task, *(timer.task for timer in others)]
 
-    def _wake_by(self, deadline: datetime, *, heeds_cancel: bool) -> _Wake:
+    def _timer_by(self, deadline: datetime, *, heeds_cancel: bool) -> _Timer:
         """A pending timer that fires by the deadline; a new one at the deadline if there is none."""
         listen = heeds_cancel and not self.cancelled
-        self._pending = [wake for wake in self._pending if not wake.task.is_complete]
-        for wake in self._pending:
-            if wake.at <= deadline and wake.hears_cancel >= listen:
-                return wake
+        self._pending = [timer for timer in self._pending if not timer.task.is_complete]
+        for timer in self._pending:
+            if timer.at <= deadline and timer.receives_cancel >= listen:
+                return timer
         if listen:
-            wake = _Wake(self._ctx.wait_for_external_event(CANCEL_EVENT, timeout=deadline), deadline, hears_cancel=True)
+            timer = _Timer(
+                self._ctx.wait_for_external_event(CANCEL_EVENT, timeout=deadline), deadline, receives_cancel=True
+            )
         else:
-            wake = _Wake(self._ctx.create_timer(deadline), deadline, hears_cancel=False)
-        self._pending.append(wake)
-        return wake
+            timer = _Timer(self._ctx.create_timer(deadline), deadline, receives_cancel=False)
+        self._pending.append(timer)
+        return timer

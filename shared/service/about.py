@@ -85,11 +85,11 @@ class Introduction:
     """Answers `GET /about` for one service."""
 
     def __init__(
-        self, app_id: str, engine: AsyncEngine, migrations: Path | None, registrations: Registrations | None = None
+        self, app_id: str, database: AsyncEngine, migrations: Path | None, registrations: Registrations | None = None
     ) -> None:
         """Introduce `app_id`, whose tables come from `migrations` (None if it has none)."""
         self._app_id = app_id
-        self._engine = engine
+        self._database = database
         self._known = () if migrations is None else revisions_in(migrations)
         self._registrations = registrations
 
@@ -110,9 +110,9 @@ class Introduction:
         if not self._known:
             return None
         try:
-            async with self._engine.connect() as connection:
+            async with self._database.connect() as connection:
                 applied = await connection.scalar(text("SELECT version_num FROM alembic_version"))
         except (SQLAlchemyError, OSError, TimeoutError):
-            # Whether its database answers is told by its readiness.
+            # Its readiness reports whether its database answers.
             return None
         return Revisions(applied=applied, known=self._known)

@@ -25,10 +25,10 @@ async def prepare_schema(url: str, migrations: Path, readable: Readable | None =
         raise SystemExit(str(error)) from None
 
 
-async def database_reason(engine: AsyncEngine) -> str | None:
+async def database_reason(database: AsyncEngine) -> str | None:
     """Why the database can't be used, or None."""
     try:
-        async with engine.connect() as connection:
+        async with database.connect() as connection:
             await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         return f"The database doesn't answer: {error}."

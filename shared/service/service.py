@@ -33,7 +33,7 @@ from shared.web.http import MAX_BODY_BYTES, application
 log = structlog.get_logger()
 
 WORKER_START_SECONDS: Final = 3600.0
-"""The worker keeps trying until its sidecar is there; readiness tells that it isn't yet."""
+"""The worker keeps trying until its sidecar is there; readiness reports that it isn't yet."""
 HTTP_SHUTDOWN_SECONDS: Final = 2.0
 SIDECAR_WATCH_SECONDS: Final = 5.0
 
@@ -49,8 +49,8 @@ class Service:
     settings: ServiceSettings
     migrations: Path
     """Where its tables come from."""
-    engine: AsyncEngine
-    """For the HTTP loop. Activities have an engine of their own, since a pool belongs to one loop."""
+    database: AsyncEngine
+    """For the HTTP loop. Activities have a database of their own, since a pool belongs to one loop."""
     activities: ActivityHost
     routes: list[web.RouteDef] = field(default_factory=list)
     surface: Surface | None = None
@@ -103,9 +103,9 @@ def _application(
 ) -> web.Application:
     async def readiness() -> str | None:
         metadata_url = service.settings.sidecar_metadata_url
-        return await database_reason(service.engine) or await sidecar_reason(session, metadata_url)
+        return await database_reason(service.database) or await sidecar_reason(session, metadata_url)
 
-    introduction = Introduction(service.app.app_id, service.engine, service.migrations, registrations)
+    introduction = Introduction(service.app.app_id, service.database, service.migrations, registrations)
     app = application(readiness, introduction.about, max_body_bytes=service.max_body_bytes)
     app.router.add_routes(routes)
     return app

@@ -40,7 +40,7 @@ class ServiceSettings(HttpSettings):
     dapr_http_port: int
     drain_seconds: float = 10.0
     sidecar_patience_seconds: float = 60.0
-    """A sidecar that is up for so long without taking in this service's worker is told to end."""
+    """A sidecar that is up for so long without taking in this service's worker is stopped."""
 
     @property
     def sidecar_api_url(self) -> str:
@@ -49,7 +49,7 @@ class ServiceSettings(HttpSettings):
 
     @property
     def sidecar_metadata_url(self) -> str:
-        """Where the sidecar tells how it is."""
+        """The sidecar's health address."""
         return f"{self.sidecar_api_url}/metadata"
 
 

@@ -33,7 +33,7 @@ class ComplianceAudited(Message):
 
 
 class SeenStep(Message):
-    """One step of a caller, as its history tells it: its name and how it stood, never what went in or came out.
+    """One step of a caller, as its history shows it: its name and its state, never what went in or came out.
 
     `outcome` is `done`, `failed` or `running`; a step that was retried is there once per attempt.
     """
@@ -45,7 +45,7 @@ class SeenStep(Message):
 
 
 class SeenWorkflow(Message):
-    """One workflow that led to a record; `left_out` is how many of its steps are not told, for there were too many."""
+    """One workflow that led to a record; `left_out` is how many of its steps are left out, for there were too many."""
 
     app_id: str
     workflow: str

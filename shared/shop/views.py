@@ -166,7 +166,7 @@ class TaskAccepted(View):
 
 
 class NotificationView(View):
-    """Whether somebody was told, and when."""
+    """Whether somebody was notified, and when."""
 
     sent: bool
     sent_at: Moment

@@ -73,7 +73,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(error.status, f"{error.reason}: {request.method} {request.path}.", kept)
     except Exception as error:  # the entry point of every request
         if may_pass(error):
-            if not is_unreachable(error):  # that one is told by the readiness
+            if not is_unreachable(error):  # the readiness reports that one
                 log.warning("the database is too busy", method=request.method, path=request.path, error=str(error))
             detail = "The database is away or too busy. Try again; with the same Idempotency-Key that is safe."
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})

@@ -1,4 +1,4 @@
-"""Serves HTTP in a process of its own, without a sidecar, until it is told to stop."""
+"""Serves HTTP in a process of its own, without a sidecar, until it is stopped."""
 
 import asyncio
 

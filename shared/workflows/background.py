@@ -34,7 +34,7 @@ class BackgroundCalls:
         if key in self._tasks:
             call.close()
             return
-        task = self._tasks[key] = asyncio.create_task(self._in_turn(call))
+        task = self._tasks[key] = asyncio.create_task(self._one_by_one(call))
         task.add_done_callback(partial(self._ended, key))
         # One that was dropped before it began would complain that nobody awaited it.
         task.add_done_callback(lambda _: call.close())
@@ -51,7 +51,7 @@ class BackgroundCalls:
         if not task.cancelled() and task.exception() is not None:
             log.error("call failed unexpectedly, the sweep tries again", key=key, exc_info=task.exception())
 
-    async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
+    async def _one_by_one(self, call: Coroutine[Any, Any, None]) -> None:
         async with self._slots:
             await call
 
@@ -63,7 +63,7 @@ async def sweep_until_cancelled(
     *,
     failed: str = "sweep failed, trying again",
 ) -> None:
-    """Sweep again and again, at once when `sooner` is set; a database that is away ends nothing: it is logged so."""
+    """Sweep again and again, at once when `sooner` is set; a database outage is only logged."""
     sooner = sooner or asyncio.Event()
     while True:
         try:

@@ -79,8 +79,8 @@ class WorkflowStarter(Protocol):
         """Start a workflow under this id; no harm if it is running already."""
 
 
-class WorkflowTeller(Protocol):
-    """Tells workflows what happened. May raise `EngineAwayError`: try again later."""
+class WorkflowNotifier(Protocol):
+    """Signals workflows what happened. May raise `EngineAwayError`: try again later."""
 
     async def raise_event(self, instance_id: str, event: str, payload: Message | None = None) -> None:
         """Send an external event to a workflow."""

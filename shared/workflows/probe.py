@@ -10,10 +10,10 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from shared.workflows.client import EngineAwayError, NoAnswerError, WorkflowTeller
+from shared.workflows.client import EngineAwayError, NoAnswerError, WorkflowNotifier
 
 # Works around `lost-turn` (docs/upstream.md).
-NUDGE_EVENT: Final = "nudge"
+PROBE_SIGNAL: Final = "nudge"
 """Nobody waits for it: it only makes the engine take a turn of the workflow."""
 
 AGAIN_SECONDS: Final = 300.0
@@ -23,7 +23,7 @@ AGAIN_SECONDS: Final = 300.0
 class Probe:
     """Remembers who was asked when. Belongs to one event loop."""
 
-    def __init__(self, engine: WorkflowTeller) -> None:
+    def __init__(self, engine: WorkflowNotifier) -> None:
         self._engine = engine
         self._again_at: dict[str, float] = {}
 
@@ -42,7 +42,7 @@ class Probe:
 
     async def _takes_events(self, instance_id: str) -> bool | None:
         try:
-            await self._engine.raise_event(instance_id, NUDGE_EVENT)
+            await self._engine.raise_event(instance_id, PROBE_SIGNAL)
         except NoAnswerError:
             return False
         except EngineAwayError:

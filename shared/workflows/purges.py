@@ -28,19 +28,19 @@ NO_ANSWER: Final = '$.steps[*] ? (@.outcome == "unknown" || @.outcome == "failed
 
 
 class RowPurges:
-    """Hands ended rows of one table out to one process at a time. Belongs to the event loop of its engine.
+    """Hands ended rows of one table out to one process at a time. Belongs to the event loop of its database.
 
     The table has one key, which is the workflow's instance id, and the columns `ended_at`, `timeline`, `purge_due_at`
     and `purged_at`.
     """
 
-    def __init__(self, engine: AsyncEngine, table: Table) -> None:
-        self._engine = engine
+    def __init__(self, database: AsyncEngine, table: Table) -> None:
+        self._database = database
         self._table = table
         (self._id,) = table.primary_key.columns
 
     async def due(self, keep_seconds: float, late_seconds: float) -> Due:
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             again = await self._again(tx)
             first = await self._first_looks(tx, keep_seconds, late_seconds, BATCH - len(again))
             rows = [*again, *(one for one in first if one.is_due)]
@@ -87,7 +87,7 @@ class RowPurges:
 
     async def already_purged(self, row_ids: Sequence[str]) -> set[str]:
         statement = select(self._id).where(self._id.in_(row_ids), self._table.c.purged_at.is_not(None))
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return set((await connection.execute(statement)).scalars())
 
     def row_of(self, instance_id: str) -> str:
@@ -102,5 +102,5 @@ class RowPurges:
         return false()
 
     async def _set(self, row_ids: Collection[str], **values: object) -> None:
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(update(self._table).where(self._id.in_(row_ids)).values(**values))

@@ -33,21 +33,21 @@ ACCEPTED: Final = "accepted"
 
 
 class WorkflowRows:
-    """Rows of one table. Belongs to the event loop of its engine.
+    """Rows of one table. Belongs to the event loop of its database.
 
     The table has one key, which is the (first) workflow's instance id, and the columns `status`, `accepted_at`,
     `ended_at`, `start_due_at`, `start_error`, `timeline` and `timeline_version`.
     """
 
-    def __init__(self, engine: AsyncEngine, table: Table, on_change: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, database: AsyncEngine, table: Table, on_change: Mapping[str, Any] | None = None) -> None:
         """Read and lease rows of `table`; `on_change` is set with every change that a client can see."""
-        self._engine = engine
+        self._database = database
         self._table = table
         self._on_change = dict(on_change or {})
         (self._id,) = table.primary_key.columns
 
     async def by_id(self, row_id: str) -> Row[Any] | None:
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             row: Row[Any] | None = (await connection.execute(select(self._table).where(self._id == row_id))).first()
             return row
 
@@ -60,12 +60,12 @@ class WorkflowRows:
         if before is not None:
             place = tuple_(literal(before[0]), literal(before[1]))
             statement = statement.where(tuple_(row.accepted_at, self._id) < place)
-        async with self._engine.connect() as connection:
+        async with self._database.connect() as connection:
             return (await connection.execute(statement)).all()
 
     async def lease_unstarted(self, limit: int) -> Sequence[Row[Any]]:
         """Rows that no run of their workflow has claimed in time; each goes to one process at a time."""
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             return await self._lease(tx, limit)
 
     async def _lease(self, tx: AsyncConnection, limit: int, *which: ColumnElement[bool]) -> Sequence[Row[Any]]:
@@ -83,7 +83,7 @@ class WorkflowRows:
     async def start_failed(self, row_id: str, error: str) -> None:
         """Keep why the engine didn't take the row's workflow."""
         statement = update(self._table).where(self._id == row_id, self._table.c.status == ACCEPTED)
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement.values(start_error=error))
 
     async def show(self, timelines: dict[str, Timeline]) -> None:
@@ -105,5 +105,5 @@ class WorkflowRows:
             .where(self._id == shown.c.row_id, row.timeline_version < shown.c.version, row.ended_at.is_(None))
             .values(timeline=shown.c.timeline, timeline_version=shown.c.version, **self._on_change)
         )
-        async with self._engine.begin() as tx:
+        async with self._database.begin() as tx:
             await tx.execute(statement)

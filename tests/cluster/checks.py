@@ -42,14 +42,14 @@ def test_every_pod_of_an_app_has_its_sidecar(pods: dict[str, list[Document]]) ->
             assert sidecar["resources"]["limits"]["memory"] == "512Mi"
 
 
-def test_the_app_is_told_where_its_sidecar_is(pods: dict[str, list[Document]]) -> None:
+def test_the_app_knows_where_its_sidecar_is(pods: dict[str, list[Document]]) -> None:
     """The manifests leave it to the injector."""
     for app in APPS:
         assert pods[app]
         for pod in pods[app]:
             (container,) = pod["spec"]["containers"]
-            told = {one["name"]: one.get("value") for one in container["env"]}
-            assert INJECTED.items() <= told.items()
+            environment = {one["name"]: one.get("value") for one in container["env"]}
+            assert INJECTED.items() <= environment.items()
 
 
 def test_the_gateway_has_no_sidecar(pods: dict[str, list[Document]]) -> None:

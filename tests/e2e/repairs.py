@@ -1,4 +1,4 @@
-"""The repair desk as a person at it: which orders wait, what is decided, what came of it."""
+"""The repair API as a person uses it: which orders wait, what is decided, what came of it."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,8 +15,8 @@ PARTICIPANT: Final = {
 
 
 @dataclass(frozen=True)
-class Desk:
-    """One shop's repair desk."""
+class Repairer:
+    """Decides one shop's repairs over HTTP."""
 
     shop: Shop
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 from saga_testing.matrix.cells import Cell
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import SHOP
-from tests.e2e.repairs import Desk
+from tests.e2e.repairs import Repairer
 from tests.e2e.shop import ENDED, Shop, an_order, eventually, unless_away
 
 CELLS_PER_HEALTHY_ORDER: Final = 8
@@ -62,7 +62,7 @@ class Board:
 
     def retried(self, order_id: str, undo: str) -> dict[str, Any]:
         """The order once it has ended, after a person has let this undo be retried."""
-        Desk(self.shop).decide(order_id, undo, "retry")
+        Repairer(self.shop).decide(order_id, undo, "retry")
         return self.shop.end_of(order_id)
 
     def violations(self, order_id: str) -> list[Any]:
@@ -71,11 +71,11 @@ class Board:
         return [violation for violation in report["violations"] if order_id in str(violation)]
 
     def _place_all(self) -> None:
-        self._kill_in_turn([cell for cell in self._cells if cell.kills])
+        self._kill_one_by_one([cell for cell in self._cells if cell.kills])
         with ThreadPoolExecutor(CLIENTS) as clients:
             list(clients.map(self._place, [cell for cell in self._cells if not cell.kills]))
 
-    def _kill_in_turn(self, cells: Sequence[Cell]) -> None:
+    def _kill_one_by_one(self, cells: Sequence[Cell]) -> None:
         by_app = defaultdict(list)
         for cell in cells:
             by_app[_APP_IDS[cell.activity]].append(cell)

@@ -18,7 +18,7 @@ LOG: Final = "SELECT saga_id, step, status FROM notification_service.notificatio
 OURS: Final = "Your order "
 MOST_MAILS: Final = 1000
 INBOX: Final = "SELECT state, count(*) FROM notification_service.inbox GROUP BY state"
-TOLD: Final = "SELECT sum(events) FROM order_service.orders"
+PUBLISHED: Final = "SELECT sum(events) FROM order_service.orders"
 WORDS: Final = {
     "order.completed": "is on its way",
     "order.compensated": "could not be completed",
@@ -70,8 +70,8 @@ def mails_if_caught_up(settings: StackSettings, stack: StackClient) -> Mails | N
 
 async def _mails(settings: StackSettings, stack: StackClient) -> Mails | None:
     inbox = {row["state"]: row["count"] for row in await query(settings, INBOX)}
-    [(told,)] = await query(settings, TOLD)
-    if inbox.get("done", 0) + inbox.get("dead", 0) < told:
+    [(published,)] = await query(settings, PUBLISHED)
+    if inbox.get("done", 0) + inbox.get("dead", 0) < published:
         return None
     log = await query(settings, LOG)
     by_status = {status: [(row["saga_id"], row["step"]) for row in log if row["status"] == status] for status in _ALL}

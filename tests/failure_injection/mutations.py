@@ -73,14 +73,14 @@ MUTATIONS: Final = (
         name="undo registered after do",
         file="shared/saga/saga.py",
         before="""\
-        if owed is not None:
-            self._owed.append(owed)
+        if pending is not None:
+            self._undos.append(pending)
         attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
 """,
         after="""\
         attempted = yield from self._caller.call(do, do.activity, request, StepKind.DO)
-        if owed is not None and attempted.outcome in (StepOutcome.DONE, StepOutcome.REFUSED):
-            self._owed.append(owed)
+        if pending is not None and attempted.outcome in (StepOutcome.DONE, StepOutcome.REFUSED):
+            self._undos.append(pending)
 """,
         cells=("process_payment-do-lose_reply_always", "reserve_stock-do-lose_reply_always"),
     ),

@@ -34,7 +34,7 @@ class Packing:
     """So often a task was begun anew."""
 
     @property
-    def told(self) -> int:
+    def sent(self) -> int:
         """So many tasks say that their customer was mailed."""
         return sum(status == "completed" for _, status, _ in self.tasks)
 
@@ -53,7 +53,7 @@ class Packing:
             *(f"a task for {order_id}, which isn't completed" for order_id in counts if order_id not in orders),
             *(f"task of {order_id}: {status}, {reason}" for order_id, status, reason in self.tasks if reason),
             *(f"came {count} times: {body}" for body, count in mails.items() if count > 1),
-            *([f"{len(mails)} mails, {self.told} tasks have sent one"] if len(mails) < self.told else []),
+            *([f"{len(mails)} mails, {self.sent} tasks have sent one"] if len(mails) < self.sent else []),
             *([f"{self.dead_events} events are dead"] if self.dead_events else []),
         ]
 

@@ -30,12 +30,12 @@ class HostWithoutBooking(ActivityHost):
 def main() -> None:
     """Compose as the service does, with the other host."""
     settings = load(ShippingSettings)
-    engine = create_engine(settings.service_database_url, application_name=SHIPPING_SERVICE)
-    fence = Fence(engine)
+    database = create_engine(settings.service_database_url, application_name=SHIPPING_SERVICE)
+    fence = Fence(database)
     host = HostWithoutBooking(SHIPPING_SERVICE, fence=fence)
     serve_shipping(host, Shipments(fence, settings.shipping_countries))
-    http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
-    run(Service(SHIPPING, settings, MIGRATIONS, http_engine, host))
+    http_database = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
+    run(Service(SHIPPING, settings, MIGRATIONS, http_database, host))
 
 
 if __name__ == "__main__":

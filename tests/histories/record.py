@@ -15,8 +15,8 @@ from devstack.settings import PROJECT_ROOT
 from order_service.approval.terms import PATIENCE_SECONDS
 from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, cells_of
 from saga_testing.recorded import write
-from tests.e2e.approval.desk import ApprovalDesk
-from tests.e2e.repairs import Desk
+from tests.e2e.approval.approver import Approver
+from tests.e2e.repairs import Repairer
 from tests.e2e.shop import Shop, an_order, eventually, fault
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
@@ -107,7 +107,7 @@ def _retried(shop: Shop) -> str:
     plan = [fault("book_shipment", "refuse"), fault("refund_payment", "refuse")]
     order_id = _placed(shop, {"faults": plan})
     _wait(shop, order_id)
-    Desk(shop).decide(order_id, "refund_payment", "retry")
+    Repairer(shop).decide(order_id, "refund_payment", "retry")
     shop.end_of(order_id)
     return order_id
 
@@ -124,14 +124,14 @@ def _wait(shop: Shop, order_id: str) -> str:
 
 def _decided(shop: Shop, decision: str) -> str:
     """A risky order about which a person decides."""
-    desk = ApprovalDesk(shop)
-    order_id = desk.held()
-    desk.decide(order_id, decision)
+    approver = Approver(shop)
+    order_id = approver.held()
+    approver.decide(order_id, decision)
     return order_id
 
 
 def _cancelled_while_waiting(shop: Shop) -> str:
-    order_id = ApprovalDesk(shop).held()
+    order_id = Approver(shop).held()
     answer = shop.call("POST", f"/orders/{order_id}/cancel")
     assert answer.status == 202, answer
     return order_id
@@ -139,24 +139,24 @@ def _cancelled_while_waiting(shop: Shop) -> str:
 
 def _unscored(shop: Shop) -> str:
     """An order whose score comes too late."""
-    return ApprovalDesk(shop).harmless(fault("run_ml_inference", "delay", seconds=PATIENCE_SECONDS + 3))
+    return Approver(shop).harmless(fault("run_ml_inference", "delay", seconds=PATIENCE_SECONDS + 3))
 
 
 def _retried_after_approval(shop: Shop) -> str:
     """An approved order whose first step is tried twice: the timers of wait and steps are both there."""
-    desk = ApprovalDesk(shop)
-    order_id = desk.held(fault("reserve_stock", "fail"))
-    desk.decide(order_id, "approve")
+    approver = Approver(shop)
+    order_id = approver.held(fault("reserve_stock", "fail"))
+    approver.decide(order_id, "approve")
     return order_id
 
 
 CHECKED: Final[Mapping[str, Story]] = {
-    "scored": lambda shop: ApprovalDesk(shop).harmless(),
+    "scored": lambda shop: Approver(shop).harmless(),
     "unscored": _unscored,
     "approved": lambda shop: _decided(shop, "approve"),
     "approved_and_retried": _retried_after_approval,
     "rejected": lambda shop: _decided(shop, "reject"),
-    "expired": lambda shop: ApprovalDesk(shop).held(),
+    "expired": lambda shop: Approver(shop).held(),
     "cancelled_while_waiting": _cancelled_while_waiting,
 }
 

@@ -14,9 +14,9 @@ class DiedError(Exception):
 class Deaths:
     """Lets transactions of an engine die."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, database: AsyncEngine) -> None:
         self._left = 0
-        event.listen(engine.sync_engine, "commit", self._on_commit)
+        event.listen(database.sync_engine, "commit", self._on_commit)
 
     @contextmanager
     def of_next(self, commits: int) -> Iterator[None]:

@@ -9,18 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.events.event import EVENT_DATA, EventType
 from shared.events.outbox import OUTBOX
 
-Told = tuple[str, int]
+Published = tuple[str, int]
 """Type and sequence of an event."""
 
 
-async def told(engine: AsyncEngine, subject: str = "order-1") -> list[Told]:
+async def published(database: AsyncEngine, subject: str = "order-1") -> list[Published]:
     """The events about a subject, as they happened."""
-    return [(row.type, row.sequence) for row in await _rows(engine, subject)]
+    return [(row.type, row.sequence) for row in await _rows(database, subject)]
 
 
-async def data_of(engine: AsyncEngine, subject: str = "order-1") -> list[dict[str, Any]]:
+async def data_of(database: AsyncEngine, subject: str = "order-1") -> list[dict[str, Any]]:
     """Their data; each is what its type promises, to the last field."""
-    rows = await _rows(engine, subject)
+    rows = await _rows(database, subject)
     for row in rows:
         model = EVENT_DATA[EventType(row.type)]
         assert model.model_validate(row.data).model_dump()["order_id"] == subject
@@ -28,7 +28,7 @@ async def data_of(engine: AsyncEngine, subject: str = "order-1") -> list[dict[st
     return [row.data for row in rows]
 
 
-async def _rows(engine: AsyncEngine, subject: str) -> Sequence[Row[Any]]:
+async def _rows(database: AsyncEngine, subject: str) -> Sequence[Row[Any]]:
     query = select(OUTBOX).where(OUTBOX.c.subject == subject).order_by(OUTBOX.c.position)
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         return (await connection.execute(query)).all()

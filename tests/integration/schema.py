@@ -22,9 +22,9 @@ async def differences(url: str, metadata: MetaData) -> list[Any]:
         }
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
-    engine = create_engine(url, application_name="tests")
+    database = create_engine(url, application_name="tests")
     try:
-        async with engine.connect() as connection:
+        async with database.connect() as connection:
             return await connection.run_sync(compare)
     finally:
-        await engine.dispose()
+        await database.dispose()

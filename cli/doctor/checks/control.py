@@ -37,7 +37,7 @@ def _scheduler(case: Case) -> Iterator[Finding]:
     away = tuple(app.app_id for app, sidecar in hosts if deaf.issuperset(sidecar.schedulers))
     if away:
         whole = len(away) == len(hosts)
-        told = (
+        mentioned = (
             f"nobody listens at {', '.join(sorted(deaf))}, where metadata still has it"
             if deaf
             else "metadata has no scheduler.connected_addresses"
@@ -45,7 +45,7 @@ def _scheduler(case: Case) -> Iterator[Finding]:
         yield Finding(
             Kind.SCHEDULER_AWAY,
             tuple(dict.fromkeys(away)),
-            seen=f"{_who(away, whole=whole)} without a scheduler: {told}",
+            seen=f"{_who(away, whole=whole)} without a scheduler: {mentioned}",
             why="the scheduler dispatches every activity and keeps every timer: workflows stand still, deadlines too.",
             to_do=f"{sentence(case.surroundings.scheduler)}. After a kill it needs half a minute; its data is as "
             "precious as the database."

@@ -12,7 +12,7 @@ from cli.doctor.evidence import App, LateOrder
 OPEN = ("accepted", "in_progress")
 LOOKED_AT = 200
 """The newest of each status; where more are open, some of these are late, too."""
-TOLD = 20
+SHOWN = 20
 GRACE_SECONDS = 5.0
 """An order that ends at its deadline still has to be undone."""
 
@@ -31,7 +31,7 @@ async def late_orders(session: aiohttp.ClientSession, orders: App) -> list[LateO
         page = await ask_well(session, "GET", f"{url}/orders?status={status}&limit={LOOKED_AT}")
         late += [(seconds, order) for seconds, order in _overdue(page["items"], now) if order["approval"] != "waiting"]
     late.sort(key=lambda one: -one[0])
-    return [await _described(session, orders, order, seconds) for seconds, order in late[:TOLD]]
+    return [await _described(session, orders, order, seconds) for seconds, order in late[:SHOWN]]
 
 
 def _overdue(orders: list[dict[str, Any]], now: float) -> Iterator[tuple[float, dict[str, Any]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devstack.client import StackClient
-from tests.e2e.approval.desk import ApprovalDesk
+from tests.e2e.approval.approver import Approver
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop
 
@@ -33,5 +33,5 @@ def shop(stack: StackClient, checking: dict[str, str]) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def desk(shop: Shop) -> ApprovalDesk:
-    return ApprovalDesk(shop)
+def approver(shop: Shop) -> Approver:
+    return Approver(shop)

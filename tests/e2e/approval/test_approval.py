@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.approval.approver import SCORED, Approver
 from tests.e2e.approval.conftest import checking_stack
-from tests.e2e.approval.desk import SCORED, ApprovalDesk
 from tests.e2e.conftest import shop_command
 from tests.e2e.shop import DO, ENDED, Shop, eventually, fault, held, outcomes, unless_away
 
@@ -27,19 +27,19 @@ def checking() -> Iterator[dict[str, str]]:
         yield environment
 
 
-def test_a_harmless_order_is_scored_and_goes_on(shop: Shop, desk: ApprovalDesk) -> None:
+def test_a_harmless_order_is_scored_and_goes_on(shop: Shop, approver: Approver) -> None:
     """No person is asked."""
-    order = shop.end_of(desk.harmless())
+    order = shop.end_of(approver.harmless())
 
     assert (order["status"], order["approval"]) == ("completed", None)
     assert outcomes(order) == FULFILLED
 
 
-def test_a_risky_order_waits_and_completes_once_it_is_approved(shop: Shop, desk: ApprovalDesk) -> None:
+def test_a_risky_order_waits_and_completes_once_it_is_approved(shop: Shop, approver: Approver) -> None:
     """While it waits nothing is done for it; then it goes its way."""
-    order_id = desk.risky()
+    order_id = approver.risky()
 
-    waiting = desk.wait_held(order_id)
+    waiting = approver.wait_held(order_id)
 
     assert waiting["score"] >= waiting["threshold"] == 0.5
     assert (waiting["model_version"], waiting["amount_at_risk_cents"]) == ("fraud-1", 5 * 15900)
@@ -47,109 +47,109 @@ def test_a_risky_order_waits_and_completes_once_it_is_approved(shop: Shop, desk:
     assert (order["status"], order["approval"]) == ("in_progress", "waiting")
     eventually(lambda: outcomes(shop.show(order_id)) == [SCORED] or None, "it shows that it was scored, and no more")
     assert shop.conservation()["holds"]
-    desk.decide(order_id, "approve")
+    approver.decide(order_id, "approve")
     order = shop.end_of(order_id)
     assert (order["status"], order["approval"]) == ("completed", "approved")
     assert outcomes(order) == FULFILLED
-    assert order_id not in desk.waiting()
+    assert order_id not in approver.waiting()
 
 
-def test_a_rejected_order_ends_with_the_persons_reason(shop: Shop, desk: ApprovalDesk) -> None:
+def test_a_rejected_order_ends_with_the_persons_reason(shop: Shop, approver: Approver) -> None:
     """Nothing was charged; a contrary decision comes too late, and the same one is harmless."""
-    order_id = desk.held()
+    order_id = approver.held()
 
-    desk.decide(order_id, "reject")
+    approver.decide(order_id, "reject")
 
     order = shop.end_of(order_id)
     assert (order["status"], order["approval"]) == ("compensated", "rejected")
     assert order["reason"] == "ann rejected the order: a stolen card"
     assert outcomes(order) == [SCORED]
-    too_late = desk.say(order_id, "approve", by="bob")
+    too_late = approver.say(order_id, "approve", by="bob")
     assert (too_late.status, "rejected by ann" in too_late.body["detail"]) == (409, True)
-    again = desk.say(order_id, "reject", by="bob")
+    again = approver.say(order_id, "reject", by="bob")
     assert (again.status, again.body["by"]) == (200, "ann")
 
 
-def test_a_cancel_while_the_order_waits(shop: Shop, desk: ApprovalDesk) -> None:
+def test_a_cancel_while_the_order_waits(shop: Shop, approver: Approver) -> None:
     """Its customer needs nobody's approval for that, and nobody can approve it any more."""
-    order_id = desk.held()
+    order_id = approver.held()
 
     assert shop.call("POST", f"/orders/{order_id}/cancel").status == 202
 
     order = shop.end_of(order_id)
     assert (order["status"], order["approval"]) == ("cancelled", "cancelled")
     assert outcomes(order) == [SCORED]
-    assert desk.say(order_id, "approve").status == 409
+    assert approver.say(order_id, "approve").status == 409
 
 
-def test_the_order_service_killed_while_an_order_waits(shop: Shop, desk: ApprovalDesk) -> None:
+def test_the_order_service_killed_while_an_order_waits(shop: Shop, approver: Approver) -> None:
     """The wait is durable: afterwards one can be approved, and another rejected."""
-    good, bad = desk.held(), desk.held()
+    good, bad = approver.held(), approver.held()
 
     shop.stack.kill("order-service")
     shop.stack.wait_ready("order-service")
-    desk.decide(good, "approve")
-    desk.decide(bad, "reject")
+    approver.decide(good, "approve")
+    approver.decide(bad, "reject")
 
     assert shop.end_of(good)["status"] == "completed"
     assert shop.end_of(bad)["status"] == "compensated"
 
 
-def test_a_decision_while_the_engine_is_away(shop: Shop, desk: ApprovalDesk) -> None:
+def test_a_decision_while_the_engine_is_away(shop: Shop, approver: Approver) -> None:
     """It stands in the order's row; the workflow is told as soon as there is one."""
-    good, bad = desk.held(), desk.held()
+    good, bad = approver.held(), approver.held()
 
     with held(shop.stack, "order-service-daprd"):
-        desk.decide(good, "approve")
-        desk.decide(bad, "reject")
+        approver.decide(good, "approve")
+        approver.decide(bad, "reject")
 
     assert shop.end_of(good)["status"] == "completed"
     assert shop.end_of(bad)["status"] == "compensated"
 
 
-def test_the_order_service_killed_between_a_decision_and_its_event(shop: Shop, desk: ApprovalDesk) -> None:
+def test_the_order_service_killed_between_a_decision_and_its_event(shop: Shop, approver: Approver) -> None:
     """The next process's sweep sends what this one owes."""
-    order_id = desk.held()
+    order_id = approver.held()
 
     with held(shop.stack, "order-service-daprd"):
-        desk.decide(order_id, "approve")
+        approver.decide(order_id, "approve")
         shop.stack.kill("order-service")
 
     assert shop.end_of(order_id)["status"] == "completed"
 
 
-def test_twenty_waiting_orders_are_in_nobodys_way(shop: Shop, desk: ApprovalDesk) -> None:
+def test_twenty_waiting_orders_are_in_nobodys_way(shop: Shop, approver: Approver) -> None:
     """A hundred others complete while they wait: a wait holds no slot, no stock and no connection."""
-    waiting = [desk.risky() for _ in range(WAITING)]
+    waiting = [approver.risky() for _ in range(WAITING)]
     for order_id in waiting:
-        desk.wait_held(order_id)
+        approver.wait_held(order_id)
 
-    normal = [desk.harmless() for _ in range(NORMAL)]
+    normal = [approver.harmless() for _ in range(NORMAL)]
 
     assert {"completed"} == {shop.end_of(order_id)["status"] for order_id in normal}
-    assert set(waiting) <= desk.waiting().keys()
+    assert set(waiting) <= approver.waiting().keys()
     for number, order_id in enumerate(waiting):
-        desk.decide(order_id, "approve" if number % 2 else "reject")
+        approver.decide(order_id, "approve" if number % 2 else "reject")
     ends = Counter(shop.end_of(order_id)["status"] for order_id in waiting)
     assert ends == {"completed": WAITING // 2, "compensated": WAITING // 2}
 
 
-def test_approve_reject_and_cancel_at_once_have_one_winner(shop: Shop, desk: ApprovalDesk) -> None:
+def test_approve_reject_and_cancel_at_once_have_one_winner(shop: Shop, approver: Approver) -> None:
     """Of all that is said in the same moment one thing counts, and the order ends by it."""
-    order_ids = [desk.risky() for _ in range(RACES)]
+    order_ids = [approver.risky() for _ in range(RACES)]
     for order_id in order_ids:
-        desk.wait_held(order_id)
+        approver.wait_held(order_id)
 
     def race(order_id: str) -> None:
         gate = threading.Barrier(3)
 
         def approve() -> int:
             gate.wait()
-            return desk.say(order_id, "approve").status
+            return approver.say(order_id, "approve").status
 
         def reject() -> int:
             gate.wait()
-            return desk.say(order_id, "reject").status
+            return approver.say(order_id, "reject").status
 
         def cancel() -> int:
             gate.wait()
@@ -160,7 +160,7 @@ def test_approve_reject_and_cancel_at_once_have_one_winner(shop: Shop, desk: App
                 one.result() for one in [pool.submit(f) for f in (approve, reject, cancel)]
             )
         assert 200 not in {approved} & {rejected}
-        state, status = desk.end(order_id), shop.end_of(order_id)["status"]
+        state, status = approver.end(order_id), shop.end_of(order_id)["status"]
         assert (state == "approved", state == "rejected") == (approved == 200, rejected == 200)
         # A cancel that came after the yes still comes before the pivot, or is refused.
         allowed = {"cancelled": {"cancelled"}, "rejected": {"compensated", "cancelled"}}
@@ -172,11 +172,11 @@ def test_approve_reject_and_cancel_at_once_have_one_winner(shop: Shop, desk: App
 
 @pytest.mark.parametrize("mode", ["fail", "crash_before", "crash_after", "lose_reply", "duplicate"])
 @pytest.mark.parametrize("record", RECORDS)
-def test_the_records_of_a_wait_under_faults(shop: Shop, desk: ApprovalDesk, record: str, mode: str) -> None:
+def test_the_records_of_a_wait_under_faults(shop: Shop, approver: Approver, record: str, mode: str) -> None:
     """However they are carried out, the order waits once, and ends by what was decided."""
-    order_id = desk.held(fault(record, mode))
+    order_id = approver.held(fault(record, mode))
 
-    eventually(lambda: unless_away(lambda: desk.say(order_id, "approve").status == 200 or None), "it is approved")
+    eventually(lambda: unless_away(lambda: approver.say(order_id, "approve").status == 200 or None), "it is approved")
 
     # Some of these kill the order-service, which is the front door too.
     order = eventually(lambda: unless_away(lambda: _ended(shop, order_id)), "it ends", seconds=90)
@@ -190,17 +190,17 @@ def _ended(shop: Shop, order_id: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("mode", ["fail", "crash_before", "crash_after", "lose_reply", "duplicate"])
-def test_a_score_under_faults(shop: Shop, desk: ApprovalDesk, mode: str) -> None:
+def test_a_score_under_faults(shop: Shop, approver: Approver, mode: str) -> None:
     """It is asked for again within its patience, or the order goes on without it: never does it fail."""
-    order = shop.end_of(desk.harmless(fault("run_ml_inference", mode)))
+    order = shop.end_of(approver.harmless(fault("run_ml_inference", mode)))
 
     assert order["status"] == "completed"
 
 
-def test_an_inference_service_that_is_away_costs_no_order(shop: Shop, desk: ApprovalDesk) -> None:
+def test_an_inference_service_that_is_away_costs_no_order(shop: Shop, approver: Approver) -> None:
     """After five seconds an order passes unscored, as this shop has it; its timeline says so."""
     with held(shop.stack, "ml-inference-service"):
-        order_ids = [desk.harmless(), desk.risky()]
+        order_ids = [approver.harmless(), approver.risky()]
         orders = [shop.end_of(order_id) for order_id in order_ids]
 
     for order in orders:
@@ -208,9 +208,9 @@ def test_an_inference_service_that_is_away_costs_no_order(shop: Shop, desk: Appr
         assert outcomes(order) == [("run_ml_inference", "unknown"), *FULFILLED[1:]]
 
 
-def test_a_person_decides_at_the_terminal(shop: Shop, desk: ApprovalDesk, checking: dict[str, str]) -> None:
+def test_a_person_decides_at_the_terminal(shop: Shop, approver: Approver, checking: dict[str, str]) -> None:
     """`shop approvals`, `shop approve`, `shop reject`."""
-    good, bad = desk.held(), desk.held()
+    good, bad = approver.held(), approver.held()
 
     listed = json.loads(shop_command(checking, "approvals", "--json").stdout)
     shown = shop_command(checking, "approvals").stdout

@@ -56,7 +56,7 @@ def test_by_http_a_job_is_lost_when_the_callee_dies_before_it(stage: Stage) -> N
     assert 0 == outcome.effects
 
 
-def test_by_http_the_caller_is_told_of_a_failure_although_the_job_is_done(stage: Stage) -> None:
+def test_by_http_the_caller_gets_a_failure_although_the_job_is_done(stage: Stage) -> None:
     """The same words as when it is lost: whoever asks again doubles it, whoever doesn't may lose it."""
     outcome = stage.run(Way.HTTP, "http-after", Death.AFTER)
 

@@ -128,7 +128,7 @@ def test_a_bad_query_gets_a_sentence(shop: Shop, query: str) -> None:
     assert query.split("=", maxsplit=1)[0] in answer.body["detail"]
 
 
-def test_products_are_paged_and_tell_what_is_available(shop: Shop) -> None:
+def test_products_are_paged_and_show_what_is_available(shop: Shop) -> None:
     first = shop.call("GET", "/products?limit=5").body
     second = shop.call("GET", f"/products?limit=5&cursor={first['next_cursor']}").body
 

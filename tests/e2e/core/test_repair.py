@@ -1,4 +1,4 @@
-"""The repair desk on the real stack: every decision at every participant, repeated, and through kills of everything."""
+"""The repair API on the real stack: every decision at every participant, repeated, and through kills of everything."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import shop_command
-from tests.e2e.repairs import PARTICIPANT, STEPS, Desk
+from tests.e2e.repairs import PARTICIPANT, STEPS, Repairer
 from tests.e2e.shop import UNDO, Shop, eventually, fault, held, outcomes
 
 PRICE_CENTS = 1290
@@ -19,8 +19,8 @@ HELD_BY = {
 
 
 @pytest.fixture
-def desk(shop: Shop) -> Desk:
-    return Desk(shop)
+def repairer(shop: Shop) -> Repairer:
+    return Repairer(shop)
 
 
 def undos_of(order: dict[str, Any], activity: str) -> list[tuple[str, str | None]]:
@@ -29,12 +29,12 @@ def undos_of(order: dict[str, Any], activity: str) -> list[tuple[str, str | None
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_retry_undoes_what_was_stuck(desk: Desk, step: str) -> None:
+def test_a_retry_undoes_what_was_stuck(repairer: Repairer, step: str) -> None:
     """The cause is gone: the compensation is done after all, and the order ends as any that was undone."""
-    order_id = desk.parked(step)
-    (stuck,) = desk.waiting()[order_id]["stuck"]
+    order_id = repairer.parked(step)
+    (stuck,) = repairer.waiting()[order_id]["stuck"]
 
-    repair = desk.applied(order_id, desk.decide(order_id, step, "retry"))
+    repair = repairer.applied(order_id, repairer.decide(order_id, step, "retry"))
 
     assert (step, UNDO[step], PARTICIPANT[step], 1) == (
         stuck["step"],
@@ -43,31 +43,35 @@ def test_a_retry_undoes_what_was_stuck(desk: Desk, step: str) -> None:
         stuck["attempts"],
     )
     assert "undone" == repair["outcome"]
-    order = desk.shop.end_of(order_id)
+    order = repairer.shop.end_of(order_id)
     assert ("compensated", 0) == (order["status"], order["money_at_risk_cents"])
     assert ["failed", "done"] == [outcome for outcome, _ in undos_of(order, UNDO[step])]
-    assert [] == desk.closings(order_id)
-    assert order_id not in desk.waiting()
+    assert [] == repairer.closings(order_id)
+    assert order_id not in repairer.waiting()
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("decision", "status"), [("settle", "settled"), ("skip", "written_off")])
-def test_what_is_closed_by_hand_is_on_the_record_to_the_cent(desk: Desk, decision: str, status: str, step: str) -> None:
+def test_what_is_closed_by_hand_is_on_the_record_to_the_cent(
+    repairer: Repairer, decision: str, status: str, step: str
+) -> None:
     """The participant's books, the desk and conservation say the same: who, why, and how much."""
-    order_id = desk.parked(step)
+    order_id = repairer.parked(step)
 
-    repair = desk.applied(order_id, desk.decide(order_id, step, decision))
+    repair = repairer.applied(order_id, repairer.decide(order_id, step, decision))
 
     amount, unit = HELD_BY[step]
     assert status == repair["outcome"]
     assert "by ann: called the bank" in repair["detail"]
-    order = desk.shop.end_of(order_id)
+    order = repairer.shop.end_of(order_id)
     assert "compensated" == order["status"]
     assert repair["detail"] == undos_of(order, UNDO[step])[-1][1]
-    assert [(step, status, amount, unit)] == desk.closings(order_id)
+    assert [(step, status, amount, unit)] == repairer.closings(order_id)
 
 
-def test_a_person_with_the_command_decides_about_each_stuck_step(desk: Desk, environment: dict[str, str]) -> None:
+def test_a_person_with_the_command_decides_about_each_stuck_step(
+    repairer: Repairer, environment: dict[str, str]
+) -> None:
     """`shop repair`: list, retry, settle, show; the order waits until nothing of it is stuck."""
 
     def repair(*arguments: str) -> Any:  # noqa: ANN401 - JSON
@@ -75,10 +79,10 @@ def test_a_person_with_the_command_decides_about_each_stuck_step(desk: Desk, env
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    order_id = desk.parked("process_payment", "reserve_stock")
+    order_id = repairer.parked("process_payment", "reserve_stock")
     (waiting,) = [one for one in repair("list") if one["order_id"] == order_id]
     assert ["process_payment", "reserve_stock"] == [one["step"] for one in waiting["stuck"]]
-    metrics = eventually(lambda: _metrics_of_waiting(desk.shop), "the metrics tell of it")
+    metrics = eventually(lambda: _metrics_of_waiting(repairer.shop), "the metrics tell of it")
     assert metrics["shop_orders_needing_attention"] >= 1
 
     first = repair("settle", order_id, "process_payment", "--by", "ann", "--note", "cheque 17")
@@ -88,7 +92,7 @@ def test_a_person_with_the_command_decides_about_each_stuck_step(desk: Desk, env
     assert (first["outcome"], second["outcome"]) == ("settled", "undone")
     assert again.returncode != 0
     assert "what does is reserve_stock" in again.stderr
-    assert "compensated" == desk.shop.end_of(order_id)["status"]
+    assert "compensated" == repairer.shop.end_of(order_id)["status"]
     trail = [(one["by"], one["decision"], one["outcome"]) for one in repair("show", order_id)]
     assert [("ann", "settle", "settled"), ("bob", "retry", "undone")] == trail
     shown = shop_command(environment, "repair", "show", order_id)
@@ -101,93 +105,93 @@ def _metrics_of_waiting(shop: Shop) -> dict[str, float] | None:
     return found if found["shop_orders_needing_attention_oldest_seconds"] > 0 else None
 
 
-def test_the_same_decision_sent_many_times_is_carried_out_once(desk: Desk) -> None:
+def test_the_same_decision_sent_many_times_is_carried_out_once(repairer: Repairer) -> None:
     """Side by side and again after the end: one decision, one execution, one answer."""
-    order_id = desk.parked("process_payment")
+    order_id = repairer.parked("process_payment")
 
     with ThreadPoolExecutor(8) as clients:
         answers = list(
-            clients.map(lambda _: desk.post(order_id, "process_payment", "retry", f"key-{order_id}"), range(8))
+            clients.map(lambda _: repairer.post(order_id, "process_payment", "retry", f"key-{order_id}"), range(8))
         )
-    order = desk.shop.end_of(order_id)
-    answers.append(desk.post(order_id, "process_payment", "retry", f"key-{order_id}"))
+    order = repairer.shop.end_of(order_id)
+    answers.append(repairer.post(order_id, "process_payment", "retry", f"key-{order_id}"))
 
     assert {202} == {answer.status for answer in answers}
     assert 1 == len({answer.body["repair_id"] for answer in answers})
-    assert ["undone"] == [one["outcome"] for one in desk.trail(order_id)]
+    assert ["undone"] == [one["outcome"] for one in repairer.trail(order_id)]
     assert ["failed", "done"] == [outcome for outcome, _ in undos_of(order, "refund_payment")]
 
 
-def test_the_order_service_killed_between_a_decision_and_its_event(desk: Desk) -> None:
+def test_the_order_service_killed_between_a_decision_and_its_event(repairer: Repairer) -> None:
     """The engine is away when a person decides, and then the process dies: the row is all that is left, and enough."""
-    order_ids = {decision: desk.parked("process_payment") for decision in ("retry", "settle")}
-    with held(desk.shop.stack, "order-service-daprd"):
+    order_ids = {decision: repairer.parked("process_payment") for decision in ("retry", "settle")}
+    with held(repairer.shop.stack, "order-service-daprd"):
         repairs = {
-            decision: desk.decide(order_id, "process_payment", decision) for decision, order_id in order_ids.items()
+            decision: repairer.decide(order_id, "process_payment", decision) for decision, order_id in order_ids.items()
         }
-        desk.shop.stack.kill("order-service")
+        repairer.shop.stack.kill("order-service")
 
-    ends = {decision: desk.applied(order_ids[decision], repairs[decision])["outcome"] for decision in repairs}
+    ends = {decision: repairer.applied(order_ids[decision], repairs[decision])["outcome"] for decision in repairs}
     assert {"retry": "undone", "settle": "settled"} == ends
     for order_id in order_ids.values():
-        assert 2 == len(undos_of(desk.shop.end_of(order_id), "refund_payment"))
+        assert 2 == len(undos_of(repairer.shop.end_of(order_id), "refund_payment"))
 
 
-def test_an_order_waits_through_the_death_of_its_engine(desk: Desk) -> None:
+def test_an_order_waits_through_the_death_of_its_engine(repairer: Repairer) -> None:
     """App and sidecar are killed while the order is parked: it is still listed, and the decision still reaches it."""
-    order_id = desk.parked("process_payment", "reserve_stock")
-    desk.applied(order_id, desk.decide(order_id, "process_payment", "settle"))
+    order_id = repairer.parked("process_payment", "reserve_stock")
+    repairer.applied(order_id, repairer.decide(order_id, "process_payment", "settle"))
 
     for name in ("order-service-daprd", "order-service"):
-        desk.shop.stack.kill(name)
-    desk.shop.stack.wait_ready("order-service-daprd", "order-service")
+        repairer.shop.stack.kill(name)
+    repairer.shop.stack.wait_ready("order-service-daprd", "order-service")
 
-    assert ["reserve_stock"] == [one["step"] for one in desk.wait_parked(order_id)["stuck"]]
-    assert "written_off" == desk.applied(order_id, desk.decide(order_id, "reserve_stock", "skip"))["outcome"]
-    order = desk.shop.end_of(order_id)
+    assert ["reserve_stock"] == [one["step"] for one in repairer.wait_parked(order_id)["stuck"]]
+    assert "written_off" == repairer.applied(order_id, repairer.decide(order_id, "reserve_stock", "skip"))["outcome"]
+    order = repairer.shop.end_of(order_id)
     assert [("refund_payment", "done"), ("release_stock", "failed")] == outcomes(order)[-2:]
 
 
 @pytest.mark.parametrize("mode", ["crash_before", "crash_after"])
-def test_every_participant_killed_while_it_carries_out_a_settlement(desk: Desk, mode: str) -> None:
+def test_every_participant_killed_while_it_carries_out_a_settlement(repairer: Repairer, mode: str) -> None:
     """SIGKILL before or after the commit: it is carried out again, and settled once."""
-    order_ids = {step: desk.parked(step, more=(fault(UNDO[step], mode),)) for step in STEPS}
+    order_ids = {step: repairer.parked(step, more=(fault(UNDO[step], mode),)) for step in STEPS}
 
-    repairs = {step: desk.decide(order_id, step, "settle") for step, order_id in order_ids.items()}
+    repairs = {step: repairer.decide(order_id, step, "settle") for step, order_id in order_ids.items()}
 
     for step, order_id in order_ids.items():
-        assert "settled" == desk.applied(order_id, repairs[step])["outcome"]
-        assert [(step, "settled", *HELD_BY[step])] == desk.closings(order_id)
+        assert "settled" == repairer.applied(order_id, repairs[step])["outcome"]
+        assert [(step, "settled", *HELD_BY[step])] == repairer.closings(order_id)
 
 
-def test_a_settlement_waits_for_a_participant_that_is_away(desk: Desk) -> None:
+def test_a_settlement_waits_for_a_participant_that_is_away(repairer: Repairer) -> None:
     """Nobody may pay before it says settled: until the payment-service is back, the order goes on waiting."""
-    order_id = desk.parked("process_payment")
-    with held(desk.shop.stack, "payment-service"):
-        repair_id = desk.decide(order_id, "process_payment", "settle")
-        desk.shop.reaches(order_id, "refund_payment")
-        (repair,) = desk.trail(order_id)
+    order_id = repairer.parked("process_payment")
+    with held(repairer.shop.stack, "payment-service"):
+        repair_id = repairer.decide(order_id, "process_payment", "settle")
+        repairer.shop.reaches(order_id, "refund_payment")
+        (repair,) = repairer.trail(order_id)
         assert ("sent", None) == (repair["status"], repair["outcome"])
-        assert "needs_attention" == desk.shop.show(order_id)["status"]
-        assert 409 == desk.post(order_id, "process_payment", "retry").status
-        assert [] == desk.closings(order_id)
+        assert "needs_attention" == repairer.shop.show(order_id)["status"]
+        assert 409 == repairer.post(order_id, "process_payment", "retry").status
+        assert [] == repairer.closings(order_id)
 
-    assert "settled" == desk.applied(order_id, repair_id)["outcome"]
+    assert "settled" == repairer.applied(order_id, repair_id)["outcome"]
 
 
-def test_a_settlement_waits_for_the_gateway(desk: Desk) -> None:
+def test_a_settlement_waits_for_the_gateway(repairer: Repairer) -> None:
     """Only the gateway knows what it holds: while it is away nothing is settled."""
-    order_id = desk.parked("process_payment")
-    with held(desk.shop.stack, "payment-gateway"):
-        repair_id = desk.decide(order_id, "process_payment", "settle")
+    order_id = repairer.parked("process_payment")
+    with held(repairer.shop.stack, "payment-gateway"):
+        repair_id = repairer.decide(order_id, "process_payment", "settle")
         order = eventually(
-            lambda: _if_gateway_missed(desk.shop.show(order_id)), "the payment-service misses its gateway"
+            lambda: _if_gateway_missed(repairer.shop.show(order_id)), "the payment-service misses its gateway"
         )
         assert "needs_attention" == order["status"]
-        assert [] == desk.closings(order_id)
+        assert [] == repairer.closings(order_id)
 
-    assert "settled" == desk.applied(order_id, repair_id)["outcome"]
-    assert [("process_payment", "settled", *HELD_BY["process_payment"])] == desk.closings(order_id)
+    assert "settled" == repairer.applied(order_id, repair_id)["outcome"]
+    assert [("process_payment", "settled", *HELD_BY["process_payment"])] == repairer.closings(order_id)
 
 
 def _if_gateway_missed(order: dict[str, Any]) -> dict[str, Any] | None:

@@ -72,12 +72,12 @@ def main() -> None:
         real_time = time.time
         time.time = lambda: real_time() + CLOCK_AHEAD_SECONDS
     settings = load(ShippingSettings)
-    engine = create_engine(settings.service_database_url, application_name=SHIPPING_SERVICE)
-    fence = Fence(engine)
+    database = create_engine(settings.service_database_url, application_name=SHIPPING_SERVICE)
+    fence = Fence(database)
     host = HOSTS[way](SHIPPING_SERVICE, fence=fence)
     serve_shipping(host, Shipments(fence, settings.shipping_countries))
-    http_engine = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
-    run(Service(SHIPPING, settings, MIGRATIONS, http_engine, host))
+    http_database = create_engine(settings.service_database_url, application_name=f"{SHIPPING_SERVICE} http")
+    run(Service(SHIPPING, settings, MIGRATIONS, http_database, host))
 
 
 if __name__ == "__main__":

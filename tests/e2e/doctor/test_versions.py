@@ -9,7 +9,7 @@ import pytest
 from cli.doctor.finding import Kind
 from devstack.addresses import sidecar_of
 from shared.shop.shipping import SHIPPING_SERVICE
-from tests.e2e.doctor.clinic import Clinic
+from tests.e2e.doctor.doctor_shop import DoctorShop
 from tests.e2e.doctor.test_registrations import OTHER_SHIPPING
 from tests.e2e.replacing import spec_of
 
@@ -17,77 +17,79 @@ OLDER_SDK = "1.18.3"
 
 
 @pytest.mark.exhaustive
-def test_a_sidecar_of_another_version(clinic: Clinic, tmp_path: Path) -> None:
+def test_a_sidecar_of_another_version(doctor_shop: DoctorShop, tmp_path: Path) -> None:
     """The real daprd, in which the version that it tells was overwritten."""
-    version = clinic.examine().case.apps[0].sidecar
+    version = doctor_shop.examine().case.apps[0].sidecar
     assert version is not None
-    told = version.runtime.encode()
-    other = told[:-1] + (b"9" if told[-1:] != b"9" else b"8")
+    runtime_version = version.runtime.encode()
+    other = runtime_version[:-1] + (b"9" if runtime_version[-1:] != b"9" else b"8")
     program = tmp_path / "daprd"
     program.write_bytes(
-        Path(spec_of(clinic.settings, sidecar_of(SHIPPING_SERVICE)).command[0]).read_bytes().replace(told, other)
+        Path(spec_of(doctor_shop.settings, sidecar_of(SHIPPING_SERVICE)).command[0])
+        .read_bytes()
+        .replace(runtime_version, other)
     )
     program.chmod(stat.S_IRWXU)
 
-    with clinic.sidecar_of(SHIPPING_SERVICE, program=program):
-        finding = clinic.finds(Kind.RUNTIME_SKEW, SHIPPING_SERVICE)
+    with doctor_shop.sidecar_of(SHIPPING_SERVICE, program=program):
+        finding = doctor_shop.finds(Kind.RUNTIME_SKEW, SHIPPING_SERVICE)
 
-    assert f"shipping-service has daprd {other.decode()}; the others have {told.decode()}" == finding.seen
+    assert f"shipping-service has daprd {other.decode()}; the others have {runtime_version.decode()}" == finding.seen
 
 
-def test_a_service_with_another_sdk(clinic: Clinic, tmp_path: Path) -> None:
+def test_a_service_with_another_sdk(doctor_shop: DoctorShop, tmp_path: Path) -> None:
     """What Python says is installed comes first on its path."""
     installed = tmp_path / f"dapr-{OLDER_SDK}.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dapr\nVersion: {OLDER_SDK}\n")
 
-    with clinic.service_of(SHIPPING_SERVICE, PYTHONPATH=os.fspath(tmp_path)):
-        finding = clinic.finds(Kind.SDK_SKEW, SHIPPING_SERVICE)
+    with doctor_shop.service_of(SHIPPING_SERVICE, PYTHONPATH=os.fspath(tmp_path)):
+        finding = doctor_shop.finds(Kind.SDK_SKEW, SHIPPING_SERVICE)
 
     assert OLDER_SDK in finding.seen
 
 
 @pytest.mark.exhaustive
-def test_a_clock_that_is_ahead(clinic: Clinic) -> None:
-    with clinic.service_of(SHIPPING_SERVICE, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
-        finding = clinic.finds(Kind.CLOCK_SKEW, SHIPPING_SERVICE)
+def test_a_clock_that_is_ahead(doctor_shop: DoctorShop) -> None:
+    with doctor_shop.service_of(SHIPPING_SERVICE, OTHER_SHIPPING, OTHER_SHIPPING="ahead"):
+        finding = doctor_shop.finds(Kind.CLOCK_SKEW, SHIPPING_SERVICE)
 
     assert "90 s ahead of" in finding.seen
 
 
 @pytest.mark.exhaustive
-def test_tables_of_an_old_backup(clinic: Clinic) -> None:
+def test_tables_of_an_old_backup(doctor_shop: DoctorShop) -> None:
     """The running service migrated when it started, before they were restored."""
-    *before, newest = ("none", *_revisions(clinic))
+    *before, newest = ("none", *_revisions(doctor_shop))
     restored = before[-1]
-    clinic.execute("DELETE FROM shipping_service.alembic_version")
+    doctor_shop.execute("DELETE FROM shipping_service.alembic_version")
     if restored != "none":
-        clinic.execute(f"INSERT INTO shipping_service.alembic_version VALUES ('{restored}')")
+        doctor_shop.execute(f"INSERT INTO shipping_service.alembic_version VALUES ('{restored}')")
     try:
-        finding = clinic.finds(Kind.TABLES_BEHIND, SHIPPING_SERVICE)
+        finding = doctor_shop.finds(Kind.TABLES_BEHIND, SHIPPING_SERVICE)
     finally:
-        clinic.execute("DELETE FROM shipping_service.alembic_version")
-        clinic.execute(f"INSERT INTO shipping_service.alembic_version VALUES ('{newest}')")
+        doctor_shop.execute("DELETE FROM shipping_service.alembic_version")
+        doctor_shop.execute(f"INSERT INTO shipping_service.alembic_version VALUES ('{newest}')")
 
     assert finding.seen.endswith(f"have revision {restored}; pending: {newest}")
 
 
 @pytest.mark.exhaustive
-def test_tables_of_a_newer_version(clinic: Clinic) -> None:
+def test_tables_of_a_newer_version(doctor_shop: DoctorShop) -> None:
     """The service was rolled back, its tables weren't."""
-    newest = _revisions(clinic)[-1]
-    clinic.execute("UPDATE shipping_service.alembic_version SET version_num = '9999'")
+    newest = _revisions(doctor_shop)[-1]
+    doctor_shop.execute("UPDATE shipping_service.alembic_version SET version_num = '9999'")
     try:
-        finding = clinic.finds(Kind.TABLES_AHEAD, SHIPPING_SERVICE)
+        finding = doctor_shop.finds(Kind.TABLES_AHEAD, SHIPPING_SERVICE)
     finally:
-        clinic.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
+        doctor_shop.execute(f"UPDATE shipping_service.alembic_version SET version_num = '{newest}'")
 
     assert "9999" in finding.seen
 
 
-def _revisions(clinic: Clinic) -> tuple[str, ...]:
+def _revisions(doctor_shop: DoctorShop) -> tuple[str, ...]:
     """All that the running shipping-service knows, oldest first."""
-    (service,) = [about for app, about in clinic.examine().case.introduced if app.app_id == SHIPPING_SERVICE]
+    (service,) = [about for app, about in doctor_shop.examine().case.introduced if app.app_id == SHIPPING_SERVICE]
     assert service.revisions is not None
     assert service.revisions.applied == service.revisions.known[-1]
     return service.revisions.known

@@ -142,7 +142,7 @@ def take_over(backstage: Backstage, order_id: str) -> None:
 def test_orders_whose_timers_were_lost_with_the_scheduler_end(shop: Shop, backstage: Backstage) -> None:
     """The scheduler loses all its data while orders wait between two attempts: nothing would ever wake them again.
 
-    They are poked, which can't bring back a timer, then terminated and recovered.
+    They are signalled, which can't bring back a timer, then terminated and recovered.
     """
     order_ids = [shop.order(fault("process_payment", "fail", times=5), deadline_seconds=14) for _ in range(6)]
     for order_id in order_ids:

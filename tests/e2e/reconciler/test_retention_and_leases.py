@@ -1,4 +1,4 @@
-"""On the real stack: what has finished leaves the state store and is shown as before; stray reservations end."""
+"""On the real stack: what has finished leaves the state store and is shown as before; orphaned reservations end."""
 
 import asyncio
 from uuid import uuid4

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from devstack.settings import StackSettings
-from tests.e2e.tasks.desk import Desk
+from tests.e2e.tasks.task_client import TaskClient
 from tests.failure_injection.own_stack import own_stack
 
 HURRY = {
@@ -17,18 +17,18 @@ HURRY = {
 
 
 @pytest.fixture(scope="package")
-def settings_and_desk() -> Iterator[tuple[StackSettings, Desk]]:
+def settings_and_client() -> Iterator[tuple[StackSettings, TaskClient]]:
     with own_stack("core", "events", "tasks", **HURRY) as (shop, evidence):
-        yield evidence.settings, Desk(shop)
+        yield evidence.settings, TaskClient(shop)
 
 
 @pytest.fixture
-def desk(settings_and_desk: tuple[StackSettings, Desk]) -> Iterator[Desk]:
-    """The desk; after the test every task has ended."""
-    desk = settings_and_desk[1]
-    desk.stack.wait_ready(timeout_seconds=120)
-    desk.submitted.clear()
-    yield desk
-    desk.stack.wait_ready(timeout_seconds=120)
-    for task_id in desk.submitted:
-        desk.end_of(task_id)
+def client(settings_and_client: tuple[StackSettings, TaskClient]) -> Iterator[TaskClient]:
+    """A client of tasks; after the test every task has ended."""
+    client = settings_and_client[1]
+    client.stack.wait_ready(timeout_seconds=120)
+    client.submitted.clear()
+    yield client
+    client.stack.wait_ready(timeout_seconds=120)
+    for task_id in client.submitted:
+        client.end_of(task_id)

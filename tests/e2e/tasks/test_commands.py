@@ -5,12 +5,14 @@ import os
 
 from devstack.settings import StackSettings
 from tests.e2e.conftest import shop_command
-from tests.e2e.tasks.desk import Desk, someone
+from tests.e2e.tasks.task_client import TaskClient, someone
 
 
-def test_a_task_is_submitted_shown_and_listed(settings_and_desk: tuple[StackSettings, Desk], desk: Desk) -> None:
+def test_a_task_is_submitted_shown_and_listed(
+    settings_and_client: tuple[StackSettings, TaskClient], client: TaskClient
+) -> None:
     """With its end at once, or later; a refusal is one sentence."""
-    variables = {**os.environ, **settings_and_desk[0].environment()}
+    variables = {**os.environ, **settings_and_client[0].environment()}
     ada = someone()
     submit = ("task", "submit", "--sku", "DSK-CALENDAR", "--email", ada["email"])
 
@@ -26,13 +28,15 @@ def test_a_task_is_submitted_shown_and_listed(settings_and_desk: tuple[StackSett
     assert [task_id] == [task["task_id"] for task in listed]
     assert task_id in plain
     assert (1, "shop: country: ") == (refused.returncode, refused.stderr[:15])
-    assert 1 == len(desk.mails(ada["email"]))
+    assert 1 == len(client.mails(ada["email"]))
 
 
-def test_the_doctor_finds_all_apps_healthy(settings_and_desk: tuple[StackSettings, Desk], desk: Desk) -> None:
+def test_the_doctor_finds_all_apps_healthy(
+    settings_and_client: tuple[StackSettings, TaskClient], client: TaskClient
+) -> None:
     """The relay, which has no workflows, the audit, whose role can't migrate, and the calls of both kinds of sagas."""
-    desk.stack.wait_ready()
-    answer = shop_command({**os.environ, **settings_and_desk[0].environment()}, "doctor")
+    client.stack.wait_ready()
+    answer = shop_command({**os.environ, **settings_and_client[0].environment()}, "doctor")
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert answer.stdout.splitlines()[-1] == "healthy: 9 apps, 10 calls between them tried, nothing found"

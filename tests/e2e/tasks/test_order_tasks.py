@@ -3,58 +3,58 @@
 import pytest
 
 from tests.e2e.shop import eventually, held
-from tests.e2e.tasks.desk import ORCHESTRATOR, Desk
+from tests.e2e.tasks.task_client import ORCHESTRATOR, TaskClient
 
 ORDERS = 5
 
 
-def tasks_of(desk: Desk, order_id: str) -> list[str]:
+def tasks_of(client: TaskClient, order_id: str) -> list[str]:
     """All tasks of the order."""
-    items = desk.call("GET", "/tasks?limit=200").body["items"]
+    items = client.call("GET", "/tasks?limit=200").body["items"]
     return [task["task_id"] for task in items if task["order_id"] == order_id]
 
 
-def check_each_has_its_task(desk: Desk, order_ids: list[str]) -> None:
+def check_each_has_its_task(client: TaskClient, order_ids: list[str]) -> None:
     for order_id in order_ids:
-        task = desk.end_of(f"task-{order_id}")
+        task = client.end_of(f"task-{order_id}")
         assert ("completed", None, "order.completed") == (task["status"], task["reason"], task["origin"])
-        assert [f"task-{order_id}"] == tasks_of(desk, order_id)
+        assert [f"task-{order_id}"] == tasks_of(client, order_id)
         assert task["fraud_score"] is not None
-        told = [mail for mail in desk.mails("ada@example.org") if mail["subject"] == "Task Assigned"]
-        assert 1 == len([mail for mail in told if order_id in mail["body"]])
+        mails = [mail for mail in client.mails("ada@example.org") if mail["subject"] == "Task Assigned"]
+        assert 1 == len([mail for mail in mails if order_id in mail["body"]])
 
 
-def test_a_completed_order_becomes_one_task(desk: Desk) -> None:
+def test_a_completed_order_becomes_one_task(client: TaskClient) -> None:
     """Packed, and its customer told, once."""
-    order_id = desk.shop.order()
-    order = desk.shop.end_of(order_id)
+    order_id = client.shop.order()
+    order = client.shop.end_of(order_id)
 
-    task = desk.end_of(f"task-{order_id}")
+    task = client.end_of(f"task-{order_id}")
 
     assert ("completed", "completed", None) == (order["status"], task["status"], task["reason"])
     assert [{"sku": "DSK-CALENDAR", "quantity": 1}] == task["lines"]
-    assert [f"task-{order_id}"] == tasks_of(desk, order_id)
+    assert [f"task-{order_id}"] == tasks_of(client, order_id)
 
 
-def test_an_order_that_is_not_completed_gets_none(desk: Desk) -> None:
+def test_an_order_that_is_not_completed_gets_none(client: TaskClient) -> None:
     """Of two orders, the one that was undone; the later one's task shows that its event had its turn."""
-    undone = desk.shop.order(token="tok_declined")
-    assert "compensated" == desk.shop.end_of(undone)["status"]
-    done = desk.shop.order()
-    desk.end_of(f"task-{done}")
+    undone = client.shop.order(token="tok_declined")
+    assert "compensated" == client.shop.end_of(undone)["status"]
+    done = client.shop.order()
+    client.end_of(f"task-{done}")
 
-    assert [] == tasks_of(desk, undone)
+    assert [] == tasks_of(client, undone)
 
 
 @pytest.mark.parametrize("victim", [ORCHESTRATOR, f"{ORCHESTRATOR}-daprd", "broker", "event-relay"])
-def test_a_death_between_order_and_task_loses_and_doubles_nothing(desk: Desk, victim: str) -> None:
+def test_a_death_between_order_and_task_loses_and_doubles_nothing(client: TaskClient, victim: str) -> None:
     """It is dead while the orders complete, and killed once more while their events arrive."""
-    with held(desk.stack, victim):
-        order_ids = [desk.shop.order() for _ in range(ORDERS)]
-        assert ["completed"] * ORDERS == [desk.shop.end_of(order_id)["status"] for order_id in order_ids]
+    with held(client.stack, victim):
+        order_ids = [client.shop.order() for _ in range(ORDERS)]
+        assert ["completed"] * ORDERS == [client.shop.end_of(order_id)["status"] for order_id in order_ids]
     first = f"task-{order_ids[0]}"
-    eventually(lambda: desk.show(first), "the first order's task", 120)
+    eventually(lambda: client.show(first), "the first order's task", 120)
 
-    desk.stack.kill(victim)
+    client.stack.kill(victim)
 
-    check_each_has_its_task(desk, order_ids)
+    check_each_has_its_task(client, order_ids)

@@ -6,8 +6,8 @@ import pytest
 
 from devstack.settings import StackSettings
 from tests.e2e.shop import eventually, held
-from tests.e2e.tasks.desk import ML_INFERENCE, NOTIFICATION, Desk, someone
 from tests.e2e.tasks.orchestrator import other_orchestrator
+from tests.e2e.tasks.task_client import ML_INFERENCE, NOTIFICATION, TaskClient, someone
 
 LONG_OUTAGE = timedelta(seconds=45)
 """Longer than the 30 s of an order's steps, and many times what `LOOKS_OFTEN` calls silent."""
@@ -15,31 +15,31 @@ LOOKS_OFTEN = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
 IMPATIENT = {"TASK_PATIENCE_SECONDS": "10"}
 
 
-def test_a_long_outage_is_waited_out(desk: Desk, settings_and_desk: tuple[StackSettings, Desk]) -> None:
+def test_a_long_outage_is_waited_out(client: TaskClient, settings_and_client: tuple[StackSettings, TaskClient]) -> None:
     """By the same workflow: it still takes events, so that the task isn't begun anew."""
     ada = someone()
-    with other_orchestrator(desk, settings_and_desk[0], LOOKS_OFTEN):
-        with held(desk.stack, NOTIFICATION):
-            task_id = desk.submit(**ada)
+    with other_orchestrator(client, settings_and_client[0], LOOKS_OFTEN):
+        with held(client.stack, NOTIFICATION):
+            task_id = client.submit(**ada)
             over = datetime.now(UTC) + LONG_OUTAGE
             eventually(lambda: datetime.now(UTC) > over or None, "the outage was a long one")
-        task = desk.end_of(task_id)
+        task = client.end_of(task_id)
 
     assert ("completed", None, 0) == (task["status"], task["reason"], task["restarts"])
-    assert (1, 1) == (len(desk.mails(ada["email"])), len(desk.pushes(ada["user_id"])))
+    assert (1, 1) == (len(client.mails(ada["email"])), len(client.pushes(ada["user_id"])))
 
 
 @pytest.mark.parametrize(("app_id", "activity"), [(NOTIFICATION, "send_"), (ML_INFERENCE, "run_ml_inference")])
 def test_an_app_that_stays_away_fails_the_task(
-    desk: Desk, settings_and_desk: tuple[StackSettings, Desk], app_id: str, activity: str
+    client: TaskClient, settings_and_client: tuple[StackSettings, TaskClient], app_id: str, activity: str
 ) -> None:
     """When its time is up, with a sentence that names it; what it does later is no second e-mail."""
     ada = someone()
-    with other_orchestrator(desk, settings_and_desk[0], IMPATIENT), held(desk.stack, app_id):
-        task = desk.end_of(desk.submit(**ada))
+    with other_orchestrator(client, settings_and_client[0], IMPATIENT), held(client.stack, app_id):
+        task = client.end_of(client.submit(**ada))
 
     assert "failed" == task["status"]
     assert task["reason"].startswith(activity)
     assert f"no answer from {app_id} within 10 s" in task["reason"]
     assert f"See whether {app_id} runs (`shop status`, `shop logs {app_id}`)" in task["reason"]
-    assert 1 >= len(desk.mails(ada["email"]))
+    assert 1 >= len(client.mails(ada["email"]))

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.e2e.shop import fault
-from tests.e2e.tasks.desk import (
+from tests.e2e.tasks.task_client import (
     ML_INFERENCE,
     NOTIFICATION,
     ORCHESTRATOR,
-    Desk,
+    TaskClient,
     a_task,
     pauses,
     someone,
@@ -31,10 +31,10 @@ APP_OF = {
 }
 
 
-def test_a_task_completes_over_three_apps(desk: Desk) -> None:
+def test_a_task_completes_over_three_apps(client: TaskClient) -> None:
     """Scored, assigned, and its customer told once by mail and once by push."""
     ada = someone()
-    task = desk.end_of(desk.submit(**ada))
+    task = client.end_of(client.submit(**ada))
 
     assert ("completed", None) == (task["status"], task["reason"])
     assert ALL_DONE == steps_of(task)
@@ -44,110 +44,110 @@ def test_a_task_completes_over_three_apps(desk: Desk) -> None:
     assert task["assignee"].startswith("packer-")
     assert 0 <= task["fraud_score"] <= 1
     assert [True, True] == [one["sent"] for one in task["notifications"]]
-    assert ["Task Assigned"] == [mail["subject"] for mail in desk.mails(ada["email"])]
-    assert [0] == [push["repeats"] for push in desk.pushes(ada["user_id"])]
+    assert ["Task Assigned"] == [mail["subject"] for mail in client.mails(ada["email"])]
+    assert [0] == [push["repeats"] for push in client.pushes(ada["user_id"])]
 
 
-def test_the_same_key_is_the_same_task(desk: Desk) -> None:
+def test_the_same_key_is_the_same_task(client: TaskClient) -> None:
     """For good, and with another body it is refused."""
     ada = someone()
-    task_id = desk.submit(key=ada["user_id"], **ada)
-    desk.end_of(task_id)
+    task_id = client.submit(key=ada["user_id"], **ada)
+    client.end_of(task_id)
 
-    assert task_id == desk.submit(key=ada["user_id"], **ada)
-    other = desk.call("POST", "/tasks", {}, {"Idempotency-Key": ada["user_id"]})
+    assert task_id == client.submit(key=ada["user_id"], **ada)
+    other = client.call("POST", "/tasks", {}, {"Idempotency-Key": ada["user_id"]})
     assert 422 == other.status
-    assert 1 == len(desk.mails(ada["email"]))
+    assert 1 == len(client.mails(ada["email"]))
 
 
 @pytest.mark.parametrize("email", ["bounce@example.com", "ada..lovelace@example.org"])
-def test_an_address_that_is_refused_fails_the_task(desk: Desk, email: str) -> None:
+def test_an_address_that_is_refused_fails_the_task(client: TaskClient, email: str) -> None:
     """With the mail server's or the service's own words, and nobody keeps the task."""
-    task = desk.end_of(desk.submit(**{**someone(), "email": email}))
+    task = client.end_of(client.submit(**{**someone(), "email": email}))
 
     assert "failed" == task["status"]
     assert ("send_email", "refused") in steps_of(task)
     assert task["reason"].startswith("send_email on notification-service was refused: ")
     assert task["reason"].endswith("Correct what it says, and submit the task again under a new key.")
     assert (None, None) == (task["assignee"], task["lane"])
-    assert [] == desk.mails(email)
+    assert [] == client.mails(email)
 
 
-def test_an_order_that_has_its_task_gets_no_other(desk: Desk) -> None:
+def test_an_order_that_has_its_task_gets_no_other(client: TaskClient) -> None:
     """`validate_task` refuses the second one, and names the first; after a failure the order is free again."""
     order_id = f"ord-{someone()['user_id']}"
-    failed = desk.end_of(desk.submit(fault("assign_task", "refuse"), order_id=order_id, **someone()))
-    first = desk.submit(order_id=order_id, **someone())
-    assert "completed" == desk.end_of(first)["status"]
+    failed = client.end_of(client.submit(fault("assign_task", "refuse"), order_id=order_id, **someone()))
+    first = client.submit(order_id=order_id, **someone())
+    assert "completed" == client.end_of(first)["status"]
 
     ada = someone()
-    second = desk.end_of(desk.submit(order_id=order_id, **ada))
+    second = client.end_of(client.submit(order_id=order_id, **ada))
 
     assert ("failed", [*ALL_DONE[:2], ("assign_task", "refused")]) == (failed["status"], steps_of(failed))
     assert ("failed", [("validate_task", "refused")]) == (second["status"], steps_of(second))
     assert f"order {order_id} has task {first} already" in second["reason"]
-    assert [] == desk.mails(ada["email"])
+    assert [] == client.mails(ada["email"])
 
 
-def test_what_the_model_knows_nothing_of_is_refused(desk: Desk) -> None:
+def test_what_the_model_knows_nothing_of_is_refused(client: TaskClient) -> None:
     """The sentence says what; nothing was assigned, nobody was told."""
     ada = someone()
-    task = desk.end_of(desk.submit(currency="JPY", **ada))
+    task = client.end_of(client.submit(currency="JPY", **ada))
 
     assert [("validate_task", "done"), ("run_ml_inference", "refused")] == steps_of(task)
     assert "run_ml_inference on ml-inference-service was refused: the model knows no 'JPY'" in task["reason"]
-    assert [] == desk.mails(ada["email"])
+    assert [] == client.mails(ada["email"])
 
 
 @pytest.mark.parametrize("activity", ["send_email", "send_push", "run_ml_inference"])
-def test_a_remote_call_is_tried_five_times_at_growing_intervals(desk: Desk, activity: str) -> None:
+def test_a_remote_call_is_tried_five_times_at_growing_intervals(client: TaskClient, activity: str) -> None:
     """1, 2, 4 and 8 seconds after a failure; the fifth attempt may still succeed."""
     ada = someone()
-    task = desk.end_of(desk.submit(fault(activity, "fail", times=4), **ada))
+    task = client.end_of(client.submit(fault(activity, "fail", times=4), **ada))
 
     step = step_of(task, activity)
     assert ("completed", 5) == (task["status"], step["attempts"])
     assert [1, 2, 3, 4] == [one["attempt"] for one in step["errors"]]
     for seen, planned in zip(pauses(step), (1, 2, 4, 8), strict=True):
         assert planned <= seen < planned * 2 + 5
-    assert 1 == len(desk.mails(ada["email"]))
-    assert 1 == len(desk.pushes(ada["user_id"]))
+    assert 1 == len(client.mails(ada["email"]))
+    assert 1 == len(client.pushes(ada["user_id"]))
 
 
 @pytest.mark.parametrize("activity", ["send_email", "send_push", "run_ml_inference"])
-def test_after_the_fifth_failure_the_task_fails(desk: Desk, activity: str) -> None:
+def test_after_the_fifth_failure_the_task_fails(client: TaskClient, activity: str) -> None:
     """No sixth attempt; the reason names app, activity, cause, and what to do."""
     ada = someone()
-    task = desk.end_of(desk.submit(fault(activity, "fail", times=5), **ada))
+    task = client.end_of(client.submit(fault(activity, "fail", times=5), **ada))
 
     app_id = APP_OF[activity]
     assert ("failed", 5) == (task["status"], step_of(task, activity)["attempts"])
     assert task["reason"].startswith(f"{activity} on {app_id} has an unknown outcome: gave up after 5 attempts: ")
     assert f"`shop logs {app_id}`" in task["reason"]
-    assert (0 if activity in {"send_email", "run_ml_inference"} else 1) == len(desk.mails(ada["email"]))
+    assert (0 if activity in {"send_email", "run_ml_inference"} else 1) == len(client.mails(ada["email"]))
 
 
 @pytest.mark.parametrize("activity", APP_OF)
-def test_a_lost_reply_repeats_nothing(desk: Desk, activity: str) -> None:
+def test_a_lost_reply_repeats_nothing(client: TaskClient, activity: str) -> None:
     """The second attempt gets the first answer: one assignment, one e-mail, one push."""
     ada = someone()
-    task = desk.end_of(desk.submit(fault(activity, "lose_reply"), **ada))
+    task = client.end_of(client.submit(fault(activity, "lose_reply"), **ada))
 
     assert ("completed", 2) == (task["status"], step_of(task, activity)["attempts"])
-    assert (1, 1) == (len(desk.mails(ada["email"])), len(desk.pushes(ada["user_id"])))
+    assert (1, 1) == (len(client.mails(ada["email"])), len(client.pushes(ada["user_id"])))
 
 
-def test_bad_input_gets_a_sentence_and_changes_nothing(desk: Desk) -> None:
+def test_bad_input_gets_a_sentence_and_changes_nothing(client: TaskClient) -> None:
     """Problem documents, as everywhere."""
-    before = desk.call("GET", "/tasks?limit=1").body["items"]
+    before = client.call("GET", "/tasks?limit=1").body["items"]
     ada = someone()
     lines = [{"sku": "A", "quantity": 1}, {"sku": "A", "quantity": 2}]
     bodies = [a_task(lines=[]), a_task(lines=lines), a_task(country="Germany"), a_task(total_cents=-1), a_task(sku="A")]
-    answers = [desk.post(body, ada["user_id"]) for body in bodies]
+    answers = [client.post(body, ada["user_id"]) for body in bodies]
 
     assert [422] * len(bodies) == [answer.status for answer in answers]
     assert all(answer.body["detail"].endswith(".") for answer in answers)
-    assert 400 == desk.call("POST", "/tasks", a_task()).status
-    assert 404 == desk.call("GET", "/tasks/task-nowhere").status
-    assert 422 == desk.call("GET", "/tasks?status=gone").status
-    assert before == desk.call("GET", "/tasks?limit=1").body["items"]
+    assert 400 == client.call("POST", "/tasks", a_task()).status
+    assert 404 == client.call("GET", "/tasks/task-nowhere").status
+    assert 422 == client.call("GET", "/tasks?status=gone").status
+    assert before == client.call("GET", "/tasks?limit=1").body["items"]

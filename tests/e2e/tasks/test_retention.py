@@ -9,7 +9,7 @@ from devstack.layout import database_layout
 from devstack.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
 from tests.e2e.shop import eventually
-from tests.e2e.tasks.desk import AUDIT, PROCESSING, Desk, someone
+from tests.e2e.tasks.task_client import AUDIT, PROCESSING, TaskClient, someone
 
 
 def rows_of(settings: StackSettings, task_id: str) -> int:
@@ -27,14 +27,14 @@ def rows_of(settings: StackSettings, task_id: str) -> int:
 
 @pytest.mark.parametrize("workflow", [PROCESSING, AUDIT])
 def test_a_finished_task_leaves_the_state_store(
-    settings_and_desk: tuple[StackSettings, Desk], desk: Desk, workflow: str
+    settings_and_client: tuple[StackSettings, TaskClient], client: TaskClient, workflow: str
 ) -> None:
     """With its child, if it has one; its row stays as it was."""
-    settings = settings_and_desk[0]
-    task_id = desk.submit(workflow=workflow, **someone())
-    before = desk.end_of(task_id)
+    settings = settings_and_client[0]
+    task_id = client.submit(workflow=workflow, **someone())
+    before = client.end_of(task_id)
     assert rows_of(settings, task_id) > 0
 
     eventually(lambda: rows_of(settings, task_id) == 0 or None, "nothing of it is left", 150)
 
-    assert before == desk.show(task_id)
+    assert before == client.show(task_id)

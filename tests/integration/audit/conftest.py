@@ -48,7 +48,7 @@ async def trail(postgres_url: str, audited: DatabaseLayout) -> AsyncIterator[Tra
         for url, size in zip(urls, (1, 10, 1), strict=True)
     )
     yield Trail(writer, owner, superuser)
-    await asyncio.gather(*(engine.dispose() for engine in (writer, owner, superuser)))
+    await asyncio.gather(*(database.dispose() for database in (writer, owner, superuser)))
     await _execute(postgres_url, _drop(name))
 
 

@@ -177,7 +177,7 @@ async def test_a_broken_chain_says_which_record_and_what_to_do(trail: Trail) -> 
     assert "compare this record" in verdict["broken"]["what_to_do"]
 
 
-async def test_a_head_that_was_removed_is_told(trail: Trail) -> None:
+async def test_a_head_that_was_removed_is_reported(trail: Trail) -> None:
     await trail.tamper("DELETE FROM audit_head")
 
     status, problem = await ask(trail, "/head")

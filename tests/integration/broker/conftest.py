@@ -10,7 +10,7 @@ from devstack.build import ensure_broker, ensure_runtime
 from devstack.ports import free_block
 from devstack.settings import load_settings
 from shared.database import create_engine
-from tests.integration.broker.rig import Rig
+from tests.integration.broker.world import BrokerWorld
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inbox.world import MIGRATIONS
 
@@ -18,17 +18,17 @@ PORTS = 8
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+async def world(tmp_path: Path) -> AsyncIterator[BrokerWorld]:
     """The broker runs; the sidecar doesn't yet."""
     settings = load_settings()
     daprd = ensure_runtime(settings, print).folder / "daprd"
-    rig = Rig(tmp_path, free_block(PORTS), daprd, ensure_broker(settings, print))
+    world = BrokerWorld(tmp_path, free_block(PORTS), daprd, ensure_broker(settings, print))
     try:
-        await rig.start_broker()
-        await rig.make_streams()
-        yield rig
+        await world.start_broker()
+        await world.make_streams()
+        yield world
     finally:
-        await rig.stop()
+        await world.stop()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, application_name="tests")
-    yield engine
-    await engine.dispose()
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    database = create_engine(database_url, application_name="tests")
+    yield database
+    await database.dispose()

@@ -19,7 +19,7 @@ QUESTIONS = (
     *(query.replace(":limit", "1") for query in (SUMS, BY_STATUS, NEEDS_ATTENTION, CLOSED_BY_HAND)),
     *(page.text.replace(":at", "now()").replace(":key", "''") for page in PAGES.values()),
     *(check.text.replace(":subjects", "'{}'") for check in CHECKS.values()),
-    # `shop chaos`: see `cli.chaos.meter`.
+    # `shop chaos`: see `cli.chaos.sampler`.
     *(f"SELECT sum(repeats) FROM {app.package}.saga_steps" for app in SHOP.participants),
 )
 RIGHTS = [
@@ -79,15 +79,15 @@ async def test_it_reads_no_cards_no_addresses_and_no_other_service(auditor: asyn
 async def test_it_may_ask_all_its_questions(auditor: asyncpg.Connection, healthy: tuple[str, str]) -> None:
     for question in QUESTIONS:
         await auditor.fetch(question)
-    engine = create_engine(healthy[1], application_name="test", pool_size=1)
-    orphans = Orphans(engine)
+    database = create_engine(healthy[1], application_name="test", pool_size=1)
+    orphans = Orphans(database)
 
     assert PAGES
     for kind in PAGES:
         assert (await orphans.page(kind, START)).suspects == ()
         assert await orphans.check(kind, ["no order"]) == []
 
-    await engine.dispose()
+    await database.dispose()
 
 
 @pytest.mark.parametrize(("schema", "table", "column"), RIGHTS)

@@ -80,8 +80,8 @@ async def execute(url: str, statement: str) -> None:
 
 
 async def audit(url: str) -> dict[str, Any]:
-    auditor = ConservationCheck(create_engine(url, application_name="test", pool_size=1))
+    check = ConservationCheck(create_engine(url, application_name="test", pool_size=1))
     try:
-        return await auditor.report()
+        return await check.report()
     finally:
-        await auditor.close()
+        await check.close()

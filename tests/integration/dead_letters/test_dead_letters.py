@@ -49,15 +49,15 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, application_name="tests")
-    yield engine
-    await engine.dispose()
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    database = create_engine(database_url, application_name="tests")
+    yield database
+    await database.dispose()
 
 
 @pytest.fixture
-def letters(engine: AsyncEngine) -> DeadLetters:
-    return DeadLetters(engine)
+def letters(database: AsyncEngine) -> DeadLetters:
+    return DeadLetters(database)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ async def test_each_consumers_and_each_deaths_letter_is_kept(letters: DeadLetter
     assert 3 == len(await listed(client))
 
 
-async def test_a_replay_is_published_once_for_its_consumer_and_tells_who_wanted_it(
+async def test_a_replay_is_published_once_for_its_consumer_and_names_who_wanted_it(
     letters: DeadLetters, broker: Broker, client: Client
 ) -> None:
     """To the topic that the event came from, without what Dapr added, as an event that only its consumer takes."""
@@ -183,11 +183,11 @@ async def test_a_body_that_is_no_letter_does_not_come_for_ever(letters: DeadLett
 
 
 async def test_while_the_database_is_away_the_broker_keeps_the_letter() -> None:
-    engine = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="tests")
+    database = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="tests")
     try:
-        assert Answer.RETRY == await DeadLetters(engine).take(a_letter())
+        assert Answer.RETRY == await DeadLetters(database).take(a_letter())
     finally:
-        await engine.dispose()
+        await database.dispose()
 
 
 @pytest.mark.parametrize(

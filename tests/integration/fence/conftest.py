@@ -16,6 +16,6 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def participant(database_url: str) -> AsyncIterator[Participant]:
-    engine = create_engine(database_url, application_name="tests", pool_size=25)
-    yield Participant(engine)
-    await engine.dispose()
+    database = create_engine(database_url, application_name="tests", pool_size=25)
+    yield Participant(database)
+    await database.dispose()

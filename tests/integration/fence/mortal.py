@@ -12,8 +12,8 @@ from tests.integration.fence.world import KEY, Participant
 
 
 async def main(database_url: str, mode: str) -> None:
-    engine = create_engine(database_url, application_name="mortal")
-    participant = Participant(engine)
+    database = create_engine(database_url, application_name="mortal")
+    participant = Participant(database)
 
     async def execute() -> Message:
         return await participant.do()
@@ -22,8 +22,8 @@ async def main(database_url: str, mode: str) -> None:
         return await participant.fence.refuse(KEY, StockReserved, reason)
 
     plan = [Fault(activity=KEY.step, mode=FaultMode(mode))]
-    await FaultInjector(engine).run(KEY, KEY.step, plan, execute, refuse)
-    await engine.dispose()
+    await FaultInjector(database).run(KEY, KEY.step, plan, execute, refuse)
+    await database.dispose()
 
 
 if __name__ == "__main__":

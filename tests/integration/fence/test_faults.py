@@ -35,7 +35,7 @@ async def run(participant: Participant, *plan: Fault, key: StepKey = KEY) -> Mes
     async def refuse(reason: str) -> Message:
         return await participant.fence.refuse(key, StockReserved, reason)
 
-    return await FaultInjector(participant.engine).run(key, ACTIVITY, plan, execute, refuse)
+    return await FaultInjector(participant.database).run(key, ACTIVITY, plan, execute, refuse)
 
 
 async def test_without_a_plan_nothing_happens(participant: Participant) -> None:
@@ -121,7 +121,7 @@ async def test_times_is_counted_in_parallel(participant: Participant) -> None:
     assert await participant.effects() == [1]
 
 
-async def test_faults_of_a_plan_strike_one_after_the_other(participant: Participant) -> None:
+async def test_faults_of_a_plan_are_injected_one_after_the_other(participant: Participant) -> None:
     """The second begins when the first has no hits left."""
     plan = (a_fault(FaultMode.FAIL, times=2), a_fault(FaultMode.LOSE_REPLY), a_fault(FaultMode.DUPLICATE))
     effects = []

@@ -176,7 +176,7 @@ async def test_a_do_and_an_undo_of_one_step_take_its_row_in_turn(participant: Pa
     rivals = (participant.do, participant.undo) if do_first else (participant.undo, participant.do)
 
     answers = await in_turn(
-        participant.engine, f"saga_steps WHERE (saga_id, step) = ('{KEY.saga_id}', '{KEY.step}')", *rivals
+        participant.database, f"saga_steps WHERE (saga_id, step) = ('{KEY.saga_id}', '{KEY.step}')", *rivals
     )
 
     if do_first:
@@ -189,12 +189,12 @@ async def test_a_do_and_an_undo_of_one_step_take_its_row_in_turn(participant: Pa
 
 async def test_an_undo_behind_the_first_do_takes_it_back(participant: Participant) -> None:
     """The do has its row and not yet its effect when the undo comes."""
-    async with participant.engine.connect() as holder:
+    async with participant.database.connect() as holder:
         await holder.execute(text("LOCK TABLE effects IN SHARE MODE"))
         do = asyncio.create_task(participant.do())
-        await eventually(lambda: are_waiting(participant.engine, 1), "the do waits for the table of effects")
+        await eventually(lambda: are_waiting(participant.database, 1), "the do waits for the table of effects")
         undo = asyncio.create_task(participant.undo())
-        await eventually(lambda: are_waiting(participant.engine, 2), "the undo waits for the do")
+        await eventually(lambda: are_waiting(participant.database, 2), "the undo waits for the do")
         await holder.rollback()
 
     await do

@@ -21,9 +21,9 @@ class OutageError(Exception):
 class Participant:
     """Adds 1 for a saga, and takes it back."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.fence = Fence(engine)
+    def __init__(self, database: AsyncEngine) -> None:
+        self.database = database
+        self.fence = Fence(database)
         self.done = asyncio.Event()
         """Set once an effect is committed."""
 
@@ -55,19 +55,19 @@ class Participant:
     async def effects(self, key: StepKey = KEY) -> list[int]:
         """All effects for the saga, in their order."""
         statement = text("SELECT amount FROM effects WHERE saga_id = :saga_id ORDER BY effect_id")
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             return list(await connection.scalars(statement, {"saga_id": key.saga_id}))
 
     async def repeats(self, key: StepKey = KEY) -> int:
         """How many repeats of the step and of its undo the fence has answered."""
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             statement = text("SELECT repeats FROM saga_steps WHERE (saga_id, step) = (:saga_id, :step)")
             return int((await connection.execute(statement, {"saga_id": key.saga_id, "step": key.step})).scalar_one())
 
     async def state(self, key: StepKey = KEY) -> str | None:
         """What the fence remembers of the step."""
         statement = text("SELECT state FROM saga_steps WHERE saga_id = :saga_id AND step = :step")
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             state: str | None = await connection.scalar(statement, {"saga_id": key.saga_id, "step": key.step})
             return state
 

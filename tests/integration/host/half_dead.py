@@ -18,20 +18,20 @@ from shared.service.settings import ServiceSettings, load
 NAME: Final = "half-dead-service"
 
 
-async def loop(told: asyncio.Event) -> None:
-    await told.wait()
+async def loop(stopped: asyncio.Event) -> None:
+    await stopped.wait()
     raise KeyError("what nobody foresaw")
 
 
 @contextlib.asynccontextmanager
 async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
-    told = asyncio.Event()
+    stopped = asyncio.Event()
 
     async def break_loop(_: web.Request) -> web.Response:
-        told.set()
+        stopped.set()
         return web.json_response({})
 
-    async with running(stop, loop(told)):
+    async with running(stop, loop(stopped)):
         yield [web.get("/break", break_loop)]
 
 
@@ -44,7 +44,7 @@ def main() -> None:
             settings=settings,
             migrations=Path(),
             migrates=False,
-            engine=create_engine(settings.service_database_url, application_name=NAME),
+            database=create_engine(settings.service_database_url, application_name=NAME),
             activities=ActivityHost(NAME),
             surface=surface,
         )

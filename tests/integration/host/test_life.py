@@ -16,7 +16,7 @@ async def test_a_service_whose_background_loop_breaks_ends_as_failed() -> None:
         assert await asyncio.wait_for(service.process.wait(), STOP_SECONDS) == 1
 
 
-async def test_a_service_that_is_told_to_end_ends_well() -> None:
+async def test_a_service_that_is_stopped_ends_well() -> None:
     """Its loops are cancelled."""
     async with running(MODULE, NO_DATABASE) as service:
         assert await service.stop() == 0

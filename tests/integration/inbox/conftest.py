@@ -16,12 +16,12 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, application_name="tests", pool_size=25)
-    yield engine
-    await engine.dispose()
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    database = create_engine(database_url, application_name="tests", pool_size=25)
+    yield database
+    await database.dispose()
 
 
 @pytest.fixture
-def world(engine: AsyncEngine) -> World:
-    return World(engine)
+def world(database: AsyncEngine) -> World:
+    return World(database)

@@ -13,7 +13,7 @@ A_DAY = timedelta(days=1)
 
 
 async def _settled_days_ago(world: World, days: int) -> None:
-    async with world.engine.begin() as tx:
+    async with world.database.begin() as tx:
         await tx.execute(
             text("UPDATE inbox SET settled_at = settled_at - make_interval(days => :days)"), {"days": days}
         )
@@ -25,17 +25,17 @@ async def test_what_is_done_is_forgotten_in_batches(world: World) -> None:
     await _settled_days_ago(world, 2)
     await world.take(an_event(4))
 
-    assert await forget_once(world.engine, A_DAY, batch=2) == 3
+    assert await forget_once(world.database, A_DAY, batch=2) == 3
 
     assert await world.states() == {"ord-1-4": ("done", 0)}
-    assert await forget_once(world.engine, A_DAY) == 0
+    assert await forget_once(world.database, A_DAY) == 0
 
 
 async def test_an_order_goes_on_after_its_events_were_forgotten(world: World) -> None:
     """It may have waited for a person for months."""
     await world.take(*map(an_event, [1, 2]))
     await _settled_days_ago(world, 2)
-    await forget_once(world.engine, A_DAY)
+    await forget_once(world.database, A_DAY)
 
     assert await world.take(an_event(3)) == [Answer.SUCCESS]
 
@@ -49,7 +49,7 @@ async def test_what_is_dead_or_waits_is_remembered(world: World) -> None:
     await world.take(an_event(1), an_event(3))
     await _settled_days_ago(world, 2)
 
-    assert await forget_once(world.engine, A_DAY) == 0
+    assert await forget_once(world.database, A_DAY) == 0
 
     assert {name: state for name, (state, _) in (await world.states()).items()} == {
         "ord-1-1": "dead",

@@ -47,8 +47,8 @@ async def test_orders_do_not_wait_for_each_other(world: World) -> None:
     assert [RETRY, DONE] == await world.take(an_event(2), an_event(1, order="ord-2"))
 
 
-async def test_an_unordered_consumer_takes_them_as_they_come(engine: AsyncEngine) -> None:
-    world = World(engine, ordered=False)
+async def test_an_unordered_consumer_takes_them_as_they_come(database: AsyncEngine) -> None:
+    world = World(database, ordered=False)
 
     assert [DONE, DONE, DONE] == await world.take(*map(an_event, [3, 1, 1]))
     assert [3, 1] == await world.effects()
@@ -76,18 +76,18 @@ async def test_a_handler_that_always_fails_ends_in_a_dead_letter(world: World) -
 
     assert [] == await world.effects()
     (letter,) = world.broker.letters
-    told = {name: letter["data"][name] for name in ("consumer", "event_id", "reason", "attempts", "topic")}
+    reported = {name: letter["data"][name] for name in ("consumer", "event_id", "reason", "attempts", "topic")}
     assert {
         "consumer": APP,
         "event_id": "ord-1-1",
         "reason": "RuntimeError: a bug",
         "attempts": MAX_ATTEMPTS,
         "topic": "shop-events",
-    } == told
+    } == reported
     assert "order.completed" == letter["data"]["event"]["type"]
 
 
-async def test_a_reason_that_cannot_be_stored_is_told_without_what_is_in_the_way(world: World) -> None:
+async def test_a_reason_that_cannot_be_stored_is_reported_without_what_is_in_the_way(world: World) -> None:
     """Else such an event would come for ever."""
     world.always["ord-1-1"] = RuntimeError("a bug \0 \ud800")
 
@@ -121,7 +121,7 @@ async def test_a_dead_event_holds_up_nothing(world: World) -> None:
     assert [2] == await world.effects()
 
 
-async def test_an_event_is_buried_only_when_its_letter_is_stored(world: World) -> None:
+async def test_an_event_is_marked_dead_only_when_its_letter_is_stored(world: World) -> None:
     """While the broker doesn't take the letter, the event comes again; its letter has the same id each time."""
     world.always["ord-1-1"] = Refused("no")
     world.broker.is_away = True
@@ -133,11 +133,11 @@ async def test_an_event_is_buried_only_when_its_letter_is_stored(world: World) -
     assert 1 == len(world.broker.letters)
 
 
-async def test_a_crash_between_letter_and_burial_tells_of_one_death(world: World, engine: AsyncEngine) -> None:
+async def test_a_crash_between_letter_and_mark_publishes_one_death(world: World, database: AsyncEngine) -> None:
     """The letter that comes again has the same id: it is one row for whoever keeps them."""
     world.always["ord-1-1"] = Refused("no")
     await world.take(an_event())
-    async with engine.begin() as tx:  # as if the process had died before it could bury
+    async with database.begin() as tx:  # as if the process had died before it could bury
         await tx.execute(text("UPDATE inbox SET state = 'open', deaths = 0, settled_at = NULL"))
 
     assert [DONE] == await world.take(an_event())
@@ -147,7 +147,7 @@ async def test_a_crash_between_letter_and_burial_tells_of_one_death(world: World
 async def test_a_crash_between_effect_and_answer_does_not_double_it(world: World) -> None:
     """The effect is committed, the answer is lost, another process gets the event again."""
     await world.take(an_event())
-    successor = World(world.engine)
+    successor = World(world.database)
 
     assert [DONE] == await successor.take(an_event())
     assert [1] == await world.effects()
@@ -174,9 +174,9 @@ async def test_what_cannot_be_read_is_a_dead_letter(world: World, body: bytes, s
     assert sentence in letter["data"]["reason"]
 
 
-async def test_a_gap_that_never_closes_is_told_in_the_dead_letters(engine: AsyncEngine) -> None:
+async def test_a_gap_that_never_closes_is_reported_in_the_dead_letters(database: AsyncEngine) -> None:
     """An event that was never seen is waited for; once that has lasted too long, a person is told instead."""
-    world = World(engine, gap_patience=timedelta(0))
+    world = World(database, gap_patience=timedelta(0))
 
     assert [RETRY, DONE, DONE] == await world.take(an_event(2), an_event(2), an_event(3))
     (letter,) = world.broker.letters
@@ -184,9 +184,9 @@ async def test_a_gap_that_never_closes_is_told_in_the_dead_letters(engine: Async
     assert [3] == await world.effects()
 
 
-async def test_a_gap_before_an_event_that_is_known_waits_for_ever(engine: AsyncEngine) -> None:
+async def test_a_gap_before_an_event_that_is_known_waits_for_ever(database: AsyncEngine) -> None:
     """The earlier one has come and can't be taken for now: however long that lasts, it isn't overtaken."""
-    world = World(engine, gap_patience=timedelta(0))
+    world = World(database, gap_patience=timedelta(0))
     world.failures["ord-1-1"] = [RuntimeError("a bug")]
 
     assert [RETRY, RETRY, RETRY] == await world.take(an_event(1), an_event(2), an_event(2))
@@ -194,9 +194,9 @@ async def test_a_gap_before_an_event_that_is_known_waits_for_ever(engine: AsyncE
     assert [1, 2] == await world.effects()
 
 
-async def test_an_event_that_comes_after_its_successors_does_not_vanish(engine: AsyncEngine) -> None:
+async def test_an_event_that_comes_after_its_successors_does_not_vanish(database: AsyncEngine) -> None:
     """The order can't be kept any more; a person is told, instead of dropping it as if it were a repeat."""
-    world = World(engine, gap_patience=timedelta(0))
+    world = World(database, gap_patience=timedelta(0))
     await world.take(an_event(2), an_event(2))
 
     assert [DONE] == await world.take(an_event(1))

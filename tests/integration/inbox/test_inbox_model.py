@@ -41,8 +41,8 @@ async def _play(
     failures: dict[tuple[str, int], int],
     refused: set[tuple[str, int]],
 ) -> None:
-    engine = create_engine(url, application_name="tests", pool_size=10)
-    world = World(engine)
+    database = create_engine(url, application_name="tests", pool_size=10)
+    world = World(database)
 
     def order_of(name: str) -> str:
         return f"{prefix}-{name}"
@@ -65,7 +65,7 @@ async def _play(
         for name in ORDERS:
             alive = [sequence for sequence in range(1, LAST + 1) if (name, sequence) not in refused]
             assert alive == await world.effects(order_of(name))
-        buried = {letter["data"]["event_id"] for letter in world.broker.letters}
-        assert {f"{order_of(name)}-{sequence}" for name, sequence in refused} == buried
+        dead = {letter["data"]["event_id"] for letter in world.broker.letters}
+        assert {f"{order_of(name)}-{sequence}" for name, sequence in refused} == dead
     finally:
-        await engine.dispose()
+        await database.dispose()

@@ -16,9 +16,9 @@ from tests.integration.inbox.world import MAX_ATTEMPTS, World, an_event
 DONE, RETRY = Answer.SUCCESS, Answer.RETRY
 
 
-async def test_a_lost_connection_in_mid_effect_leaves_no_trace(engine: AsyncEngine) -> None:
+async def test_a_lost_connection_in_mid_effect_leaves_no_trace(database: AsyncEngine) -> None:
     """The database's end of the connection dies between effect and commit: an outage, and not counted."""
-    world = World(engine)
+    world = World(database)
 
     async def dies(tx: AsyncConnection, _: Received) -> None:
         await tx.execute(text("INSERT INTO effects (event_id, subject, sequence) VALUES ('x', 'ord-1', 1)"))
@@ -61,7 +61,7 @@ async def test_a_database_without_a_free_connection_is_an_outage(
             raise AssertionError("there is no free connection")
 
     refused = world.with_handler(needs_another)
-    async with world.engine.connect(), world.engine.connect():
+    async with world.database.connect(), world.database.connect():
         pass  # the pool has them from now on
     async with connections_of(postgres_url, "inbox", at_most=0):
         assert [RETRY] * (MAX_ATTEMPTS + 1) == [await refused.take(an_event()) for _ in range(MAX_ATTEMPTS + 1)]
@@ -80,7 +80,7 @@ async def connections_of(admin_url: str, role: str, *, at_most: int) -> AsyncIte
         await admin.close()
 
 
-async def test_a_pool_without_a_free_connection_is_an_outage(engine: AsyncEngine, database_url: str) -> None:
+async def test_a_pool_without_a_free_connection_is_an_outage(database: AsyncEngine, database_url: str) -> None:
     """A handler that needs a second one, such as of another loop's engine."""
     scarce = create_async_engine(
         database_url.replace("postgresql:", "postgresql+asyncpg:"), pool_size=1, max_overflow=0, pool_timeout=0.01
@@ -90,7 +90,7 @@ async def test_a_pool_without_a_free_connection_is_an_outage(engine: AsyncEngine
         async with scarce.connect():
             raise AssertionError("there is no free connection")
 
-    world = World(engine)
+    world = World(database)
     async with scarce.connect():
         waiting = world.with_handler(needs_another)
         assert [RETRY] * (MAX_ATTEMPTS + 1) == [await waiting.take(an_event()) for _ in range(MAX_ATTEMPTS + 1)]
@@ -99,8 +99,8 @@ async def test_a_pool_without_a_free_connection_is_an_outage(engine: AsyncEngine
 
 
 async def test_a_database_that_is_away_is_an_outage() -> None:
-    engine = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="tests")
+    database = create_engine("postgresql://nobody@127.0.0.1:1/nothing", application_name="tests")
     try:
-        assert [RETRY] == await World(engine).take(an_event())
+        assert [RETRY] == await World(database).take(an_event())
     finally:
-        await engine.dispose()
+        await database.dispose()

@@ -57,14 +57,14 @@ class World:
     """One consumer on a database of its own."""
 
     def __init__(
-        self, engine: AsyncEngine, *, ordered: bool = True, gap_patience: timedelta = timedelta(minutes=15)
+        self, database: AsyncEngine, *, ordered: bool = True, gap_patience: timedelta = timedelta(minutes=15)
     ) -> None:
-        self.engine = engine
+        self.database = database
         self.broker = Broker()
         self.failures: dict[str, list[Exception]] = {}
         """What the handler raises after its effect, by event, one a delivery."""
         self.always: dict[str, Exception] = {}
-        self._inbox = Inbox(engine, ordered=ordered, max_attempts=MAX_ATTEMPTS, gap_patience=gap_patience)
+        self._inbox = Inbox(database, ordered=ordered, max_attempts=MAX_ATTEMPTS, gap_patience=gap_patience)
         self.consumer = self.with_handler(self._handle)
 
     def with_handler(self, handler: Effect) -> Consumer:
@@ -86,12 +86,12 @@ class World:
     async def effects(self, order: str = "ord-1") -> list[int]:
         """The sequences whose effect is there, in the order in which they took effect."""
         statement = text("SELECT sequence FROM effects WHERE subject = :order ORDER BY effect_id")
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             return list(await connection.scalars(statement, {"order": order}))
 
     async def states(self) -> dict[str, tuple[str, int]]:
         """The state and the counted attempts of each event."""
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             rows = await connection.execute(text("SELECT event_id, state, attempts FROM inbox"))
             return {row.event_id: (row.state, row.attempts) for row in rows}
 

@@ -42,9 +42,9 @@ def database_url(service_database: ServiceDatabase) -> str:
 @pytest.fixture
 async def run(database_url: str) -> AsyncIterator[Run]:
     """Executes the activity as a sidecar would."""
-    engine = create_engine(database_url, application_name="tests")
+    database = create_engine(database_url, application_name="tests")
     model = FraudModel(read_card(), Provider.CPU, threads=1)
-    host, registered = ActivityHost(ML_INFERENCE_SERVICE, injector=FaultInjector(engine)), Registered()
+    host, registered = ActivityHost(ML_INFERENCE_SERVICE, injector=FaultInjector(database)), Registered()
     serve_inference(host, Scorer(model, model.card.version, threads=2, most_waiting=10))
     host.register(registered)
 
@@ -63,7 +63,7 @@ async def run(database_url: str) -> AsyncIterator[Run]:
         return response
 
     yield execute
-    await engine.dispose()
+    await database.dispose()
 
 
 @pytest.mark.usefixtures("environment")
@@ -111,7 +111,7 @@ async def test_facts_that_cannot_be_true_are_refused(run: Run) -> None:
         await run(units=0)
 
 
-async def test_the_process_tells_its_model_and_drains(database_url: str) -> None:
+async def test_the_process_reports_its_model_and_drains(database_url: str) -> None:
     """Alive without a sidecar, not ready; it says what it serves on which hardware, and ends well by SIGTERM."""
     async with running("ml_inference_service", database_url) as service:
         status, problem = await service.get("/readyz")

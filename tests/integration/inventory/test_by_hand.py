@@ -29,13 +29,13 @@ async def test_closed_units_are_not_on_sale_and_still_add_up(
     assert await inventory.available() == {"A": 3, "B": 4}
     assert await inventory.reservations() == {"order-1": status}
     assert await inventory.unbalanced() == []
-    async with inventory.engine.connect() as connection:
+    async with inventory.database.connect() as connection:
         closing = (await connection.execute(text("SELECT * FROM hand_closings"))).one()
     assert (closing.repair_id, closing.status, closing.amount) == (decision.repair_id, status, 3)
     assert (closing.unit, closing.decided_by, closing.note) == ("units", decision.by, decision.note)
 
 
-async def test_whatever_comes_after_it_hears_of_it(inventory: Inventory) -> None:
+async def test_whatever_comes_after_it_gets_its_result(inventory: Inventory) -> None:
     """A late undo, a repeat, another decision: the first answer, and no unit moves. A late do is refused."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
@@ -76,7 +76,7 @@ async def test_a_settlement_and_the_undo_take_the_row_in_turn(inventory: Invento
     decisions = (SETTLE, None) if settles_first else (None, SETTLE)
 
     first, second = await in_turn(
-        inventory.engine,
+        inventory.database,
         "saga_steps WHERE saga_id = 'order-1'",
         *(partial(inventory.release, by_hand=decision) for decision in decisions),
     )
@@ -96,9 +96,9 @@ async def test_decisions_undos_and_dos_that_race_have_one_winner(inventory: Inve
 
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
-        told = [answer for answer in answers if isinstance(answer, StockReleased)]
-        assert len(told) == 3
-        assert len(set(told)) == 1
+        released = [answer for answer in answers if isinstance(answer, StockReleased)]
+        assert len(released) == 3
+        assert len(set(released)) == 1
     assert "active" not in (await inventory.reservations()).values()
     assert await inventory.unbalanced() == []
 
@@ -121,5 +121,5 @@ async def test_a_closed_reservation_has_no_lease(inventory: Inventory) -> None:
     await inventory.reserve(A=2)
     await inventory.release(by_hand=SETTLE)
 
-    async with inventory.engine.connect() as connection:
+    async with inventory.database.connect() as connection:
         assert (await connection.execute(text("SELECT lease_until FROM reservations"))).scalar_one() is None

@@ -196,12 +196,12 @@ async def test_replicas_that_start_at_once_seed_once(service_database: ServiceDa
     url = service_database("inventory_service")
 
     async def start() -> Imported | None:
-        engine = create_engine(url, application_name="replica")
+        database = create_engine(url, application_name="replica")
         try:
             await migrate(url, MIGRATIONS)
-            return await Catalogue(engine).seed(the_seed())
+            return await Catalogue(database).seed(the_seed())
         finally:
-            await engine.dispose()
+            await database.dispose()
 
     seeded = await asyncio.gather(*(start() for _ in range(4)))
 

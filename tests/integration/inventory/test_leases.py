@@ -24,7 +24,7 @@ UNDONE: Final = ("compensated", "cancelled")
 
 
 @dataclass
-class OrderDesk:
+class OrderApiDouble:
     """The order-service's `GET /orders/{id}`, over real HTTP, with the orders that a test names."""
 
     orders: dict[str, str] = field(default_factory=dict)
@@ -50,34 +50,34 @@ async def always_ready() -> None:
 
 
 @pytest.fixture
-def desk() -> OrderDesk:
-    return OrderDesk()
+def orders_api() -> OrderApiDouble:
+    return OrderApiDouble()
 
 
 @pytest.fixture
-async def leases(inventory: Inventory, desk: OrderDesk) -> AsyncIterator[Leases]:
+async def leases(inventory: Inventory, orders_api: OrderApiDouble) -> AsyncIterator[Leases]:
     app = application(always_ready)
-    app.router.add_get("/orders/{order_id}", desk.show)
+    app.router.add_get("/orders/{order_id}", orders_api.show)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        yield Leases(inventory.engine, inventory.stock, Orders(session, str(server.make_url("/"))), TIMES)
+        yield Leases(inventory.database, inventory.stock, Orders(session, str(server.make_url("/"))), TIMES)
 
 
 async def run_out(inventory: Inventory) -> None:
     """Every lease ends now."""
-    async with inventory.engine.begin() as tx:
+    async with inventory.database.begin() as tx:
         await tx.execute(text("UPDATE reservations SET lease_until = now() WHERE lease_until IS NOT NULL"))
 
 
 async def leased(inventory: Inventory) -> dict[str, float | None]:
     """For how many seconds each reservation's lease still runs."""
-    async with inventory.engine.connect() as connection:
+    async with inventory.database.connect() as connection:
         rows = await connection.execute(
             text("SELECT saga_id, extract(epoch FROM lease_until - now())::float AS seconds FROM reservations")
         )
         return {row.saga_id: row.seconds for row in rows}
 
 
-async def test_a_reservation_is_a_lease(inventory: Inventory, leases: Leases, desk: OrderDesk) -> None:
+async def test_a_reservation_is_a_lease(inventory: Inventory, leases: Leases, orders_api: OrderApiDouble) -> None:
     """Nobody is asked before it ends."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
@@ -87,7 +87,7 @@ async def test_a_reservation_is_a_lease(inventory: Inventory, leases: Leases, de
     seconds = (await leased(inventory))["order-1"]
     assert seconds is not None
     assert 3500 < seconds <= 3600
-    assert desk.asked == []
+    assert orders_api.asked == []
 
 
 async def test_a_lease_of_no_order_is_released_and_closed_for_late_arrivals(
@@ -108,12 +108,12 @@ async def test_a_lease_of_no_order_is_released_and_closed_for_late_arrivals(
 
 @pytest.mark.parametrize("status", UNDONE)
 async def test_a_lease_of_an_undone_order_is_released(
-    inventory: Inventory, leases: Leases, desk: OrderDesk, status: str
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble, status: str
 ) -> None:
     """It should hold nothing any more: a leak, repaired."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
-    desk.orders["order-1"] = status
+    orders_api.orders["order-1"] = status
     await run_out(inventory)
 
     await leases.sweep()
@@ -124,12 +124,12 @@ async def test_a_lease_of_an_undone_order_is_released(
 
 @pytest.mark.parametrize("status", OPEN)
 async def test_a_lease_of_an_open_order_is_extended(
-    inventory: Inventory, leases: Leases, desk: OrderDesk, status: str
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble, status: str
 ) -> None:
     """Also while a person decides about it: the units are its own."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
-    desk.orders["order-1"] = status
+    orders_api.orders["order-1"] = status
     await run_out(inventory)
 
     await leases.sweep()
@@ -141,19 +141,19 @@ async def test_a_lease_of_an_open_order_is_extended(
 
 
 async def test_units_of_a_completed_order_never_go_back_on_sale(
-    inventory: Inventory, leases: Leases, desk: OrderDesk
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble
 ) -> None:
     """Its lease ends, and nobody asks about it again."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
-    desk.orders["order-1"] = "completed"
+    orders_api.orders["order-1"] = "completed"
     await run_out(inventory)
 
     await leases.sweep()
     await leases.sweep()
 
     assert await inventory.available() == {"A": 3}
-    assert (await leased(inventory), desk.asked) == ({"order-1": None}, ["order-1"])
+    assert (await leased(inventory), orders_api.asked) == ({"order-1": None}, ["order-1"])
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ async def test_units_of_a_completed_order_never_go_back_on_sale(
     ],
 )
 async def test_what_does_not_speak_of_the_order_releases_nothing(
-    inventory: Inventory, leases: Leases, desk: OrderDesk, answer: tuple[int, Any]
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble, answer: tuple[int, Any]
 ) -> None:
     """A wrong address or a proxy's 404 must not sell a customer's units to another one; it is asked again later."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
-    desk.answer = answer
+    orders_api.answer = answer
     await run_out(inventory)
 
     await leases.sweep()
@@ -191,7 +191,7 @@ async def test_while_the_order_service_is_away_everything_is_kept(inventory: Inv
     await inventory.reserve(A=2)
     await run_out(inventory)
     async with aiohttp.ClientSession() as session:
-        leases = Leases(inventory.engine, inventory.stock, Orders(session, "http://127.0.0.1:1"), TIMES)
+        leases = Leases(inventory.database, inventory.stock, Orders(session, "http://127.0.0.1:1"), TIMES)
 
         assert await leases.sweep() == 1
 
@@ -199,7 +199,7 @@ async def test_while_the_order_service_is_away_everything_is_kept(inventory: Inv
     assert (await leased(inventory))["order-1"] is not None
 
 
-async def test_replicas_share_the_work(inventory: Inventory, leases: Leases, desk: OrderDesk) -> None:
+async def test_replicas_share_the_work(inventory: Inventory, leases: Leases, orders_api: OrderApiDouble) -> None:
     """Each ended lease is asked about once, and each unit comes back once."""
     await inventory.stocked(A=100)
     for number in range(90):
@@ -209,17 +209,19 @@ async def test_replicas_share_the_work(inventory: Inventory, leases: Leases, des
     counts = await asyncio.gather(*(leases.sweep() for _ in range(4)))
 
     assert sum(counts) == 90
-    assert len(desk.asked) == len(set(desk.asked)) == 90
+    assert len(orders_api.asked) == len(set(orders_api.asked)) == 90
     assert await inventory.available() == {"A": 100}
 
 
-async def test_a_sweep_that_races_the_sagas_own_calls(inventory: Inventory, leases: Leases, desk: OrderDesk) -> None:
+async def test_a_sweep_that_races_the_sagas_own_calls(
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble
+) -> None:
     """Duplicates of the do and the undo arrive while the lease is ended: the stock adds up, and nothing is left."""
     await inventory.stocked(A=10)
     for number in range(30):
         saga_id = f"order-{number}"
         await inventory.reserve(saga_id, A=3)
-        desk.orders[saga_id] = "compensated"
+        orders_api.orders[saga_id] = "compensated"
         await run_out(inventory)
 
         await asyncio.gather(
@@ -235,13 +237,13 @@ async def test_a_sweep_that_races_the_sagas_own_calls(inventory: Inventory, leas
 
 
 async def test_a_release_before_the_answer_comes_is_final(
-    inventory: Inventory, leases: Leases, desk: OrderDesk
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble
 ) -> None:
     """An answer that is old when it comes neither extends nor revives what was released meanwhile."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
-    desk.orders["order-1"] = "in_progress"
-    desk.before_answering = inventory.release
+    orders_api.orders["order-1"] = "in_progress"
+    orders_api.before_answering = inventory.release
     await run_out(inventory)
 
     await leases.sweep()
@@ -255,7 +257,7 @@ async def test_a_step_that_cannot_be_read_keeps_no_other_waiting(inventory: Inve
     await inventory.stocked(A=5)
     await inventory.reserve("broken", A=2)
     await inventory.reserve("sound", A=1)
-    async with inventory.engine.begin() as tx:
+    async with inventory.database.begin() as tx:
         await tx.execute(text("UPDATE saga_steps SET answer = '{}' WHERE saga_id = 'broken'"))
     await run_out(inventory)
 
@@ -270,5 +272,5 @@ async def active_units(inventory: Inventory) -> dict[str, int]:
         "SELECT saga_id, sum(quantity)::int AS units FROM reservations JOIN reservation_lines USING (reservation_id) "
         "WHERE status = 'active' GROUP BY saga_id"
     )
-    async with inventory.engine.connect() as connection:
+    async with inventory.database.connect() as connection:
         return {row.saga_id: row.units for row in await connection.execute(statement)}

@@ -38,7 +38,7 @@ class Activities(dict[str, Activity]):
 
 @pytest.fixture
 def activities(inventory: Inventory) -> Activities:
-    host = ActivityHost(INVENTORY_SERVICE, fence=Fence(inventory.engine), injector=FaultInjector(inventory.engine))
+    host = ActivityHost(INVENTORY_SERVICE, fence=Fence(inventory.database), injector=FaultInjector(inventory.database))
     serve_inventory(host, inventory.stock)
     registered = Activities()
     host.register(registered)
@@ -101,11 +101,11 @@ async def test_two_replicas_start_at_once_on_an_empty_database(
             await _check(replica)
         assert [await replica.stop() for replica in replicas] == [0, 0]
 
-    engine = create_engine(url, application_name="tests")
-    inventory = Inventory(engine)
+    database = create_engine(url, application_name="tests")
+    inventory = Inventory(database)
     assert await inventory.count("stock_receipts") == await inventory.count("products") >= 60
     assert await inventory.unbalanced() == []
-    await engine.dispose()
+    await database.dispose()
 
 
 async def _check(replica: ServiceProcess) -> None:

@@ -125,11 +125,11 @@ class StockModel(RuleBasedStateMachine):
 @pytest.mark.timeout(600)
 def test_any_history_keeps_the_stock(database_url: str) -> None:
     with asyncio.Runner() as runner:
-        engine = create_engine(database_url, application_name="tests")
-        deaths = Deaths(engine)
+        database = create_engine(database_url, application_name="tests")
+        deaths = Deaths(database)
         try:
             run_state_machine_as_test(
-                lambda: StockModel(runner, Inventory(engine), deaths),  # type: ignore[arg-type] # any factory will do
+                lambda: StockModel(runner, Inventory(database), deaths),  # type: ignore[arg-type] # any factory will do
                 settings=settings(
                     max_examples=40,
                     stateful_step_count=20,
@@ -139,4 +139,4 @@ def test_any_history_keeps_the_stock(database_url: str) -> None:
                 ),
             )
         finally:
-            runner.run(engine.dispose())
+            runner.run(database.dispose())

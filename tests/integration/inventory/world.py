@@ -34,10 +34,10 @@ def a_catalogue(*lines: str) -> bytes:
 class Inventory:
     """The inventory-service without its HTTP surface and its sidecar."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.stock = Stock(Fence(engine))
-        self.catalogue = Catalogue(engine)
+    def __init__(self, database: AsyncEngine) -> None:
+        self.database = database
+        self.stock = Stock(Fence(database))
+        self.catalogue = Catalogue(database)
 
     async def import_lines(self, *lines: str) -> Imported:
         return await self.catalogue.import_file(read_catalogue(a_catalogue(*lines)))
@@ -55,27 +55,27 @@ class Inventory:
         return await self.stock.release(a_key(saga_id), by_hand)
 
     async def available(self) -> dict[str, int]:
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             rows = await connection.execute(text("SELECT sku, available FROM stock ORDER BY sku"))
             return {row.sku: row.available for row in rows}
 
     async def reservations(self) -> dict[str, str]:
         """The status of each saga's reservation."""
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             rows = await connection.execute(text("SELECT saga_id, status FROM reservations"))
             return {row.saga_id: row.status for row in rows}
 
     async def count(self, table: str) -> int:
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             count: int = (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
             return count
 
     async def analyze(self) -> None:
         """Let Postgres know how large the tables are, as it finds out by itself after a while."""
-        async with self.engine.begin() as tx:
+        async with self.database.begin() as tx:
             await tx.execute(text("ANALYZE"))
 
     async def unbalanced(self) -> list[tuple[object, ...]]:
         """The SKUs of which units were lost or doubled: (sku, received, available, reserved)."""
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             return [tuple(row) for row in await connection.execute(_UNBALANCED)]

@@ -7,7 +7,7 @@ import pytest
 
 from shared.database import create_engine
 from tests.integration.conftest import ServiceDatabase
-from tests.integration.notification.world import Desk, MailboxProcess, a_mailer, a_pusher, running_mailbox
+from tests.integration.notification.world import MailboxProcess, World, a_mailer, a_pusher, running_mailbox
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ async def mailbox(tmp_path: Path) -> AsyncIterator[MailboxProcess]:
 
 
 @pytest.fixture
-async def desk(database_url: str, mailbox: MailboxProcess) -> AsyncIterator[Desk]:
-    engine = create_engine(database_url, application_name="tests", pool_size=10)
+async def world(database_url: str, mailbox: MailboxProcess) -> AsyncIterator[World]:
+    database = create_engine(database_url, application_name="tests", pool_size=10)
     pusher = a_pusher(mailbox.url)
-    yield Desk(engine, a_mailer(mailbox.smtp_url), pusher)
+    yield World(database, a_mailer(mailbox.smtp_url), pusher)
     await pusher.close()
-    await engine.dispose()
+    await database.dispose()

@@ -16,7 +16,7 @@ from notification_service.pusher import Pusher
 from shared.database import create_engine
 from shared.participant.fence import StepKey
 from shared.shop.notification import SendPush
-from tests.integration.notification.world import Desk, a_mailer, a_pusher
+from tests.integration.notification.world import World, a_mailer, a_pusher
 
 
 class Point(StrEnum):
@@ -70,10 +70,10 @@ class MortalPusher:
 
 
 async def main(database_url: str, smtp_url: str, mailbox_url: str, whom: str, point: Point) -> None:
-    engine = create_engine(database_url, application_name="mortal")
+    database = create_engine(database_url, application_name="mortal")
     mailer = MortalMailer(a_mailer(smtp_url), point)
-    desk = Desk(engine, mailer, MortalPusher(a_pusher(mailbox_url), point))
-    await (desk.email(whom) if "@" in whom else desk.push(whom))
+    world = World(database, mailer, MortalPusher(a_pusher(mailbox_url), point))
+    await (world.email(whom) if "@" in whom else world.push(whom))
     die(Point.RECORDED, point)
 
 

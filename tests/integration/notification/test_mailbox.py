@@ -8,12 +8,12 @@ import aiohttp
 import pytest
 
 from shared.webhooks import read_secrets, signed_headers
-from tests.integration.notification.world import SECRET, Desk, MailboxProcess, a_mailer, running_mailbox
+from tests.integration.notification.world import SECRET, MailboxProcess, World, a_mailer, running_mailbox
 
 
-async def test_what_arrived_survives_a_kill(desk: Desk, mailbox: MailboxProcess) -> None:
-    await desk.email("ada@example.com")
-    await desk.push("ada", "task-2")
+async def test_what_arrived_survives_a_kill(world: World, mailbox: MailboxProcess) -> None:
+    await world.email("ada@example.com")
+    await world.push("ada", "task-2")
     await mailbox.end(signal.SIGKILL)
     await mailbox.start()
 
@@ -21,10 +21,10 @@ async def test_what_arrived_survives_a_kill(desk: Desk, mailbox: MailboxProcess)
     assert len(await mailbox.pushes("ada")) == 1
 
 
-async def test_a_long_subject_is_shown_as_it_was_written(desk: Desk, mailbox: MailboxProcess) -> None:
+async def test_a_long_subject_is_shown_as_it_was_written(world: World, mailbox: MailboxProcess) -> None:
     """It travels folded."""
     subject = f"Your order ord-{'0' * 32} could not be completed"
-    await desk.email("ada@example.com", subject=subject)
+    await world.email("ada@example.com", subject=subject)
 
     assert [mail["subject"] for mail in await mailbox.mails("ada@example.com")] == [subject]
 
@@ -41,9 +41,9 @@ async def test_the_oldest_go_when_it_is_full(tmp_path: Path) -> None:
         assert [mail["subject"] for mail in await mailbox.mails("ada@example.com")] == ["3", "2"]
 
 
-async def test_the_page_shows_what_arrived_as_text_only(desk: Desk, mailbox: MailboxProcess) -> None:
+async def test_the_page_shows_what_arrived_as_text_only(world: World, mailbox: MailboxProcess) -> None:
     """What others wrote is no markup, and the page loads nothing."""
-    await desk.email("ada@example.com", subject="<script>alert(1)</script>")
+    await world.email("ada@example.com", subject="<script>alert(1)</script>")
     async with aiohttp.ClientSession() as session, session.get(mailbox.url) as response:
         page, policy = await response.text(), response.headers["Content-Security-Policy"]
 

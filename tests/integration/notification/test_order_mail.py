@@ -41,10 +41,10 @@ def the_end(kind: EventType = EventType.ORDER_COMPLETED, sequence: int = 1, **ch
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, application_name="tests", pool_size=20)
-    yield engine
-    await engine.dispose()
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    database = create_engine(database_url, application_name="tests", pool_size=20)
+    yield database
+    await database.dispose()
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def broker() -> Broker:
 
 
 @pytest.fixture
-async def consumer(engine: AsyncEngine, mailbox: MailboxProcess, broker: Broker) -> AsyncIterator[Consumer]:
+async def consumer(database: AsyncEngine, mailbox: MailboxProcess, broker: Broker) -> AsyncIterator[Consumer]:
     pusher = a_pusher(mailbox.url)
-    notifications = Notifications(NotificationStore(engine), a_mailer(mailbox.smtp_url), pusher, SENDER)
+    notifications = Notifications(NotificationStore(database), a_mailer(mailbox.smtp_url), pusher, SENDER)
     handlers = {kind.value: handler for kind, handler in order_mail(notifications).items()}
-    yield Consumer("notification-service", handlers, Inbox(engine, ordered=True), broker)
+    yield Consumer("notification-service", handlers, Inbox(database, ordered=True), broker)
     await pusher.close()
 
 
@@ -73,11 +73,11 @@ async def test_an_event_that_comes_often_is_one_mail(consumer: Consumer, mailbox
 
 
 async def test_a_crash_between_the_mail_and_the_inbox_sends_no_second_one(
-    consumer: Consumer, mailbox: MailboxProcess, engine: AsyncEngine
+    consumer: Consumer, mailbox: MailboxProcess, database: AsyncEngine
 ) -> None:
     """The mail has left and is on record; what the inbox would have noted is lost."""
     await consumer.take(the_end())
-    async with engine.begin() as tx:
+    async with database.begin() as tx:
         await tx.execute(text("DELETE FROM inbox"))
         await tx.execute(text("DELETE FROM inbox_cursors"))
 
@@ -99,7 +99,7 @@ async def test_while_the_mail_server_is_away_the_event_waits(
     assert [] == broker.letters
 
 
-async def test_what_nobody_is_told_of_is_counted_all_the_same(consumer: Consumer, mailbox: MailboxProcess) -> None:
+async def test_what_nobody_is_notified_of_is_counted_all_the_same(consumer: Consumer, mailbox: MailboxProcess) -> None:
     accepted = the_end(EventType.ORDER_ACCEPTED, 1)
 
     assert [RETRY, DONE, DONE] == [
@@ -109,13 +109,13 @@ async def test_what_nobody_is_told_of_is_counted_all_the_same(consumer: Consumer
 
 
 async def test_an_address_that_takes_no_mail_ends_in_the_log_of_notifications(
-    consumer: Consumer, broker: Broker, engine: AsyncEngine
+    consumer: Consumer, broker: Broker, database: AsyncEngine
 ) -> None:
     """No dead letter: a replay could change nothing."""
     assert DONE == await consumer.take(the_end(customer={"email": "no address", "user_id": "x"}))
 
     assert [] == broker.letters
-    async with engine.connect() as connection:
+    async with database.connect() as connection:
         assert ["refused"] == list(await connection.scalars(text("SELECT status FROM notifications")))
 
 
@@ -125,13 +125,13 @@ async def test_data_that_cannot_be_read_is_a_dead_letter(consumer: Consumer, bro
     assert "status: Field required" in dead["data"]["reason"]
 
 
-def test_the_letter_tells_what_matters() -> None:
+def test_the_letter_reports_what_matters() -> None:
     order = OrderEvent.model_validate(an_order(status="compensated", reason="the card was declined"))
-    told = letter(EventType.ORDER_COMPENSATED, order)
+    sent_mail = letter(EventType.ORDER_COMPENSATED, order)
 
-    assert ADA == told.recipient
-    assert "Your order ord-1 could not be completed" == told.subject
-    assert told.body.splitlines() == [
+    assert ADA == sent_mail.recipient
+    assert "Your order ord-1 could not be completed" == sent_mail.subject
+    assert sent_mail.body.splitlines() == [
         "Your order ord-1 could not be completed.",
         "",
         "  2 x DSK-LAMP",

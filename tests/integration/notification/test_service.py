@@ -12,14 +12,14 @@ from shared.participant.errors import Refused
 from shared.service.settings import load
 from shared.shop.notification import NOTIFICATION
 from tests.integration.api import Client, client_of
-from tests.integration.notification.world import SECRET, Desk
+from tests.integration.notification.world import SECRET, World
 from tests.integration.schema import differences
 from tests.integration.service_process import running
 
 
 @pytest.fixture
-async def client(desk: Desk) -> AsyncIterator[Client]:
-    async with client_of(notification_routes(desk.engine)) as client:
+async def client(world: World) -> AsyncIterator[Client]:
+    async with client_of(notification_routes(world.database)) as client:
         yield client
 
 
@@ -60,12 +60,12 @@ def test_senseless_settings_stop_the_start(environment: pytest.MonkeyPatch, name
     assert "hush" not in str(stopped.value)
 
 
-async def test_who_was_told_of_what(client: Client, desk: Desk) -> None:
+async def test_who_was_notified_of_what(client: Client, world: World) -> None:
     """Without the messages."""
-    await desk.email("ada@example.com", body="Dear Ada, about your illness")
-    await desk.push("ada", message="a secret")
+    await world.email("ada@example.com", body="Dear Ada, about your illness")
+    await world.push("ada", message="a secret")
     with pytest.raises(Refused):
-        await desk.email("bounce@example.com", "task-2")
+        await world.email("bounce@example.com", "task-2")
 
     async with client.get("/notifications", params={"saga_id": "task-1"}) as response:
         email, push = (await response.json())["items"]

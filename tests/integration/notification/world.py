@@ -117,12 +117,12 @@ def a_pusher(mailbox_url: str) -> WebhookPusher:
     return WebhookPusher(f"{mailbox_url}/push", read_secrets(SECRET), timeout_seconds=5)
 
 
-class Desk:
+class World:
     """The notification-service without its HTTP surface and its sidecar."""
 
-    def __init__(self, engine: AsyncEngine, mailer: Mailer, pusher: Pusher) -> None:
-        self.engine = engine
-        self.store = NotificationStore(engine)
+    def __init__(self, database: AsyncEngine, mailer: Mailer, pusher: Pusher) -> None:
+        self.database = database
+        self.store = NotificationStore(database)
         self.notifications = Notifications(self.store, mailer, pusher, SENDER)
 
     async def email(self, recipient: str, saga_id: str = "task-1", **more: str) -> NotificationSent:
@@ -137,6 +137,6 @@ class Desk:
         statement = text("""
             SELECT state, status FROM saga_steps JOIN notifications USING (saga_id, step) WHERE saga_id = :saga_id
         """)
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             row = (await connection.execute(statement, {"saga_id": saga_id})).one()
         return row.state, row.status

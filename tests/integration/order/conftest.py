@@ -6,12 +6,12 @@ import pytest
 
 from shared.database import create_engine
 from tests.integration.conftest import ServiceDatabase
-from tests.integration.order.world import Desk
+from tests.integration.order.world import World
 
 
 @pytest.fixture
-async def desk(service_database: ServiceDatabase) -> AsyncIterator[Desk]:
+async def world(service_database: ServiceDatabase) -> AsyncIterator[World]:
     """Orders in a real Postgres."""
-    engine = create_engine(service_database("order_service"), application_name="tests", pool_size=25)
-    yield Desk(engine)
-    await engine.dispose()
+    database = create_engine(service_database("order_service"), application_name="tests", pool_size=25)
+    yield World(database)
+    await database.dispose()

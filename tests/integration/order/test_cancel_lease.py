@@ -4,56 +4,56 @@ import asyncio
 
 from sqlalchemy import text
 
-from tests.integration.order.world import Desk
+from tests.integration.order.world import World
 
 
-async def cancelled(desk: Desk) -> str:
+async def cancelled(world: World) -> str:
     """An order whose workflow runs, and whose customer has just cancelled."""
-    order_id = await desk.in_progress()
-    assert await desk.orders.request_cancel(order_id)
+    order_id = await world.in_progress()
+    assert await world.orders.request_cancel(order_id)
     return order_id
 
 
-async def let_leases_end(desk: Desk, due_at: str = "now()") -> None:
-    async with desk.engine.begin() as tx:
+async def let_leases_end(world: World, due_at: str = "now()") -> None:
+    async with world.database.begin() as tx:
         await tx.execute(text(f"UPDATE orders SET cancel_due_at = {due_at}"))
 
 
-async def test_who_took_the_cancel_has_time_to_send_it(desk: Desk) -> None:
+async def test_who_took_the_cancel_has_time_to_send_it(world: World) -> None:
     """No sweep comes with it before; one that died in between leaves it to the next."""
-    order_id = await cancelled(desk)
-    assert [] == await desk.orders.lease_cancels(10)
+    order_id = await cancelled(world)
+    assert [] == await world.orders.lease_cancels(10)
 
-    await let_leases_end(desk)
+    await let_leases_end(world)
 
-    assert [order_id] == await desk.orders.lease_cancels(10)
-    assert [] == await desk.orders.lease_cancels(10)
+    assert [order_id] == await world.orders.lease_cancels(10)
+    assert [] == await world.orders.lease_cancels(10)
 
 
-async def test_replicas_that_sweep_at_once_share_the_cancels(desk: Desk) -> None:
+async def test_replicas_that_sweep_at_once_share_the_cancels(world: World) -> None:
     """Each cancel goes to one of them."""
-    order_ids = [await cancelled(desk) for _ in range(5)]
-    await let_leases_end(desk)
+    order_ids = [await cancelled(world) for _ in range(5)]
+    await let_leases_end(world)
 
-    leased = await asyncio.gather(*(desk.orders.lease_cancels(2) for _ in range(4)))
+    leased = await asyncio.gather(*(world.orders.lease_cancels(2) for _ in range(4)))
 
     found = [order_id for one in leased for order_id in one]
     assert sorted(found) == sorted(set(found))
-    assert set(found) | set(await desk.orders.lease_cancels(10)) == set(order_ids)
+    assert set(found) | set(await world.orders.lease_cancels(10)) == set(order_ids)
 
 
-async def test_a_cancel_that_was_sent_is_not_sent_again(desk: Desk) -> None:
+async def test_a_cancel_that_was_sent_is_not_sent_again(world: World) -> None:
     """The workflow knows."""
-    order_id = await cancelled(desk)
-    await desk.orders.cancel_sent(order_id)
-    await let_leases_end(desk)
+    order_id = await cancelled(world)
+    await world.orders.cancel_sent(order_id)
+    await let_leases_end(world)
 
-    assert [] == await desk.orders.lease_cancels(10)
+    assert [] == await world.orders.lease_cancels(10)
 
 
-async def test_a_cancel_of_a_version_without_leases_is_sent(desk: Desk) -> None:
+async def test_a_cancel_of_a_version_without_leases_is_sent(world: World) -> None:
     """It may still run beside this one, and leaves no time in the row."""
-    order_id = await cancelled(desk)
-    await let_leases_end(desk, due_at="NULL")
+    order_id = await cancelled(world)
+    await let_leases_end(world, due_at="NULL")
 
-    assert [order_id] == await desk.orders.lease_cancels(10)
+    assert [order_id] == await world.orders.lease_cancels(10)

@@ -8,11 +8,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from order_service.catalogue import Catalogue, InventoryAwayError
-from tests.integration.order.world import Desk
+from tests.integration.order.world import World
 
 
 @pytest.mark.parametrize("answer", [{}, [], {"items": None}, "hello"])
-async def test_a_strange_answer_counts_as_none(desk: Desk, answer: Any) -> None:  # noqa: ANN401 - JSON
+async def test_a_strange_answer_counts_as_none(world: World, answer: Any) -> None:  # noqa: ANN401 - JSON
     """A proxy may have given it; it is asked again, and the order-service goes on."""
 
     async def changes(_: web.Request) -> web.Response:
@@ -21,7 +21,7 @@ async def test_a_strange_answer_counts_as_none(desk: Desk, answer: Any) -> None:
     app = web.Application()
     app.router.add_get("/catalogue/changes", changes)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        catalogue = Catalogue(desk.engine, session, str(server.make_url("")).rstrip("/"))
+        catalogue = Catalogue(world.database, session, str(server.make_url("")).rstrip("/"))
 
         with pytest.raises(InventoryAwayError):
             await catalogue.sync()

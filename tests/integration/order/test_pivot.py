@@ -7,51 +7,51 @@ import pytest
 
 from shared.participant.errors import Refused
 from shared.shop.order import OrderStatus
-from tests.integration.order.world import Desk
+from tests.integration.order.world import World
 
 TRIES = 100
 
 
-async def test_an_order_in_progress_is_completed_once(desk: Desk) -> None:
+async def test_an_order_in_progress_is_completed_once(world: World) -> None:
     """Repeats of the pivot change nothing and don't fail: its first reply may have been lost."""
-    order_id = await desk.in_progress()
+    order_id = await world.in_progress()
 
-    await desk.complete(order_id)
-    first = await desk.orders.by_id(order_id)
-    await desk.complete(order_id)
+    await world.complete(order_id)
+    first = await world.orders.by_id(order_id)
+    await world.complete(order_id)
 
-    assert first == await desk.orders.by_id(order_id)
-    assert await desk.status(order_id) == "completed"
+    assert first == await world.orders.by_id(order_id)
+    assert await world.status(order_id) == "completed"
 
 
-async def test_a_cancel_before_the_pivot_wins(desk: Desk) -> None:
+async def test_a_cancel_before_the_pivot_wins(world: World) -> None:
     """The pivot is refused with the reason, and the order ends as cancelled."""
-    order_id = await desk.in_progress()
-    assert await desk.orders.request_cancel(order_id)
+    order_id = await world.in_progress()
+    assert await world.orders.request_cancel(order_id)
 
     with pytest.raises(Refused, match="the customer cancelled the order"):
-        await desk.complete(order_id)
+        await world.complete(order_id)
 
-    assert await desk.close(order_id) is OrderStatus.CANCELLED
+    assert await world.close(order_id) is OrderStatus.CANCELLED
 
 
-async def test_a_cancel_after_the_pivot_is_refused(desk: Desk) -> None:
+async def test_a_cancel_after_the_pivot_is_refused(world: World) -> None:
     """And leaves no trace."""
-    order_id = await desk.in_progress()
-    await desk.complete(order_id)
-    before = await desk.orders.by_id(order_id)
+    order_id = await world.in_progress()
+    await world.complete(order_id)
+    before = await world.orders.by_id(order_id)
 
-    assert not await desk.orders.request_cancel(order_id)
+    assert not await world.orders.request_cancel(order_id)
 
-    assert before == await desk.orders.by_id(order_id)
+    assert before == await world.orders.by_id(order_id)
 
 
-async def test_cancel_and_pivot_at_the_same_moment_have_one_winner(desk: Desk) -> None:
+async def test_cancel_and_pivot_at_the_same_moment_have_one_winner(world: World) -> None:
     """In a hundred races it is always either completed or cancelled, never both and never neither."""
-    order_ids = [await desk.in_progress() for _ in range(TRIES)]
+    order_ids = [await world.in_progress() for _ in range(TRIES)]
 
     async def race(order_id: str) -> tuple[bool, bool]:
-        won, lost = await asyncio.gather(desk.completes(order_id), desk.orders.request_cancel(order_id))
+        won, lost = await asyncio.gather(world.completes(order_id), world.orders.request_cancel(order_id))
         return won, lost
 
     outcomes = Counter([outcome for order_id in order_ids for outcome in [await race(order_id)]])
@@ -60,104 +60,104 @@ async def test_cancel_and_pivot_at_the_same_moment_have_one_winner(desk: Desk) -
     assert outcomes.total() == TRIES
 
 
-async def test_the_pivot_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+async def test_the_pivot_wins_if_it_takes_the_row_first(world: World) -> None:
     """The cancel that waited behind it is refused."""
-    order_id = await desk.in_progress()
+    order_id = await world.in_progress()
 
-    won, cancelled = await desk.in_turn(
-        order_id, lambda: desk.completes(order_id), lambda: desk.orders.request_cancel(order_id)
+    won, cancelled = await world.in_turn(
+        order_id, lambda: world.completes(order_id), lambda: world.orders.request_cancel(order_id)
     )
 
     assert (won, cancelled) == (True, False)
-    assert await desk.status(order_id) == "completed"
+    assert await world.status(order_id) == "completed"
 
 
-async def test_the_cancel_wins_if_it_takes_the_row_first(desk: Desk) -> None:
+async def test_the_cancel_wins_if_it_takes_the_row_first(world: World) -> None:
     """The pivot that waited behind it is refused, though the order was open when it came."""
-    order_id = await desk.in_progress()
+    order_id = await world.in_progress()
 
-    cancelled, won = await desk.in_turn(
-        order_id, lambda: desk.orders.request_cancel(order_id), lambda: desk.completes(order_id)
+    cancelled, won = await world.in_turn(
+        order_id, lambda: world.orders.request_cancel(order_id), lambda: world.completes(order_id)
     )
 
     assert (won, cancelled) == (False, True)
-    assert await desk.close(order_id) is OrderStatus.CANCELLED
+    assert await world.close(order_id) is OrderStatus.CANCELLED
 
 
-async def test_the_pivot_is_refused_after_the_deadline(desk: Desk) -> None:
+async def test_the_pivot_is_refused_after_the_deadline(world: World) -> None:
     """By the database's clock, in the statement that would complete it."""
-    order_id = await desk.in_progress(deadline_seconds=-1)
+    order_id = await world.in_progress(deadline_seconds=-1)
 
     with pytest.raises(Refused, match="not finished by its deadline"):
-        await desk.complete(order_id)
+        await world.complete(order_id)
 
-    assert await desk.status(order_id) == "in_progress"
+    assert await world.status(order_id) == "in_progress"
 
 
-async def test_only_the_run_that_owns_the_order_completes_it(desk: Desk) -> None:
+async def test_only_the_run_that_owns_the_order_completes_it(world: World) -> None:
     """A run that was replaced can't complete an order that its successor undoes."""
-    order_id = await desk.in_progress()
+    order_id = await world.in_progress()
 
     with pytest.raises(Refused, match="another run"):
-        await desk.complete(order_id, "run-2")
+        await world.complete(order_id, "run-2")
 
-    assert await desk.status(order_id) == "in_progress"
+    assert await world.status(order_id) == "in_progress"
 
 
-async def test_an_order_that_ended_stays_as_it_is(desk: Desk) -> None:
+async def test_an_order_that_ended_stays_as_it_is(world: World) -> None:
     """Neither a late pivot nor another end changes it."""
-    order_id = await desk.in_progress()
-    await desk.close(order_id)
+    order_id = await world.in_progress()
+    await world.close(order_id)
 
     with pytest.raises(Refused, match="compensated already"):
-        await desk.complete(order_id)
-    assert await desk.close(order_id, "something else") is OrderStatus.COMPENSATED
+        await world.complete(order_id)
+    assert await world.close(order_id, "something else") is OrderStatus.COMPENSATED
 
-    row = await desk.orders.by_id(order_id)
+    row = await world.orders.by_id(order_id)
     assert row is not None
     assert row.reason == "card declined"
 
 
-async def test_a_claim_tells_of_an_earlier_cancel(desk: Desk) -> None:
+async def test_a_claim_reports_an_earlier_cancel(world: World) -> None:
     """So that the saga of an order that was cancelled before it began needn't begin."""
-    order_id = await desk.accepted()
-    assert await desk.orders.request_cancel(order_id)
+    order_id = await world.accepted()
+    assert await world.orders.request_cancel(order_id)
 
-    claim = await desk.orders.claim(order_id, "run-1")
+    claim = await world.orders.claim(order_id, "run-1")
 
     assert (claim.claimed, claim.cancelled) == (True, True)
 
 
-async def test_an_order_has_one_owner(desk: Desk) -> None:
+async def test_an_order_has_one_owner(world: World) -> None:
     """Of many runs that claim it at once one gets it, and only that one again."""
-    order_id = await desk.accepted()
+    order_id = await world.accepted()
 
-    claims = await asyncio.gather(*(desk.orders.claim(order_id, f"run-{number}") for number in range(20)))
+    claims = await asyncio.gather(*(world.orders.claim(order_id, f"run-{number}") for number in range(20)))
     winner = [claim.claimed for claim in claims].index(True)
-    again = await desk.orders.claim(order_id, f"run-{winner}")
+    again = await world.orders.claim(order_id, f"run-{winner}")
 
     assert sum(claim.claimed for claim in claims) == 1
     assert again.claimed
 
 
-async def test_an_order_whose_time_is_up_is_never_completed(desk: Desk) -> None:
+async def test_an_order_whose_time_is_up_is_never_completed(world: World) -> None:
     """An injected refusal lasts, as a real one does: no duplicate of the pivot completes an order that is undone."""
-    order_id = await desk.in_progress()
-    await desk.orders.end_time(order_id)
+    order_id = await world.in_progress()
+    await world.orders.end_time(order_id)
 
     for _ in range(2):
         with pytest.raises(Refused, match="deadline"):
-            await desk.complete(order_id)
+            await world.complete(order_id)
 
-    assert await desk.close(order_id) is OrderStatus.COMPENSATED
+    assert await world.close(order_id) is OrderStatus.COMPENSATED
 
 
-async def test_a_refusal_after_the_pivot_is_no_refusal(desk: Desk) -> None:
+async def test_a_refusal_after_the_pivot_is_no_refusal(world: World) -> None:
     """The order is completed, and a repeat of the pivot says so."""
-    order_id = await desk.in_progress()
-    await desk.complete(order_id)
-    await desk.orders.end_time(order_id)
+    order_id = await world.in_progress()
+    await world.complete(order_id)
+    await world.orders.end_time(order_id)
 
-    await desk.complete(order_id)
+    await world.complete(order_id)
 
-    assert await desk.status(order_id) == "completed"
+    assert await world.status(order_id) == "completed"

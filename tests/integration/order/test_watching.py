@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from order_service.api.sse import OrderEvents, stream_order
 from order_service.orders import OrderStore
 from tests.integration.api import Client, client_of
-from tests.integration.order.world import Desk
+from tests.integration.order.world import World
 
 DEADLINE_SECONDS = 10
 
@@ -19,8 +19,8 @@ DEADLINE_SECONDS = 10
 class SlowReader(OrderStore):
     """A store whose next reading of an order is held, once it is told to: the row it gives is an old one then."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.engine)
+    def __init__(self, world: World) -> None:
+        super().__init__(world.database)
         self.holds_next = False
         self.has_read = asyncio.Event()
         self.goes_on = asyncio.Event()
@@ -41,17 +41,17 @@ def routes(orders: OrderStore, events: OrderEvents) -> list[web.RouteDef]:
     return [web.get("/orders/{order_id}/events", watch)]
 
 
-async def told(client: Client, order_id: str, **headers: str) -> str:
+async def stream_of(client: Client, order_id: str, **headers: str) -> str:
     """All that a watcher is told until the order has ended."""
     async with client.get(f"/orders/{order_id}/events", headers=headers) as response:
         assert HTTPStatus.OK == response.status
         return await response.text()
 
 
-async def test_a_watcher_that_comes_while_the_order_ends_is_told_of_it(desk: Desk) -> None:
+async def test_a_watcher_that_comes_while_the_order_ends_receives_the_end(world: World) -> None:
     """Also if another one was told between its reading of the row and its first event."""
-    order_id = await desk.in_progress()
-    orders = SlowReader(desk)
+    order_id = await world.in_progress()
+    orders = SlowReader(world)
     events = OrderEvents(orders)
 
     ticking = asyncio.create_task(events.run())
@@ -64,9 +64,9 @@ async def test_a_watcher_that_comes_while_the_order_ends_is_told_of_it(desk: Des
         await other.wait()
         other.clear()
         orders.holds_next = True
-        late = asyncio.create_task(told(client, order_id))
+        late = asyncio.create_task(stream_of(client, order_id))
         await orders.has_read.wait()
-        await desk.complete(order_id)
+        await world.complete(order_id)
         await other.wait()
         orders.goes_on.set()
         story = await late
@@ -77,12 +77,12 @@ async def test_a_watcher_that_comes_while_the_order_ends_is_told_of_it(desk: Des
 
 
 @pytest.mark.parametrize("event_id", ["", "x", "-1", "²", "0" * 5000, "9" * 5000])
-async def test_a_last_event_id_that_was_never_given_is_as_good_as_none(desk: Desk, event_id: str) -> None:
+async def test_a_last_event_id_that_was_never_given_is_as_good_as_none(world: World, event_id: str) -> None:
     """However long: the order is told as it is."""
-    order_id = await desk.in_progress()
-    await desk.complete(order_id)
+    order_id = await world.in_progress()
+    await world.complete(order_id)
 
-    async with client_of(routes(desk.orders, OrderEvents(desk.orders))) as client:
-        story = await told(client, order_id, **{"Last-Event-ID": event_id})
+    async with client_of(routes(world.orders, OrderEvents(world.orders))) as client:
+        story = await stream_of(client, order_id, **{"Last-Event-ID": event_id})
 
     assert '"status":"completed"' in story

@@ -25,12 +25,12 @@ from tests.waiting import eventually
 TIMELINE: Final = Timeline(version=7)
 
 
-class Desk:
+class World:
     """The orders' store, and what a test does with it in one word."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.orders = OrderStore(engine)
+    def __init__(self, database: AsyncEngine) -> None:
+        self.database = database
+        self.orders = OrderStore(database)
 
     async def accepted(self, *, deadline_seconds: float = 300, user_id: str = "ada") -> str:
         """An order that was accepted; should it be approved, it has 300 s from then on."""
@@ -71,7 +71,7 @@ class Desk:
 
     async def in_turn(self, order_id: str, *rivals: Callable[[], Awaitable[object]]) -> list[Any]:
         """What the rivals answer, who take the order's row in this order."""
-        return await in_turn(self.engine, f"orders WHERE order_id = '{order_id}'", *rivals)
+        return await in_turn(self.database, f"orders WHERE order_id = '{order_id}'", *rivals)
 
     async def close(self, order_id: str, reason: str = "card declined", *, run_id: str = "run-1") -> OrderStatus:
         return (await self.recorded_end(order_id, reason, run_id=run_id)).status
@@ -93,11 +93,11 @@ class Desk:
         return str(row.status)
 
 
-class Office:
-    """A desk's HTTP surface, the orders' rows, and an engine that is away as often as a test says."""
+class ApiWorld:
+    """The HTTP API, the orders' rows, and an engine that is away as often as a test says."""
 
-    def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
-        self.desk = desk
+    def __init__(self, world: World, client: Client, engine: FakeEngine, starter: Starter) -> None:
+        self.world = world
         self.client = client
         self.engine = engine
         self.starter = starter

@@ -62,28 +62,28 @@ class Bench:
     """Everything a test of the payment-service needs."""
 
     gateway_url: str
-    gateway_engine: AsyncEngine
-    engine: AsyncEngine
+    gateway_database: AsyncEngine
+    database: AsyncEngine
     gateway: HttpGateway
 
     def payments(self, gateway: PaymentGateway | None = None) -> Payments:
         """A payment-service that speaks to the real gateway, or to one that wraps it."""
-        return Payments(PaymentStore(self.engine), gateway or self.gateway)
+        return Payments(PaymentStore(self.database), gateway or self.gateway)
 
     async def state(self, key: StepKey) -> str | None:
         """The fence's state of the step."""
         statement = "SELECT state FROM saga_steps WHERE saga_id = :saga_id AND step = :step"
-        rows = await query(self.engine, statement, saga_id=key.saga_id, step=key.step)
+        rows = await query(self.database, statement, saga_id=key.saga_id, step=key.step)
         return str(rows[0][0]) if rows else None
 
     async def payment_status(self, key: StepKey) -> str | None:
-        rows = await query(self.engine, "SELECT status FROM payments WHERE saga_id = :saga_id", saga_id=key.saga_id)
+        rows = await query(self.database, "SELECT status FROM payments WHERE saga_id = :saga_id", saga_id=key.saga_id)
         return str(rows[0][0]) if rows else None
 
     async def captured_and_refunded(self, key: StepKey) -> tuple[int, int]:
         """What the gateway's books say of the key; (0, 0) if it was never charged."""
         statement = "SELECT captured_cents, refunded_cents FROM charges WHERE idempotency_key = :key"
-        rows = await query(self.gateway_engine, statement, key=str(key))
+        rows = await query(self.gateway_database, statement, key=str(key))
         return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
     async def by_hand(self, key: StepKey) -> tuple[int, int]:
@@ -91,20 +91,20 @@ class Bench:
         statement = (
             "SELECT account, -sum(amount_cents)::bigint FROM ledger_entries WHERE saga_id = :saga_id GROUP BY account"
         )
-        accounts = dict(await query(self.engine, statement, saga_id=key.saga_id))
+        accounts = dict(await query(self.database, statement, saga_id=key.saga_id))
         return accounts.get("settled_by_hand", 0), accounts.get("written_off", 0)
 
     async def assert_books_agree(self) -> None:
         """The ledger balances, and says of every key what the gateway's own books say."""
-        assert [] == await query(self.engine, UNBALANCED)
-        assert [] == await query(self.gateway_engine, REFUNDS_OFF)
-        ledger = await query(self.engine, LEDGER_BY_KEY)
-        gateway = await query(self.gateway_engine, GATEWAY_BY_KEY)
+        assert [] == await query(self.database, UNBALANCED)
+        assert [] == await query(self.gateway_database, REFUNDS_OFF)
+        ledger = await query(self.database, LEDGER_BY_KEY)
+        gateway = await query(self.gateway_database, GATEWAY_BY_KEY)
         assert sorted(ledger) == sorted(gateway)
 
 
-async def query(engine: AsyncEngine, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
-    async with engine.connect() as connection:
+async def query(database: AsyncEngine, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+    async with database.connect() as connection:
         return [tuple(row) for row in await connection.execute(text(statement), parameters)]
 
 
@@ -117,28 +117,28 @@ async def running_gateway(
     database_url: str, readiness: Callable[[], Awaitable[str | None]] = always_ready
 ) -> AsyncIterator[tuple[str, AsyncEngine]]:
     """The real gateway on a free port of this loop."""
-    engine = create_engine(database_url, application_name="payment-gateway")
-    app = gateway_application(GatewayStore(engine), GatewayReports(engine), readiness, slow_seconds=SLOW_SECONDS)
+    database = create_engine(database_url, application_name="payment-gateway")
+    app = gateway_application(GatewayStore(database), GatewayReports(database), readiness, slow_seconds=SLOW_SECONDS)
     server = TestServer(app)
     try:
         await server.start_server(access_log=None)
-        yield str(server.make_url("")), engine
+        yield str(server.make_url("")), database
     finally:
         await server.close()
-        await engine.dispose()
+        await database.dispose()
 
 
 @asynccontextmanager
 async def running_bench(database_url: str, gateway_database_url: str) -> AsyncIterator[Bench]:
     """A bench on this loop."""
-    async with running_gateway(gateway_database_url) as (url, gateway_engine):
-        engine = create_engine(database_url, application_name="payment-service")
+    async with running_gateway(gateway_database_url) as (url, gateway_database):
+        database = create_engine(database_url, application_name="payment-service")
         gateway = HttpGateway(url, timeout_seconds=10)
         try:
-            yield Bench(url, gateway_engine, engine, gateway)
+            yield Bench(url, gateway_database, database, gateway)
         finally:
             await gateway.close()
-            await engine.dispose()
+            await database.dispose()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ async def charged(bench: Bench) -> StepKey:
     ("decision", "status", "by_hand"),
     [(Decision.SETTLE, "settled", (4200, 0)), (Decision.SKIP, "written_off", (0, 4200))],
 )
-async def test_what_is_closed_by_hand_stays_at_the_gateway_and_is_booked(
+async def test_what_is_closed_by_hand_stays_at_the_gateway_and_is_accounted(
     bench: Bench, decision: Decision, status: str, by_hand: tuple[int, int]
 ) -> None:
     """The customer's account is even, and what the shop owes, or keeps, stands in an account of its own."""
@@ -45,11 +45,13 @@ async def test_what_is_closed_by_hand_stays_at_the_gateway_and_is_booked(
     assert (4200, 0) == await bench.captured_and_refunded(key)
     assert ("undone", status) == (await bench.state(key), await bench.payment_status(key))
     assert by_hand == await bench.by_hand(key)
-    closings = await query(bench.engine, "SELECT repair_id, status, amount, unit, decided_by, note FROM hand_closings")
+    closings = await query(
+        bench.database, "SELECT repair_id, status, amount, unit, decided_by, note FROM hand_closings"
+    )
     assert [("rep-1", status, 4200, "EUR", "ann", "paid in cash")] == closings
 
 
-async def test_whatever_comes_after_a_settlement_hears_of_it(bench: Bench) -> None:
+async def test_whatever_comes_after_a_settlement_gets_its_result(bench: Bench) -> None:
     """A late undo, a repeat, another decision: all get the first answer and move nothing. A late do is refused."""
     key = await charged(bench)
     payments = bench.payments()
@@ -207,10 +209,10 @@ async def test_settlement_and_undo_that_race_have_one_winner(bench: Bench) -> No
         key = await charged(bench)
         order = decisions[number % 4 :] + decisions[: number % 4]
 
-        async def told(key: StepKey, decision: ByHand | None) -> PaymentRefunded:
-            return await _until_told(lambda: bench.payments().give_back(key, decision))
+        async def refund(key: StepKey, decision: ByHand | None) -> PaymentRefunded:
+            return await _until_published(lambda: bench.payments().give_back(key, decision))
 
-        answers = set(await asyncio.gather(*(told(key, decision) for decision in order)))
+        answers = set(await asyncio.gather(*(refund(key, decision) for decision in order)))
 
         (answer,) = answers
         closed = answer.by_hand.amount if answer.by_hand else 0
@@ -225,17 +227,17 @@ async def test_settlement_and_undo_take_the_charge_in_turn(bench: Bench, *, sett
     decisions = (a_decision(), None) if settles_first else (None, a_decision())
 
     await in_turn(
-        bench.gateway_engine,
+        bench.gateway_database,
         f"charges WHERE idempotency_key = '{key}'",
         *(partial(bench.payments().give_back, key, decision) for decision in decisions),
     )
 
-    answers = {await _until_told(partial(bench.payments().give_back, key, decision)) for decision in decisions}
+    answers = {await _until_published(partial(bench.payments().give_back, key, decision)) for decision in decisions}
     assert answers == {SETTLED if settles_first else REFUNDED}
     assert (4200, 0 if settles_first else 4200) == await bench.captured_and_refunded(key)
 
 
-async def _until_told(attempt: Callable[[], Awaitable[PaymentRefunded]]) -> PaymentRefunded:
+async def _until_published(attempt: Callable[[], Awaitable[PaymentRefunded]]) -> PaymentRefunded:
     """A refund that finds the seal before its decision is recorded is refused; it hears the answer soon."""
     while True:
         try:

@@ -231,7 +231,7 @@ async def _undisturbed(bench: Bench, cast: Cast, key: StepKey) -> PaymentProcess
 
 
 async def _check_books(bench: Bench, key: StepKey) -> None:
-    assert [] == await query(bench.engine, UNBALANCED)
-    ledger = await query(bench.engine, LEDGER_BY_KEY)
-    gateway = await query(bench.gateway_engine, GATEWAY_BY_KEY)
+    assert [] == await query(bench.database, UNBALANCED)
+    ledger = await query(bench.database, LEDGER_BY_KEY)
+    gateway = await query(bench.gateway_database, GATEWAY_BY_KEY)
     assert [row for row in ledger if row[0] == str(key)] == [row for row in gateway if row[0] == str(key)]

@@ -124,6 +124,6 @@ async def test_an_injected_refusal_never_hides_a_pending_charge(bench: Bench) ->
     with pytest.raises(GatewayOutageError):
         await bench.payments().process(key, a_payment(token="tok_lost"))
     with pytest.raises(StillPendingError):
-        await Fence(bench.engine).refuse(key, PaymentProcessed, "injected")
+        await Fence(bench.database).refuse(key, PaymentProcessed, "injected")
 
     assert 4200 == (await bench.payments().process(key, a_payment(token="tok_lost"))).amount_cents

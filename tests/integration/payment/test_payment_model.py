@@ -70,7 +70,7 @@ class PaymentModel(RuleBasedStateMachine):
         )
 
     @invariant()
-    def the_gateway_keeps_what_was_told(self) -> None:
+    def the_gateway_keeps_what_was_reported(self) -> None:
         for saga in self.tried | self.undo_tried:
             captured, refunded = self.runner.run(self.bench.captured_and_refunded(self._key(saga)))
             assert captured in {0, self._amount(saga)}
@@ -90,7 +90,7 @@ class PaymentModel(RuleBasedStateMachine):
                 charge = self._payments("lives").process(self._key(saga), self._payment(saga))
                 self._check_charge(saga, self._in_parallel(0, [charge]))
                 assert saga in self.answers or saga in self.refused
-        self.the_gateway_keeps_what_was_told()
+        self.the_gateway_keeps_what_was_reported()
         self.runner.run(self.bench.assert_books_agree())
 
     def _check_charge(self, saga: int, outcomes: list[object]) -> None:
@@ -152,7 +152,7 @@ def stage(service_database: ServiceDatabase) -> Iterator[tuple[asyncio.Runner, B
 def test_any_history_keeps_the_cents(stage: tuple[asyncio.Runner, Bench]) -> None:
     """Told done: charged once. Told refused, or undone: nothing is kept. In the end both books say the same."""
     runner, bench = stage
-    deaths = Deaths(bench.engine)
+    deaths = Deaths(bench.database)
     run_state_machine_as_test(
         lambda: PaymentModel(runner, bench, deaths),  # type: ignore[arg-type] # any factory will do
         settings=settings(

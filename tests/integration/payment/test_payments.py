@@ -123,5 +123,5 @@ async def test_the_database_guards_the_ledger(bench: Bench, statement: str) -> N
     """The ledger stays balanced and append-only, whoever writes."""
     await bench.payments().process(a_key(), a_payment())
     with pytest.raises(IntegrityError, match=r"append-only|does not balance"):
-        async with bench.engine.begin() as tx:
+        async with bench.database.begin() as tx:
             await tx.execute(text(statement))

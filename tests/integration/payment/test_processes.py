@@ -76,15 +76,15 @@ def a_gateway(database_url: str, log: Path) -> ModuleProcess:
 @asynccontextmanager
 async def a_shop(process: ModuleProcess, database_url: str, gateway_database_url: str) -> AsyncIterator[Bench]:
     """A payment-service beside the gateway's process."""
-    engine = create_engine(database_url, application_name="payment-service")
-    gateway_engine = create_engine(gateway_database_url, application_name="test")
+    database = create_engine(database_url, application_name="payment-service")
+    gateway_database = create_engine(gateway_database_url, application_name="test")
     gateway = HttpGateway(process.url, timeout_seconds=10)
     try:
-        yield Bench(process.url, gateway_engine, engine, gateway)
+        yield Bench(process.url, gateway_database, database, gateway)
     finally:
         await gateway.close()
-        await engine.dispose()
-        await gateway_engine.dispose()
+        await database.dispose()
+        await gateway_database.dispose()
 
 
 @pytest.mark.parametrize("settled_by", ["retry", "undo"])
@@ -97,7 +97,7 @@ async def test_a_gateway_killed_in_mid_charge_loses_no_cent(
     try:
         await process.start()
         async with a_shop(process, service_url, gateway_url) as bench:
-            payments = Payments(PaymentStore(bench.engine), bench.gateway)
+            payments = Payments(PaymentStore(bench.database), bench.gateway)
             charging = asyncio.create_task(payments.process(key, a_payment(token="tok_slow")))
 
             async def committed() -> bool:

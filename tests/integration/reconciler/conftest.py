@@ -38,9 +38,9 @@ async def world(prepared: DatabaseLayout, postgres_url: str) -> AsyncIterator[Wo
         return f"{prepared.url_of(owner).rpartition('/')[0]}/{name}"
 
     database = create_engine(url_of("order_service"), application_name="tests", pool_size=10)
-    auditing = create_engine(url_of(AUDITOR), application_name="tests auditor", pool_size=2)
-    yield World(f"{postgres_url.rpartition('/')[0]}/{name}", database, auditing)
+    auditor_database = create_engine(url_of(AUDITOR), application_name="tests auditor", pool_size=2)
+    yield World(f"{postgres_url.rpartition('/')[0]}/{name}", database, auditor_database)
     await database.dispose()
-    await auditing.dispose()
+    await auditor_database.dispose()
     await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     await server.close()

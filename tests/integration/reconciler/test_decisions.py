@@ -30,7 +30,7 @@ async def test_a_parked_order_that_takes_no_decision_is_recovered(world: World) 
     assert world.workflows.terminated == []
 
 
-async def test_a_parked_order_that_hears_its_decision_is_left_alone(world: World) -> None:
+async def test_a_parked_order_that_receives_its_decision_is_left_alone(world: World) -> None:
     """The step may take its time; the order's own time, long over, doesn't count while a person is asked."""
     order_id = await world.parked(deadline_seconds=-100_000)
     await world.decided(order_id, seconds_ago=TOO_LONG)

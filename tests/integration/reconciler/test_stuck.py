@@ -1,9 +1,9 @@
-"""Orders that are late or stand still: what is asked, poked, terminated and recovered, and what is let alone."""
+"""Orders that are late or stand still: what is asked, signalled, terminated and recovered, and what is let alone."""
 
 import pytest
 
 from shared.workflows.client import Instance, InstanceStatus
-from shared.workflows.probe import NUDGE_EVENT
+from shared.workflows.probe import PROBE_SIGNAL
 from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind
 
 
@@ -19,7 +19,7 @@ async def test_a_paused_workflow_is_reported_and_let_alone(world: World, status:
     assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
 
 
-async def test_a_stuck_order_is_poked_first(world: World) -> None:
+async def test_a_stuck_order_is_signalled_first(world: World) -> None:
     """Once; most that were forgotten by the scheduler wake up."""
     order_id = await world.in_progress(deadline_seconds=-10_000)
     reconciler = world.reconciler(PATIENT)
@@ -27,7 +27,7 @@ async def test_a_stuck_order_is_poked_first(world: World) -> None:
     await reconciler.sweep()
     await reconciler.sweep()
 
-    assert world.workflows.raised == [(order_id, NUDGE_EVENT)]
+    assert world.workflows.raised == [(order_id, PROBE_SIGNAL)]
     assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
 
 
@@ -72,7 +72,7 @@ async def test_an_order_within_its_time_is_not_stuck(world: World) -> None:
     await reconciler.sweep()
 
     assert by_kind(await reconciler.report()) == {}
-    assert world.workflows.raised == [(order_id, NUDGE_EVENT)]
+    assert world.workflows.raised == [(order_id, PROBE_SIGNAL)]
     assert (world.workflows.recoveries, world.workflows.terminated) == ([], [])
 
 
@@ -91,7 +91,7 @@ async def test_a_late_order_whose_workflow_takes_no_events_is_recovered(world: W
     assert [order_id] == [recovery.order.order_id for _, recovery in world.workflows.recoveries]
 
 
-async def test_a_late_order_that_hears_again_is_left_to_its_workflow(world: World) -> None:
+async def test_a_late_order_that_answers_again_is_left_to_its_workflow(world: World) -> None:
     """The scheduler was away, and with it the answer."""
     order_id = await world.in_progress(deadline_seconds=-100, patience_seconds=60)
     world.workflows.deaf.add(order_id)

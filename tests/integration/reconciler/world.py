@@ -93,7 +93,7 @@ class World:
 
     admin_url: str
     database: AsyncEngine
-    auditing: AsyncEngine
+    auditor_database: AsyncEngine
     workflows: FakeEngine = field(default_factory=FakeEngine)
     unhealthy: str | None = None
 
@@ -108,7 +108,7 @@ class World:
 
         return Reconciler(
             database=self.database,
-            orphans=orphans or Orphans(self.auditing),
+            orphans=orphans or Orphans(self.auditor_database),
             workflows=self.workflows,
             health=health,
             pace=pace,

@@ -30,16 +30,16 @@ class Broker:
         if self.is_away:
             raise BrokerAwayError("the broker is away", events, sidecar_answers=True)
 
-    async def heard(self, trouble: BrokerAwayError | None) -> None:
+    async def received(self, trouble: BrokerAwayError | None) -> None:
         """It never minds."""
 
 
 @pytest.fixture
-async def engine(service_database: ServiceDatabase, postgres_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(service_database: ServiceDatabase, postgres_url: str) -> AsyncIterator[AsyncEngine]:
     """The four outboxes; a long queue waits in the order-service's."""
-    database = service_database("event_relay", migrations=MIGRATIONS).rpartition("/")[2]
-    engine = create_engine(f"{postgres_url.rpartition('/')[0]}/{database}", application_name="tests")
-    async with engine.begin() as tx:
+    name = service_database("event_relay", migrations=MIGRATIONS).rpartition("/")[2]
+    database = create_engine(f"{postgres_url.rpartition('/')[0]}/{name}", application_name="tests")
+    async with database.begin() as tx:
         for schema in SHOP.outboxes.values():
             await tx.execute(CreateSchema(schema))
             await (await tx.execution_options(schema_translate_map={None: schema})).run_sync(OUTBOX.create)
@@ -49,37 +49,37 @@ async def engine(service_database: ServiceDatabase, postgres_url: str) -> AsyncI
                 f"SELECT 'order.accepted', 'ord-' || n, 1, '{{}}' FROM generate_series(1, {EVENTS}) n"
             )
         )
-    yield engine
-    await engine.dispose()
+    yield database
+    await database.dispose()
 
 
-async def test_a_long_queue_is_not_counted_at_every_look(engine: AsyncEngine) -> None:
+async def test_a_long_queue_is_not_counted_at_every_look(database: AsyncEngine) -> None:
     """Each count reads all of it. What is told is true all the same once the queue is short."""
-    relay = Relay(engine, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=3600))
-    with counts(engine) as counted:
-        assert [BATCH, EVENTS] == [await carried(relay, engine), waiting()]
-        while await carried(relay, engine):
+    relay = Relay(database, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=3600))
+    with counts(database) as counted:
+        assert [BATCH, EVENTS] == [await carried(relay, database), waiting()]
+        while await carried(relay, database):
             pass
 
     assert 1 == len(counted)
     assert 0 == waiting()
 
 
-async def test_a_queue_that_does_not_move_is_counted_again(engine: AsyncEngine) -> None:
+async def test_a_queue_that_does_not_move_is_counted_again(database: AsyncEngine) -> None:
     """While the broker is away it only grows, and somebody may wonder how long it is."""
-    relay = Relay(engine, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=0))
+    relay = Relay(database, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=0))
     broker.is_away = True
-    await carried(relay, engine)
-    async with engine.begin() as tx:
+    await carried(relay, database)
+    async with database.begin() as tx:
         await tx.execute(text("DELETE FROM order_service.outbox WHERE subject = 'ord-1'"))
 
-    await carried(relay, engine)
+    await carried(relay, database)
 
     assert EVENTS - 1 == waiting()
 
 
-async def carried(relay: Relay, engine: AsyncEngine) -> int:
-    async with engine.begin() as connection:
+async def carried(relay: Relay, database: AsyncEngine) -> int:
+    async with database.begin() as connection:
         return (await relay.carry(connection))[0]
 
 
@@ -88,13 +88,13 @@ def waiting() -> float:
 
 
 @contextmanager
-def counts(engine: AsyncEngine) -> Iterator[list[str]]:
+def counts(database: AsyncEngine) -> Iterator[list[str]]:
     """The statements that count rows."""
     seen: list[str] = []
 
-    def note(*told: object) -> None:
-        seen.extend(statement for statement in told if isinstance(statement, str) and "count(*)" in statement)
+    def note(*executed: object) -> None:
+        seen.extend(statement for statement in executed if isinstance(statement, str) and "count(*)" in statement)
 
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    event.listen(database.sync_engine, "before_cursor_execute", note)
     yield seen
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
+    event.remove(database.sync_engine, "before_cursor_execute", note)

@@ -11,8 +11,8 @@ async def test_the_process_shows_the_dead_letters_and_ends_well(service_database
     database_url = service_database("event_relay", migrations=MIGRATIONS)
     async with running("event_relay", database_url, BROKER_URL="nats://127.0.0.1:1") as relay:
         assert await relay.get("/dead-letters") == (200, {"items": [], "next_cursor": None})
-        _, [told] = await relay.get("/dapr/subscribe")
-        assert (told["topic"], [rule["path"] for rule in told["routes"]["rules"]]) == (
+        _, [subscription] = await relay.get("/dapr/subscribe")
+        assert (subscription["topic"], [rule["path"] for rule in subscription["routes"]["rules"]]) == (
             "shop-dead-letters",
             ["/dapr/heartbeats", "/dapr/events"],
         )

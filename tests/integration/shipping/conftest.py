@@ -16,5 +16,5 @@ def database_url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def shipping(database_url: str) -> AsyncIterator[Shipping]:
-    async with world_of(database_url, Shipping, Shipping.strays) as shipping:
+    async with world_of(database_url, Shipping, Shipping.orphans) as shipping:
         yield shipping

@@ -24,13 +24,13 @@ async def test_a_closed_parcel_is_a_persons(shipping: Shipping, decision: ByHand
 
     assert answer == ShipmentCancelled(cancelled=False, by_hand=decision.closes(1, "parcels"))
     assert await shipping.statuses() == {"order-1": status}
-    async with shipping.engine.connect() as connection:
+    async with shipping.database.connect() as connection:
         closing = (await connection.execute(text("SELECT * FROM hand_closings"))).one()
     assert (closing.repair_id, closing.status, closing.amount) == (decision.repair_id, status, 1)
     assert (closing.decided_by, closing.note) == (decision.by, decision.note)
 
 
-async def test_whatever_comes_after_it_hears_of_it(shipping: Shipping) -> None:
+async def test_whatever_comes_after_it_gets_its_result(shipping: Shipping) -> None:
     """A late undo, a repeat, another decision: the first answer. A late do is refused."""
     await shipping.book()
     first = await shipping.cancel(by_hand=SETTLE)
@@ -58,7 +58,7 @@ async def test_a_settlement_and_the_cancel_take_the_row_in_turn(shipping: Shippi
     decisions = (SETTLE, None) if settles_first else (None, SETTLE)
 
     first, second = await in_turn(
-        shipping.engine,
+        shipping.database,
         "saga_steps WHERE saga_id = 'order-1'",
         *(partial(shipping.cancel, by_hand=decision) for decision in decisions),
     )
@@ -77,7 +77,7 @@ async def test_decisions_undos_and_dos_that_race_have_one_winner(shipping: Shipp
 
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
-        told = [answer for answer in answers if isinstance(answer, ShipmentCancelled)]
-        assert len(told) == 3
-        assert len(set(told)) == 1
+        answered = [answer for answer in answers if isinstance(answer, ShipmentCancelled)]
+        assert len(answered) == 3
+        assert len(set(answered)) == 1
     assert "booked" not in (await shipping.statuses()).values()

@@ -62,7 +62,7 @@ class ParcelModel(RuleBasedStateMachine):
 
     @invariant()
     def no_parcel_is_lost_or_doubled(self) -> None:
-        assert [] == self.runner.run(self.shipping.strays())
+        assert [] == self.runner.run(self.shipping.orphans())
 
     def _in_parallel(self, deaths: int, calls: Iterable[Awaitable[Any]]) -> list[Any]:
         """What the executions answered that didn't die."""
@@ -82,11 +82,11 @@ class ParcelModel(RuleBasedStateMachine):
 def test_any_history_keeps_the_parcels(database_url: str) -> None:
     """A parcel for every step that is done, none for any other, whatever was repeated, overtaken or killed."""
     with asyncio.Runner() as runner:
-        engine = create_engine(database_url, application_name="tests")
-        deaths = Deaths(engine)
+        database = create_engine(database_url, application_name="tests")
+        deaths = Deaths(database)
         try:
             run_state_machine_as_test(
-                lambda: ParcelModel(runner, Shipping(engine), deaths),  # type: ignore[arg-type] # any factory will do
+                lambda: ParcelModel(runner, Shipping(database), deaths),  # type: ignore[arg-type] # any factory will do
                 settings=settings(
                     max_examples=50,
                     stateful_step_count=15,
@@ -96,4 +96,4 @@ def test_any_history_keeps_the_parcels(database_url: str) -> None:
                 ),
             )
         finally:
-            runner.run(engine.dispose())
+            runner.run(database.dispose())

@@ -16,7 +16,7 @@ from tests.integration.shipping.world import Shipping
 
 @pytest.fixture
 async def client(shipping: Shipping) -> AsyncIterator[Client]:
-    async with client_of(shipping_routes(shipping.engine)) as client:
+    async with client_of(shipping_routes(shipping.database)) as client:
         yield client
 
 

@@ -22,7 +22,7 @@ async def test_tables_are_described_as_the_revisions_make_them(database_url: str
 async def test_booking_writes_the_label(shipping: Shipping) -> None:
     booked = await shipping.book(country="gb")
 
-    async with shipping.engine.connect() as connection:
+    async with shipping.database.connect() as connection:
         row = (await connection.execute(text("SELECT * FROM shipments"))).one()
     assert (row.shipment_id, row.tracking_number) == (booked.shipment_id, booked.tracking_number)
     assert (row.name, row.line1, row.city) == ("Ada Lovelace", "1 Analytical Row", "London")
@@ -109,7 +109,7 @@ async def test_no_two_parcels_share_a_number(shipping: Shipping) -> None:
     await shipping.book("order-2")
     clash = text("UPDATE shipments SET tracking_number = :taken WHERE saga_id = 'order-2'")
 
-    async with shipping.engine.connect() as connection:
+    async with shipping.database.connect() as connection:
         with pytest.raises(IntegrityError, match="tracking_number"):
             await connection.execute(clash, {"taken": taken})
 
@@ -124,4 +124,4 @@ async def test_no_saga_has_two_booked_parcels(shipping: Shipping) -> None:
 
     await shipping.cancel()
     await shipping.shipments.book(again, a_parcel())
-    assert await shipping.strays() == []
+    assert await shipping.orphans() == []

@@ -15,7 +15,7 @@ from shipping_service.store import Shipments
 COUNTRIES: Final[frozenset[str]] = ShippingSettings.model_fields["shipping_countries"].default
 
 # The fence and the parcels tell the same story of every step.
-_STRAYS: Final = text("""
+_ORPHANS: Final = text("""
     SELECT saga_id, step, state, status FROM saga_steps FULL JOIN shipments USING (saga_id, step)
     WHERE (state = 'done') IS DISTINCT FROM (status = 'booked')
       AND NOT (state IN ('refused', 'undone') AND status IS NULL)
@@ -37,9 +37,9 @@ def a_parcel(**address: str) -> BookShipment:
 class Shipping:
     """The shipping-service without its HTTP surface and its sidecar."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.shipments = Shipments(Fence(engine), COUNTRIES)
+    def __init__(self, database: AsyncEngine) -> None:
+        self.database = database
+        self.shipments = Shipments(Fence(database), COUNTRIES)
 
     async def book(self, saga_id: str = "order-1", **address: str) -> ShipmentBooked:
         return await self.shipments.book(StepKey(saga_id, "book_shipment"), a_parcel(**address))
@@ -49,11 +49,11 @@ class Shipping:
 
     async def statuses(self) -> dict[str, str]:
         """The status of each saga's parcel."""
-        async with self.engine.connect() as connection:
+        async with self.database.connect() as connection:
             rows = await connection.execute(text("SELECT saga_id, status FROM shipments"))
             return {row.saga_id: row.status for row in rows}
 
-    async def strays(self) -> list[tuple[object, ...]]:
+    async def orphans(self) -> list[tuple[object, ...]]:
         """Parcels that the fence doesn't know of, and steps without the parcel they claim."""
-        async with self.engine.connect() as connection:
-            return [tuple(row) for row in await connection.execute(_STRAYS)]
+        async with self.database.connect() as connection:
+            return [tuple(row) for row in await connection.execute(_ORPHANS)]

@@ -29,8 +29,8 @@ FAULTS = [{"activity": "send_email", "mode": "fail"}]
 async def serving(world: World, *, allows_faults: bool) -> AsyncIterator[Client]:
     """A client of the service in demo or in production mode."""
     async with sweeping(world) as starter:
-        desk = TaskService(world.database, world.tasks, starter, allows_faults=allows_faults)
-        async with client_of(task_routes(world.tasks, desk)) as client:
+        service = TaskService(world.database, world.tasks, starter, allows_faults=allows_faults)
+        async with client_of(task_routes(world.tasks, service)) as client:
             yield client
 
 
@@ -99,7 +99,7 @@ async def test_a_repeat_with_a_fault_plan_gets_its_task_also_in_production(world
     assert answers[0] == answers[1]
 
 
-async def test_an_order_told_twice_is_one_task(world: World) -> None:
+async def test_an_order_published_twice_is_one_task(world: World) -> None:
     """The same event again, at the same time, or the same order under another event's id."""
     outcomes = [one.outcome for one in await asyncio.gather(*(world.deliver(completed()) for _ in range(8)))]
     other = await world.deliver(completed(event_id="evt-2"))
@@ -166,7 +166,7 @@ async def test_a_start_without_an_answer_is_not_made_again_meanwhile(world: Worl
         await eventually(has_started("task-1"))
         await world.sql("UPDATE tasks SET start_due_at = now()")
         await world.accept("task-2")
-        starter.wake()
+        starter.signal()
         await eventually(has_started("task-2"))
 
     assert ["task-1", "task-2"] == world.engine.started_ids
@@ -178,12 +178,12 @@ async def test_a_task_that_cannot_be_read_keeps_no_other_waiting(world: World) -
     await world.sql("UPDATE tasks SET accepted = '{}'")
     await world.accept("task-2")
 
-    async def is_told() -> bool:
+    async def is_assigned() -> bool:
         return (await world.row("task-1")).start_error is not None
 
     async with sweeping(world):
         await eventually(lambda: world.engine.started_ids == ["task-2"])
-        await eventually(is_told)
+        await eventually(is_assigned)
 
     assert "the task's row can't be read: task_id: Field required" in (await world.row("task-1")).start_error
 

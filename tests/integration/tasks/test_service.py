@@ -52,8 +52,8 @@ def test_names_are_written_with_commas(environment: pytest.MonkeyPatch) -> None:
 async def test_every_route_is_documented_and_nothing_else(world: World) -> None:
     """Clients are generated from the document."""
     starter = Starter(world.tasks, world.engine, concurrency=32, patience_seconds=30)
-    desk = TaskService(world.database, world.tasks, starter, allows_faults=False)
-    routes = {(route.method, route.path) for route in task_routes(world.tasks, desk)}
+    task_service = TaskService(world.database, world.tasks, starter, allows_faults=False)
+    routes = {(route.method, route.path) for route in task_routes(world.tasks, task_service)}
     paths = openapi_document()["paths"]
 
     assert routes | HOST_ROUTES == {(method.upper(), path) for path, ways in paths.items() for method in ways}

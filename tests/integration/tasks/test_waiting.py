@@ -12,11 +12,11 @@ from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 from tests.waiting import eventually
 
-Told = tuple[float | None, float | None]
+Waiting = tuple[float | None, float | None]
 """Of one workflow, how many wait and how many run."""
 
 
-async def test_the_metrics_tell_what_waits_and_what_runs(world: World) -> None:
+async def test_the_metrics_count_what_waits_and_what_runs(world: World) -> None:
     """By workflow; a task that is being started doesn't wait any more, and one that has ended counts no more."""
     for task_id in ("task-1", "task-2", "task-3", "task-4"):
         await world.accept(task_id)
@@ -26,14 +26,14 @@ async def test_the_metrics_tell_what_waits_and_what_runs(world: World) -> None:
     await world.sql("UPDATE tasks SET accepted_at = now() - interval '1 hour' WHERE task_id = 'task-2'")
     assert await world.tasks.claim("task-3", "run-1")
     await shown(world, TASK_PROCESSING, (2, 2))
-    assert (1, 0) == told(TASK_WITH_AUDIT)
+    assert (1, 0) == waiting(TASK_WITH_AUDIT)
     assert 3600 <= (sample("shop_tasks_waiting_oldest_seconds", TASK_PROCESSING) or 0) < 3700
 
     await world.close("task-3")
     await world.sql("UPDATE tasks SET start_due_at = now() + interval '1 minute' WHERE ended_at IS NULL")
 
     await shown(world, TASK_PROCESSING, (0, 3))
-    assert (0, 1) == told(TASK_WITH_AUDIT)
+    assert (0, 1) == waiting(TASK_WITH_AUDIT)
     assert 0 == sample("shop_tasks_waiting_oldest_seconds", TASK_PROCESSING)
 
 
@@ -49,13 +49,13 @@ async def test_the_service_shows_them(database_url: str) -> None:
         await eventually(is_shown)
 
 
-async def shown(world: World, workflow: str, expected: Told) -> None:
+async def shown(world: World, workflow: str, expected: Waiting) -> None:
     watch = asyncio.create_task(watch_waiting(TaskStore(world.database)))
-    await eventually(lambda: told(workflow) == expected)
+    await eventually(lambda: waiting(workflow) == expected)
     watch.cancel()
 
 
-def told(workflow: str) -> Told:
+def waiting(workflow: str) -> Waiting:
     return sample("shop_tasks_waiting", workflow), sample("shop_tasks_running", workflow)
 
 

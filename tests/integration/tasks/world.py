@@ -18,7 +18,7 @@ from shared.events.received import open_envelope, read_event
 from shared.shop.inventory import StockLine
 from shared.shop.task import TASK_PROCESSING, AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
 from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
-from shared.workflows.probe import NUDGE_EVENT
+from shared.workflows.probe import PROBE_SIGNAL
 from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
 from task_orchestrator_service.order_tasks import ORDER_TASKS
 from task_orchestrator_service.starter import Starter
@@ -72,7 +72,7 @@ class FakeEngine:
 
     async def raise_event(self, instance_id: str, event: str, payload: Message | None = None) -> None:
         self._answer()
-        assert (NUDGE_EVENT, None) == (event, payload)
+        assert (PROBE_SIGNAL, None) == (event, payload)
         self.asked.append(instance_id)
         if instance_id in self.silent:
             raise NoAnswerError("no answer within 15 s")
@@ -94,11 +94,11 @@ class FakeEngine:
 class World:
     """Short ways to accept tasks, to run their activities, and to look at them."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.database = engine
-        self.tasks = TaskStore(engine)
+    def __init__(self, database: AsyncEngine) -> None:
+        self.database = database
+        self.tasks = TaskStore(database)
         self.engine = FakeEngine()
-        self.inbox = Inbox(engine, ordered=False)
+        self.inbox = Inbox(database, ordered=False)
 
     async def accept(self, task_id: str = "task-1", **changes: Any) -> bool:  # noqa: ANN401
         task = a_task(task_id, **changes)

@@ -60,11 +60,11 @@ def a_history(*chunks: tuple[str, str, list[pb.HistoryEvent]]) -> PropagatedHist
     return found
 
 
-def told(workflow: SeenWorkflow) -> list[tuple[str, str, str]]:
+def steps_seen(workflow: SeenWorkflow) -> list[tuple[str, str, str]]:
     return [(step.name, step.app_id, step.outcome) for step in workflow.steps]
 
 
-def test_each_step_is_told_with_its_app_and_how_it_stood() -> None:
+def test_each_step_is_reported_with_its_app_and_outcome() -> None:
     """An activity of the caller's own app has no router; a step that was retried is there for each attempt."""
     history = a_history(
         (
@@ -85,7 +85,7 @@ def test_each_step_is_told_with_its_app_and_how_it_stood() -> None:
     (parent,) = lineage_of(history)
 
     assert (parent.app_id, parent.workflow, parent.instance_id) == (PARENT, "task_with_audit", "task_with_audit-1")
-    assert told(parent) == [
+    assert steps_seen(parent) == [
         ("validate_task", PARENT, "done"),
         ("send_email", "notification-service", "failed"),
         ("send_email", "notification-service", "done"),
@@ -93,7 +93,7 @@ def test_each_step_is_told_with_its_app_and_how_it_stood() -> None:
     ]
 
 
-def test_the_lineage_is_told_from_its_oldest() -> None:
+def test_the_lineage_is_reported_from_its_oldest() -> None:
     history = a_history(
         (GRANDPARENT, "order_workflow", []), (PARENT, "task_with_audit", [scheduled(0, "validate_task")])
     )
@@ -101,7 +101,7 @@ def test_the_lineage_is_told_from_its_oldest() -> None:
     assert [one.workflow for one in lineage_of(history)] == ["order_workflow", "task_with_audit"]
 
 
-def test_no_input_and_no_result_is_told() -> None:
+def test_no_input_and_no_result_is_reported() -> None:
     """A record can never be taken back, and a person's address must be."""
     history = a_history((PARENT, "task_with_audit", [scheduled(0, "send_email")]))
 

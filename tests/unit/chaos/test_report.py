@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cli.chaos.meter import Meter
+from cli.chaos.injections import Injected
 from cli.chaos.report import problems_of, report_of
 from cli.chaos.report_text import report_lines
 from cli.chaos.run import Played
+from cli.chaos.sampler import Sampler
 from cli.chaos.schedule import Blow, Fault, Kind
-from cli.chaos.strikes import Struck
 from cli.load_report import EndedOrder, LoadResult
 from devstack.client import StackClient
 from devstack.settings import load_settings
@@ -38,18 +38,18 @@ def shown(order_id: str, status: str = "completed", *, undone_at: float | None =
 
 def a_run(tmp_path: Path, **changes: Any) -> Played:  # noqa: ANN401 - parts of a run
     """Two faults and three orders; the one posted during the kill is undone."""
-    meter = Meter(load_settings(home=tmp_path), StackClient(tmp_path))
-    meter.repeats = [(BEGAN, 0), (BEGAN + 12, 2), (BEGAN + 25, 7)]
+    sampler = Sampler(load_settings(home=tmp_path), StackClient(tmp_path))
+    sampler.repeats = [(BEGAN, 0), (BEGAN + 12, 2), (BEGAN + 25, 7)]
     parts: dict[str, Any] = {
         "began_at": BEGAN,
         "faults": (
-            Struck(KILL, BEGAN + 10, BEGAN + 10.1),
-            Struck(PAUSE, BEGAN + 20, BEGAN + 23),
+            Injected(KILL, BEGAN + 10, BEGAN + 10.1),
+            Injected(PAUSE, BEGAN + 20, BEGAN + 23),
         ),
         "load": LoadResult([ended("a", 1), ended("b", 10.5, 2.0, "compensated"), ended("c", 13), ended("d", 21, 2.5)]),
         "orders": (shown("a"), shown("b", "compensated", undone_at=12), shown("c"), shown("d")),
         "conservation": HOLDS,
-        "meter": meter,
+        "sampler": sampler,
     }
     return Played(**{**parts, **changes})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.audit import told
+from cli.audit import verdict_lines
 
 pytestmark = pytest.mark.unit
 
@@ -17,15 +17,15 @@ BROKEN = {
 
 def test_a_trail_that_holds_gives_its_head_to_be_kept() -> None:
     """And says what a verification without an anchor can't prove."""
-    assert told(HOLDS, has_anchor=False) == [
+    assert verdict_lines(HOLDS, has_anchor=False) == [
         "the audit trail holds: 3 records, but only an --anchor kept outside proves that it wasn't replaced as a whole",
         "its head, to be kept outside the database: 3:abc",
     ]
-    assert told(HOLDS, has_anchor=True)[0] == "the audit trail holds: 3 records, and the given anchor is in it"
+    assert verdict_lines(HOLDS, has_anchor=True)[0] == "the audit trail holds: 3 records, and the given anchor is in it"
 
 
 def test_a_broken_trail_names_the_record_and_what_to_do() -> None:
-    assert told(BROKEN, has_anchor=True) == [
+    assert verdict_lines(BROKEN, has_anchor=True) == [
         "record 2: changed: its content has another hash",
         "Change nothing.",
         "the audit trail does NOT hold",

@@ -118,7 +118,7 @@ def test_a_refusal_is_not_waited_out() -> None:
         wait_until(lambda: next(turns), bool, 60, str)
 
 
-def test_who_waits_too_long_is_told_what_was_seen_last() -> None:
+def test_who_waits_too_long_gets_what_was_seen_last() -> None:
     """In a sentence of the caller's."""
     with pytest.raises(StackError, match=r"^still running$"):
         wait_until(lambda: Seen("running"), lambda _: False, 0, lambda now: f"still {now}")

@@ -56,11 +56,11 @@ def test_a_flag_without_a_place_is_no_silent_loss(monkeypatch: pytest.MonkeyPatc
 def test_what_the_sidecars_need_beside_the_file_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """One environment serves all of them, so none may need another value than the next."""
     topology = a_topology(monkeypatch)
-    told = sidecar_environment(topology)
+    environment = sidecar_environment(topology)
 
     assert topology.app_ids
     for app_id in topology.app_ids:
-        assert dict(topology.process(sidecar_of(app_id)).env).items() <= told.items()
+        assert dict(topology.process(sidecar_of(app_id)).env).items() <= environment.items()
 
 
 def test_the_cli_finds_our_runtime_and_again_a_newer_one(tmp_path: Path) -> None:

@@ -50,16 +50,16 @@ def test_all_that_is_watched_and_linked_exists(tmp_path: Path) -> None:
     assert [] == [path for path in (*paths, *documents) if not (PROJECT_ROOT / path).exists()]
 
 
-def test_every_process_is_told_without_passwords(tmp_path: Path) -> None:
+def test_every_process_is_outlined_without_passwords(tmp_path: Path) -> None:
     """The outline ends up in other programs' logs and pages."""
     settings = load_settings(home=tmp_path)
-    told = outline(a_topology(tmp_path), settings)
+    outlined = outline(a_topology(tmp_path), settings)
 
-    assert list(a_topology(tmp_path).names) == [row["name"] for row in told["processes"]]
-    assert "secret-" not in json.dumps(told)
+    assert list(a_topology(tmp_path).names) == [row["name"] for row in outlined["processes"]]
+    assert "secret-" not in json.dumps(outlined)
     taken = {claim.number for claim in a_topology(tmp_path).ports}
-    assert told["docs_port"] not in taken
-    assert told["control_port"] in taken
+    assert outlined["docs_port"] not in taken
+    assert outlined["control_port"] in taken
 
 
 def test_what_all_groups_need_is_shown_apart(tmp_path: Path) -> None:

@@ -22,23 +22,23 @@ PROGRAMS: Final = (*(folder_of(app) for app in APPS), folder_of(PAYMENT_GATEWAY)
 METRICS: Final = {"Counter", "Gauge", "Histogram", "Summary"}
 
 
-def test_every_metric_is_told() -> None:
+def test_every_metric_is_documented() -> None:
     """One that is added, renamed or removed has its row."""
-    told = set(re.findall(r"^\| `(shop_\w+)` \| ", PAGE, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(shop_\w+)` \| ", PAGE, re.MULTILINE))
 
-    assert set(metrics()) == told
+    assert set(metrics()) == documented
 
 
 def test_how_many_connections_a_process_takes() -> None:
     """Each pool may open as many again as it keeps."""
     rows = re.findall(r"^\| ([a-z-]+) \| (\d+) \| (\d*) \| *$|^\| ([a-z-]+) \| (\d+) \| \|$", PAGE, re.MULTILINE)
-    told = {folder_of(name or lone): int(own or alone) for name, own, _, lone, alone in rows}
+    documented = {folder_of(name or lone): int(own or alone) for name, own, _, lone, alone in rows}
 
-    assert {program: 2 * sum(pools(program)) for program in PROGRAMS} == told
-    assert f"One of each is {sum(told.values())} and {len(APPS) * sidecars_pool()}" in PAGE
+    assert {program: 2 * sum(pools(program)) for program in PROGRAMS} == documented
+    assert f"One of each is {sum(documented.values())} and {len(APPS) * sidecars_pool()}" in PAGE
 
 
-def test_every_sidecar_takes_what_is_told() -> None:
+def test_every_sidecar_takes_what_is_documented() -> None:
     """The state store's own pool."""
     assert {str(sidecars_pool())} == set(re.findall(r"^\| [a-z-]+ \| \d+ \| (\d+) \|$", PAGE, re.MULTILINE))
 

@@ -34,7 +34,7 @@ def test_a_healthy_shop_has_no_findings() -> None:
     assert [] == judge(a_case())
 
 
-def test_the_nearest_name_is_told_for_a_typo() -> None:
+def test_the_nearest_name_is_suggested_for_a_typo() -> None:
     """`Activity 'process_payment' not found on app 'payment-service'` ends with the name that is there instead."""
     about = an_about(PAYMENT_SERVICE, activities=("proces_payment", "refund_payment"))
 
@@ -67,7 +67,7 @@ def test_a_missing_workflow_is_found() -> None:
     assert (Kind.WORKFLOW_MISSING, "order_recovery_workflow") == (finding.kind, finding.activity)
 
 
-def test_what_follows_from_a_dead_service_is_not_told() -> None:
+def test_what_follows_from_a_dead_service_is_not_reported() -> None:
     """No worker, no registrations: these have their cause in the same finding."""
     app = an_app(
         PAYMENT_SERVICE, service=None, service_error="doesn't run", sidecar=a_sidecar(PAYMENT_SERVICE, workers=0)
@@ -76,7 +76,7 @@ def test_what_follows_from_a_dead_service_is_not_told() -> None:
     assert [(Kind.SERVICE_DOWN, (PAYMENT_SERVICE,))] == kinds(a_case(app))
 
 
-def test_what_follows_from_a_dead_sidecar_is_not_told() -> None:
+def test_what_follows_from_a_dead_sidecar_is_not_reported() -> None:
     """Its service isn't ready without it."""
     app = an_app(PAYMENT_SERVICE, sidecar=None, sidecar_error="doesn't run", unready="The sidecar doesn't answer.")
 
@@ -174,7 +174,7 @@ def test_placement_that_is_away_for_all_is_one_finding() -> None:
     assert "shop start placement" in finding.to_do
 
 
-def test_databases_apart_are_told_by_markers_alone() -> None:
+def test_databases_apart_are_distinguished_by_markers_alone() -> None:
     """The same component name and type in all metadata, and yet two databases."""
     others = frozenset(CORE_APPS) - {PAYMENT_SERVICE}
     apps = [an_app(app_id, sees_markers_of=others) for app_id in others]
@@ -214,7 +214,7 @@ def test_a_slow_answer_makes_no_clock_wrong() -> None:
     assert [] == judge(a_case(slow))
 
 
-def test_a_policy_that_refuses_is_told_with_all_that_it_refuses() -> None:
+def test_a_policy_that_refuses_is_reported_with_all_that_it_refuses() -> None:
     calls = [
         Probed(
             ORDER_SERVICE,
@@ -233,7 +233,7 @@ def test_a_policy_that_refuses_is_told_with_all_that_it_refuses() -> None:
         assert part in finding.seen
 
 
-def test_a_call_that_fails_otherwise_is_told_as_it_failed() -> None:
+def test_a_call_that_fails_otherwise_is_reported_as_it_failed() -> None:
     call = ProbedCall(
         app_id=PAYMENT_SERVICE, activity="process_payment", error_type="TimeoutError", error="no answer within 5 s"
     )
@@ -247,7 +247,7 @@ def test_a_call_that_fails_otherwise_is_told_as_it_failed() -> None:
 @pytest.mark.parametrize(
     ("workflow", "advice"), [("SUSPENDED", "/resume"), ("RUNNING", "shop show"), ("FAILED", "shop reconcile")]
 )
-def test_a_late_order_is_told_with_where_it_stands(workflow: str, advice: str) -> None:
+def test_a_late_order_is_reported_with_its_step(workflow: str, advice: str) -> None:
     order = LateOrder("o1", "in_progress", 12.0, "book_shipment", SHIPPING_SERVICE, "no carrier", workflow)
 
     finding = the_finding(a_case(late=(order,)))

@@ -1,4 +1,4 @@
-"""What arrives as an event and is none: it can be buried, whatever it is."""
+"""What arrives as an event and is none: it becomes a dead letter, whatever it is."""
 
 import pytest
 

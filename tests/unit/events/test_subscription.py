@@ -65,7 +65,7 @@ async def test_a_heartbeat_that_is_none_proves_nothing(body: bytes) -> None:
 
 def test_there_is_neither_a_default_route_nor_a_dead_letter_topic() -> None:
     """What no rule matches stays in the sidecar, and what can't be delivered stays with the broker."""
-    told = subscription("notification-service", "shop-events", "true")
+    subscribed = subscription("notification-service", "shop-events", "true")
 
-    assert told.keys() == {"pubsubname", "topic", "routes"}
-    assert told["routes"].keys() == {"rules"}
+    assert subscribed.keys() == {"pubsubname", "topic", "routes"}
+    assert subscribed["routes"].keys() == {"rules"}

@@ -60,7 +60,7 @@ def test_a_swap_of_two_steps_is_noticed(recording: Recording) -> None:
         replay(recording, ORDER_WORKFLOW, swapped())
 
 
-def test_the_recordings_tell_no_tales_of_their_machine() -> None:
+def test_the_recordings_name_nothing_of_their_machine() -> None:
     """Whoever clones the project has other folders."""
     for file in FOLDER.glob("*/*.json"):
         assert re.findall(r"/(?:home|root|work|usr|tmp|opt|var)/[\w./-]*", file.read_text()) == [], file.name

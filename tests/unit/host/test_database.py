@@ -9,10 +9,10 @@ pytestmark = pytest.mark.unit
 
 async def test_sslmode_is_said_in_the_drivers_words() -> None:
     """A managed Postgres is handed out with `?sslmode=require`, which the driver would refuse as an argument."""
-    engine = create_engine("postgresql://role:secret@db:5432/shop?sslmode=require&timezone=UTC", application_name="x")
+    database = create_engine("postgresql://role:secret@db:5432/shop?sslmode=require&timezone=UTC", application_name="x")
 
-    assert {"ssl": "require", "timezone": "UTC"} == dict(engine.url.query)
-    _, arguments = engine.dialect.create_connect_args(engine.url)
+    assert {"ssl": "require", "timezone": "UTC"} == dict(database.url.query)
+    _, arguments = database.dialect.create_connect_args(database.url)
     assert arguments["ssl"] == "require"
 
 

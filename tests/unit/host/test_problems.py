@@ -33,14 +33,14 @@ def failed(sqlstate: str) -> DBAPIError:
     ids=repr,
 )
 async def test_a_database_that_is_away_or_too_busy_is_worth_another_try(error: Exception) -> None:
-    answer = await told(error)
+    answer = await response_to(error)
 
     assert (503, "1") == (answer.status, answer.headers["Retry-After"])
 
 
 @pytest.mark.parametrize("error", [failed("23505"), RuntimeError()], ids=repr)
 async def test_a_mistake_of_the_service_is_none_of_the_moment(error: Exception) -> None:
-    assert 500 == (await told(error)).status
+    assert 500 == (await response_to(error)).status
 
 
 class AwayError(RequestRefusedError):
@@ -62,7 +62,7 @@ async def test_a_refusal_is_answered_with_its_sentence_and_its_status(status: HT
     assert "inventory-service is away." == json.loads(answer.text or "")["detail"]
 
 
-async def told(error: Exception) -> web.StreamResponse:
+async def response_to(error: Exception) -> web.StreamResponse:
     async def fails(_: web.Request) -> web.StreamResponse:
         raise error
 

@@ -27,8 +27,8 @@ class Sidecar:
         self.looks = 0
         self.looked_at_often = asyncio.Event()
         self.ends = 0
-        self.told_twice = asyncio.Event()
-        self.told = asyncio.Event()
+        self.asked_twice = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def metadata(self, _: web.Request) -> web.Response:
         workers = self._workers.pop(0) if len(self._workers) > 1 else self._workers[0]
@@ -41,9 +41,9 @@ class Sidecar:
 
     async def shutdown(self, _: web.Request) -> web.Response:
         self.ends += 1
-        self.told.set()
+        self.asked.set()
         if self.ends > 1:
-            self.told_twice.set()
+            self.asked_twice.set()
         return web.Response(status=self._shutdown_status)
 
 
@@ -63,20 +63,20 @@ async def watched(sidecar: Sidecar, until: Callable[[], Awaitable[object]]) -> N
             await asyncio.gather(watchdog, return_exceptions=True)
 
 
-async def test_a_sidecar_that_takes_in_no_worker_is_told_to_end() -> None:
+async def test_a_sidecar_that_takes_in_no_worker_is_stopped() -> None:
     """It had one, lost it, and answers on."""
     sidecar = Sidecar(1, 1, 0)
 
-    await watched(sidecar, sidecar.told.wait)
+    await watched(sidecar, sidecar.asked.wait)
 
     assert sidecar.ends == 1
 
 
-async def test_a_sidecar_that_does_not_end_is_told_again() -> None:
+async def test_a_sidecar_that_does_not_end_is_stopped_again() -> None:
     """Also when it can't even answer to that."""
     sidecar = Sidecar(0, shutdown_status=500)
 
-    await watched(sidecar, sidecar.told_twice.wait)
+    await watched(sidecar, sidecar.asked_twice.wait)
 
 
 @pytest.mark.parametrize("workers", [(1,), (0, 0, 1)], ids=["connected", "connected after a while"])

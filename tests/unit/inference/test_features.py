@@ -53,7 +53,7 @@ def test_facts_that_cannot_be_true_are_refused(changes: dict[str, Any], sentence
         features_of(the_facts(**changes))
 
 
-def test_all_problems_are_told_together() -> None:
+def test_all_problems_are_reported_together() -> None:
     """One look is enough to correct a caller."""
     with pytest.raises(Refused, match=r"total_cents .*; units .*; country "):
         features_of(the_facts(total_cents=0, units=0, country=""))

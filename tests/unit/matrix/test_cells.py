@@ -22,7 +22,7 @@ def test_a_cell_ends_as_its_rule_demands(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.id)
-def test_a_cells_fault_strikes(cell: Cell) -> None:
+def test_a_cells_fault_is_injected(cell: Cell) -> None:
     """A cell whose fault never strikes would prove nothing."""
     rule = RULES[cell.kind][cell.variant]
 

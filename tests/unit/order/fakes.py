@@ -109,13 +109,13 @@ class FakeApprovals:
     """Approvals in memory, with the part of `ApprovalStore` that the starter uses."""
 
     due: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
 
     async def lease_signals(self, limit: int) -> list[str]:
         return self.due[:limit]
 
     async def signalled(self, order_id: str) -> None:
-        self.told.append(order_id)
+        self.confirmed.append(order_id)
         self.due = [one for one in self.due if one != order_id]
 
 

@@ -159,7 +159,7 @@ async def test_a_decision_is_sent_until_the_engine_has_it() -> None:
     assert "rep-1" in repairs.marked
 
 
-async def test_an_approval_is_told_until_the_engine_has_it() -> None:
+async def test_an_approval_is_signalled_until_the_engine_has_it() -> None:
     """It stands in the order's row; the event only says that there is something to read."""
     approvals, engine = FakeApprovals(due=["ord-1"]), FakeEngine(away_calls=2)
 
@@ -167,7 +167,7 @@ async def test_an_approval_is_told_until_the_engine_has_it() -> None:
         await eventually(lambda: approvals.due == [])
 
     assert set(engine.raised) == {("ord-1", "approval")}
-    assert "ord-1" in approvals.told
+    assert "ord-1" in approvals.confirmed
 
 
 class SlowEngine(FakeEngine):

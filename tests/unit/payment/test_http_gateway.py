@@ -92,7 +92,7 @@ async def test_what_the_gateway_can_not_read_is_a_refusal_with_its_sentence() ->
             await charge(gateway)
 
 
-async def test_a_closed_key_is_told_apart() -> None:
+async def test_a_closed_key_is_distinguished() -> None:
     """Something may have been charged under it before it was closed."""
     async with a_gateway_that_answers(410, '{"code": "key_closed"}') as gateway:
         with pytest.raises(ChargeUnwantedError):

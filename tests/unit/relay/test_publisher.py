@@ -91,7 +91,7 @@ async def test_an_answer_that_names_none_stands_for_all(publisher: BulkPublisher
     assert (await failure(publisher)).failed == EVENTS
 
 
-async def test_a_sidecar_that_is_away_is_told_apart(unused_tcp_port: int) -> None:
+async def test_a_sidecar_that_is_away_is_distinguished(unused_tcp_port: int) -> None:
     """Its supervisor looks after it."""
     async with aiohttp.ClientSession() as session:
         error = await failure(BulkPublisher(session, f"http://127.0.0.1:{unused_tcp_port}"))

@@ -54,10 +54,10 @@ def test_causes_come_before_effects_of_other_services() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["order", "payment"]), st.floats(0, 10)), max_size=12))
-def test_no_clock_turns_two_events_of_one_source_around(told: list[tuple[str, float]]) -> None:
+def test_no_clock_turns_two_events_of_one_source_around(arrivals: list[tuple[str, float]]) -> None:
     """Not even one that was set back in between."""
     events: list[Waiting] = []
-    for source, second in told:
+    for source, second in arrivals:
         sequence = 1 + sum(one.source == f"/{source}-service" for one in events)
         events.append(waiting("a", sequence, source=source, second=second))
 

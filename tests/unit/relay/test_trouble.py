@@ -39,7 +39,7 @@ class World:
 async def fail(world: World, trouble: Trouble, seconds: int, error: BrokerAwayError = REFUSED) -> None:
     """Publishing fails for so long."""
     for _ in range(seconds):
-        await trouble.heard(error)
+        await trouble.received(error)
         world.now += 1
 
 
@@ -84,6 +84,6 @@ async def test_success_forgives() -> None:
 
     for _ in range(10):
         await fail(world, trouble, 14)
-        await trouble.heard(None)
+        await trouble.received(None)
 
     assert world.ended == 0

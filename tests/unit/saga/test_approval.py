@@ -120,14 +120,14 @@ def test_a_clock_that_is_behind_the_engines_is_asked_again() -> None:
 
 def test_an_event_that_means_nothing_changes_nothing() -> None:
     """Anyone can raise one: the row decides, and the order waits on."""
-    nudges = [Raised("approval", "hold_order", seconds=seconds) for seconds in (10, 20, 3600)]
-    played = risky({"conclude_approval": [STILL_WAITING, STILL_WAITING]}, *nudges)
+    signals = [Raised("approval", "hold_order", seconds=seconds) for seconds in (10, 20, 3600)]
+    played = risky({"conclude_approval": [STILL_WAITING, STILL_WAITING]}, *signals)
 
     assert played.calls == [*CONCLUDED, "conclude_approval", "conclude_approval", *FULFILLED]
     assert [round(at) for at in played.at_seconds("conclude_approval")] == [10, 20, 3600]
 
 
-def test_an_event_that_comes_twice_or_early_is_heard_once() -> None:
+def test_an_event_that_comes_twice_or_early_is_received_once() -> None:
     """The second is left over; one that comes before the order waits is kept for it."""
     early = Raised("approval", "run_ml_inference")
     played = risky({}, early, Raised("approval", "conclude_approval"))
@@ -147,7 +147,7 @@ def test_a_cancel_ends_the_wait(after: int) -> None:
 
 
 def test_a_cancel_that_the_row_knows_of_first_ends_the_wait_too() -> None:
-    """Its event may be lost: the approval's nudge tells of it."""
+    """Its event may be lost: the approval's signal reports it."""
     played = risky({"conclude_approval": [Answer(response={"state": "cancelled"})]}, APPROVED)
 
     assert played.calls == [*CONCLUDED, "close_order"]
@@ -162,7 +162,7 @@ def test_an_order_that_was_cancelled_before_it_is_held_never_waits() -> None:
     assert played.status == "cancelled"
 
 
-def test_a_cancel_after_the_approval_is_heard_between_the_attempts_of_a_step() -> None:
+def test_a_cancel_after_the_approval_is_received_between_the_attempts_of_a_step() -> None:
     """Though the timer of the wait still listens too: the engine gives the event to whoever has listened longest."""
     cancel = Raised("cancel", "reserve_stock", nth=4, seconds=1)
     played = risky({"reserve_stock": always(OUTAGE)}, APPROVED, cancel)

@@ -152,7 +152,7 @@ def test_a_step_after_the_pivot_can_have_no_undo() -> None:
         Script().play(after_the_pivot(with_undo=True), an_order())
 
 
-def test_after_the_pivot_a_cancel_is_not_heard() -> None:
+def test_after_the_pivot_a_cancel_is_ignored() -> None:
     """Retriable steps after the pivot are retried in spite of a cancel that came too late."""
     script = Script({"book_shipment": [OUTAGE]}, [Raised("cancel", "book_shipment")])
 
@@ -203,7 +203,7 @@ def test_replay_asks_for_the_same(make: Callable[[Observed], Any], trouble: str)
         assert again.result == first.result
 
 
-def test_nobody_is_told_while_replaying() -> None:
+def test_nobody_is_notified_while_replaying() -> None:
     """The engine replays the history on every turn: an observer would be told everything again each time."""
     first = Script({"process_payment": [OUTAGE]}).play(order_workflow_shown_to, an_order())
 
@@ -211,7 +211,7 @@ def test_nobody_is_told_while_replaying() -> None:
     assert first.shown != []
 
 
-def test_the_observer_is_told_only_what_is_new() -> None:
+def test_the_observer_receives_only_what_is_new() -> None:
     """Versions only grow, so that a writer can drop what is older than the row."""
     shown = Script({"process_payment": [OUTAGE] * 3}).play(order_workflow_shown_to, an_order()).shown
     versions = [timeline.version for timeline in shown]

@@ -215,7 +215,7 @@ def test_a_deadline_that_would_pass_during_the_pause_ends_the_step() -> None:
 
 
 @pytest.mark.parametrize("activity", DOS)
-def test_the_timeline_tells_every_attempt(activity: str) -> None:
+def test_the_timeline_shows_every_attempt(activity: str) -> None:
     """Outcome, attempts and the error of each attempt stand in the record of the step."""
     played = play({activity: always(OUTAGE)})
     step = next(step for step in played.timeline.steps if step.name == activity)

@@ -200,7 +200,7 @@ def test_a_second_decision_about_a_step_that_is_undone_is_not_needed() -> None:
 
 @pytest.mark.parametrize(("answer", "attempts"), [(NEVER, 1), (OUTAGE, 6)], ids=["no answer", "outage"])
 @pytest.mark.parametrize("decision", ["retry", "settle", "skip"])
-def test_a_decision_that_cannot_be_carried_out_is_told_within_a_minute(
+def test_a_decision_that_cannot_be_carried_out_is_reported_within_a_minute(
     decision: str, answer: Answer, attempts: int
 ) -> None:
     """A person waits for it: the order is parked again, with the reason, long before the patience of an undo."""

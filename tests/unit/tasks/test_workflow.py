@@ -57,7 +57,7 @@ def closing(played: Play) -> dict[str, Any]:
     return dict(played.request("close_task"))
 
 
-def test_a_task_is_scored_assigned_and_then_told() -> None:
+def test_a_task_is_scored_assigned_and_then_notified() -> None:
     """The result is the chapter's; the row keeps more."""
     played = play()
 

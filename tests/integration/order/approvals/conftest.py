@@ -1,4 +1,4 @@
-"""An approval desk."""
+"""The approval API and its rows."""
 
 from collections.abc import AsyncIterator
 
@@ -10,15 +10,15 @@ from order_service.approval.store import ApprovalStore
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
-from tests.integration.order.approvals.office import ApprovalOffice
-from tests.integration.order.world import Desk
+from tests.integration.order.approvals.world import ApprovalWorld
+from tests.integration.order.world import World
 from tests.unit.order.fakes import FakeEngine
 
 
 @pytest.fixture
-async def office(desk: Desk) -> AsyncIterator[ApprovalOffice]:
-    approvals, engine = ApprovalStore(desk.engine), FakeEngine()
-    starter = Starter(desk.orders, approvals, RepairStore(desk.engine), engine)
+async def api(world: World) -> AsyncIterator[ApprovalWorld]:
+    approvals, engine = ApprovalStore(world.database), FakeEngine()
+    starter = Starter(world.orders, approvals, RepairStore(world.database), engine)
     async with client_of(approval_routes(approvals, ApprovalService(approvals, starter))) as client:
-        yield ApprovalOffice(desk, client, engine, starter)
+        yield ApprovalWorld(world, client, engine, starter)
     await starter.close()

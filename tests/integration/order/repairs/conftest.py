@@ -1,4 +1,4 @@
-"""A repair desk."""
+"""The repair API and its rows."""
 
 from collections.abc import AsyncIterator
 
@@ -10,15 +10,15 @@ from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from tests.integration.api import client_of
-from tests.integration.order.repairs.office import RepairOffice
-from tests.integration.order.world import Desk
+from tests.integration.order.repairs.world import RepairWorld
+from tests.integration.order.world import World
 from tests.unit.order.fakes import FakeEngine
 
 
 @pytest.fixture
-async def office(desk: Desk) -> AsyncIterator[RepairOffice]:
-    repairs, engine = RepairStore(desk.engine), FakeEngine()
-    starter = Starter(desk.orders, ApprovalStore(desk.engine), repairs, engine)
-    async with client_of(repair_routes(repairs, RepairService(desk.orders, repairs, starter))) as client:
-        yield RepairOffice(desk, client, engine, starter)
+async def api(world: World) -> AsyncIterator[RepairWorld]:
+    repairs, engine = RepairStore(world.database), FakeEngine()
+    starter = Starter(world.orders, ApprovalStore(world.database), repairs, engine)
+    async with client_of(repair_routes(repairs, RepairService(world.orders, repairs, starter))) as client:
+        yield RepairWorld(world, client, engine, starter)
     await starter.close()

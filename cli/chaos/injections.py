@@ -11,7 +11,7 @@ from devstack.errors import NotRunningError, StackError
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class Injected:
     """A fault that was carried out, with its times on the wall clock; `missed` says which blows found nothing."""
 
     fault: Fault
@@ -21,26 +21,26 @@ class Struck:
 
 
 async def play(
-    stack: StackClient, faults: tuple[Fault, ...], began_at: float, tell: Callable[[str], None]
-) -> list[Struck]:
+    stack: StackClient, faults: tuple[Fault, ...], began_at: float, notify: Callable[[str], None]
+) -> list[Injected]:
     """Carry out every fault at its time; returns when the last one's room to recover is over."""
-    struck: list[Struck] = []
+    injected: list[Injected] = []
     for fault in faults:
         await asyncio.sleep(max(0.0, began_at + fault.at_seconds - time.time()))
-        tell(f"{fault.at_seconds:6.1f} s  {fault}")
-        struck.append(await _strike_all(stack, fault))
+        notify(f"{fault.at_seconds:6.1f} s  {fault}")
+        injected.append(await _inject_all(stack, fault))
         await asyncio.sleep(max(0.0, began_at + fault.at_seconds + fault.room_seconds - time.time()))
-    return struck
+    return injected
 
 
-async def _strike_all(stack: StackClient, fault: Fault) -> Struck:
+async def _inject_all(stack: StackClient, fault: Fault) -> Injected:
     began_at = time.time()
-    blows = [asyncio.to_thread(_strike, stack, blow) for blow in fault.blows]
+    blows = [asyncio.to_thread(_inject, stack, blow) for blow in fault.blows]
     missed = [reason for reason in await asyncio.gather(*blows) if reason is not None]
-    return Struck(fault, began_at, time.time(), tuple(missed))
+    return Injected(fault, began_at, time.time(), tuple(missed))
 
 
-def _strike(stack: StackClient, blow: Blow) -> str | None:
+def _inject(stack: StackClient, blow: Blow) -> str | None:
     """Carry out one blow; why it found nothing to hit, or None."""
     try:
         match blow.kind:

@@ -20,7 +20,7 @@ END_SECONDS: Final = 120.0
 
 
 @dataclass
-class Desk:
+class TaskClient:
     """Submits tasks over plain HTTP, and looks into the mailbox."""
 
     shop: Shop

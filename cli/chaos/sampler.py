@@ -26,7 +26,7 @@ REPEATS: Final = f"SELECT coalesce(sum(repeats), 0) FROM ({_STEPS}) all_steps"  
 
 
 @dataclass(slots=True)
-class Meter:
+class Sampler:
     """Repeats that the fences have absorbed, by time, and the processor time of all processes that ever lived."""
 
     settings: StackSettings

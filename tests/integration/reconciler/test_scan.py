@@ -53,7 +53,7 @@ async def effect(world: World, order_id: str) -> None:
     )
 
 
-async def test_more_strays_than_a_page_are_all_found(world: World) -> None:
+async def test_more_orphans_than_a_page_are_all_found(world: World) -> None:
     """And none is called resolved while it is there."""
     await world.sql(charges("stranger", count=MANY))
     reconciler = world.reconciler()
@@ -72,7 +72,7 @@ async def test_more_strays_than_a_page_are_all_found(world: World) -> None:
 async def test_an_audit_that_runs_out_of_time_goes_on_next_time(world: World) -> None:
     """And says so: what wasn't looked at isn't reconciled."""
     await world.sql(charges("refunded", count=MANY, seconds_ago="9000 - i", refunded=1000), charges("stranger"))
-    reconciler = world.reconciler(orphans=Orphans(world.auditing, walk_seconds=0))
+    reconciler = world.reconciler(orphans=Orphans(world.auditor_database, walk_seconds=0))
 
     await reconciler.sweep()
     half = await reconciler.report()
@@ -92,7 +92,7 @@ async def test_a_failing_audit_stops_nothing_else(world: World, trouble: str) ->
         "INSERT INTO shipping_service.shipments "
         "VALUES ('s', 'stranger', 'book_shipment', 'T', 'A', 'B', 'C', '1', 'DE', '[]', 'booked', now(), NULL)"
     )
-    reconciler = world.reconciler(orphans=Orphans(world.auditing, statement_seconds=0.2))
+    reconciler = world.reconciler(orphans=Orphans(world.auditor_database, statement_seconds=0.2))
     if trouble == "broken":
         await world.sql("ALTER TABLE payment_gateway.charges RENAME TO away")
         await reconciler.sweep()

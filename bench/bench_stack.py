@@ -17,12 +17,12 @@ from devstack.settings import PROJECT_ROOT, StackSettings
 
 
 @dataclass(frozen=True)
-class Bed:
+class BenchStack:
     """A running stack."""
 
     settings: StackSettings
     variables: Mapping[str, str]
-    """What its services are told besides."""
+    """Further environment variables of its services."""
 
     @property
     def stack(self) -> StackClient:
@@ -47,12 +47,12 @@ class Bed:
 
 
 @contextmanager
-def bed(name: str, *groups: str, **variables: str) -> Iterator[Bed]:
+def bench_stack(name: str, *groups: str, **variables: str) -> Iterator[BenchStack]:
     """A fresh stack of these groups (all, if none is named), up and ready; it is down after the block."""
     home = PROJECT_ROOT / ".shop" / "bench" / name
     shutil.rmtree(home, ignore_errors=True)
     settings = fresh_settings(home, say, nats_server=ensure_broker(own_settings(), say))
-    fresh = Bed(settings, variables)
+    fresh = BenchStack(settings, variables)
     try:
         fresh.run("up", "--detach", *(word for group in groups for word in ("--only", group)))
         yield fresh

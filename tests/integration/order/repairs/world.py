@@ -1,4 +1,4 @@
-"""The repair desk's HTTP surface over a real Postgres."""
+"""The repair API over a real Postgres."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from order_service.starter import Starter
 from shared.contracts.repair import AppliedRepair, RepairDecision, StuckStep
 from shared.shop.order import CloseOrder, OrderStatus, ParkOrder
 from tests.integration.api import Client
-from tests.integration.order.world import TIMELINE, Desk, Office
+from tests.integration.order.world import TIMELINE, ApiWorld, World
 from tests.unit.order.fakes import FakeEngine
 from tests.waiting import eventually
 
@@ -23,16 +23,16 @@ SETTLE = {"step": "process_payment", "decision": "settle", "by": "ann", "note": 
 RETRY = {"step": "process_payment", "decision": "retry", "by": "ann"}
 
 
-class RepairOffice(Office):
-    """An office with what is asked of this desk."""
+class RepairWorld(ApiWorld):
+    """The API with this feature's requests."""
 
-    def __init__(self, desk: Desk, client: Client, engine: FakeEngine, starter: Starter) -> None:
-        super().__init__(desk, client, engine, starter)
-        self.repairs = RepairStore(desk.engine)
+    def __init__(self, world: World, client: Client, engine: FakeEngine, starter: Starter) -> None:
+        super().__init__(world, client, engine, starter)
+        self.repairs = RepairStore(world.database)
 
     async def parked(self, *stuck: StuckStep, repairs: tuple[AppliedRepair, ...] = ()) -> str:
         """An order that needs attention."""
-        order_id = await self.desk.in_progress()
+        order_id = await self.world.in_progress()
         await self.park(order_id, *(stuck or (PAYMENT,)), repairs=repairs)
         return order_id
 
@@ -40,13 +40,13 @@ class RepairOffice(Office):
         park = ParkOrder(
             timeline=TIMELINE, reason="why", money_at_risk_cents=100, stuck=stuck, repairs=repairs, run_id="run-1"
         )
-        await self.desk.orders.park(order_id, park)
+        await self.world.orders.park(order_id, park)
 
     async def close(self, order_id: str, *repairs: AppliedRepair) -> None:
         end = CloseOrder(
             timeline=TIMELINE, status=OrderStatus.COMPENSATED, reason="why", repairs=repairs, run_id="run-1"
         )
-        await self.desk.orders.close(order_id, end)
+        await self.world.orders.close(order_id, end)
 
     async def decide(self, order_id: str, body: object, key: str | None = "key-1") -> tuple[int, Any]:
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -59,22 +59,22 @@ class RepairOffice(Office):
 
     async def due_now(self) -> None:
         """Let the lease of every decision run out."""
-        async with self.desk.engine.begin() as tx:
+        async with self.world.database.begin() as tx:
             await tx.execute(text("UPDATE repairs SET due_at = now() WHERE applied_at IS NULL"))
 
 
-async def raised(office: RepairOffice) -> list[RepairDecision]:
+async def raised(api: RepairWorld) -> list[RepairDecision]:
     """The decisions that the engine was told, once the desk knows that it was."""
 
     async def all_are_sent() -> bool:
-        return not await unsent(office)
+        return not await unsent(api)
 
     await eventually(all_are_sent)
-    return [payload for payload in office.engine.payloads if isinstance(payload, RepairDecision)]
+    return [payload for payload in api.engine.payloads if isinstance(payload, RepairDecision)]
 
 
-async def unsent(office: RepairOffice) -> int:
-    async with office.desk.engine.connect() as connection:
+async def unsent(api: RepairWorld) -> int:
+    async with api.world.database.connect() as connection:
         count: int = (
             await connection.execute(text("SELECT count(*) FROM repairs WHERE sent_at IS NULL AND applied_at IS NULL"))
         ).scalar_one()

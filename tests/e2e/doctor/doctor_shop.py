@@ -26,7 +26,7 @@ SECONDS = 150.0
 
 
 @dataclass(slots=True)
-class Clinic:
+class DoctorShop:
     """One running stack."""
 
     environment: dict[str, str]

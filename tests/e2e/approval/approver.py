@@ -1,4 +1,4 @@
-"""The approval desk as a person at it: which orders wait, what is decided, what became of it."""
+"""The approval API as a person uses it: which orders wait, what is decided, what became of it."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +10,8 @@ SCORED: Final = ("run_ml_inference", "done")
 
 
 @dataclass(frozen=True)
-class ApprovalDesk:
-    """One shop's approval desk."""
+class Approver:
+    """Decides one shop's approvals over HTTP."""
 
     shop: Shop
 

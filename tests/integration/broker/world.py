@@ -38,7 +38,7 @@ spec:
 
 
 @dataclass
-class Rig:
+class BrokerWorld:
     """The processes around one consumer."""
 
     folder: Path

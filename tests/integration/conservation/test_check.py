@@ -23,13 +23,13 @@ DEADLINE_SECONDS = 30.0
 class Held:
     """An auditor whose checks wait until they are let go."""
 
-    auditor: ConservationCheck
+    check: ConservationCheck
     superuser: asyncpg.Connection
     checks: list[str] = field(default_factory=list)
     """The end of each check that got there."""
 
     def ask(self) -> asyncio.Task[dict[str, Any]]:
-        return asyncio.create_task(self.auditor.report())
+        return asyncio.create_task(self.check.report())
 
     async def waits(self) -> None:
         """Return when a check stands before the lock."""
@@ -42,19 +42,19 @@ class Held:
 
 @pytest.fixture
 async def held(healthy: tuple[str, str]) -> AsyncIterator[Held]:
-    engine = create_engine(healthy[1], application_name="test", pool_size=1)
+    database = create_engine(healthy[1], application_name="test", pool_size=1)
     superuser = await asyncpg.connect(healthy[0])
     await superuser.execute("BEGIN; LOCK TABLE order_service.orders IN ACCESS EXCLUSIVE MODE")
-    held = Held(ConservationCheck(engine), superuser)
+    held = Held(ConservationCheck(database), superuser)
 
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(database.sync_engine, "before_cursor_execute")
     def note(*call: Any) -> None:  # noqa: ANN401 - the event's own
         if call[2] == SUMS:
             held.checks.append(call[2])
 
     yield held
     await superuser.close()
-    await held.auditor.close()
+    await held.check.close()
 
 
 async def test_all_who_ask_during_a_check_share_the_next_one(held: Held) -> None:
