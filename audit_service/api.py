@@ -7,8 +7,9 @@ from aiohttp import web
 
 from audit_service.chain import Head, Record
 from audit_service.records import PAGE, AuditTrail
+from shared.web.paging import bad_query, cut, number_in
 from shared.web.problems import ProblemError
-from shared.web.query import number_in
+from shared.web.views import iso
 
 HIGHEST = 2**63 - 1
 
@@ -19,9 +20,9 @@ def audit_routes(trail: AuditTrail) -> list[web.RouteDef]:
     async def records(request: web.Request) -> web.Response:
         after = number_in(request.query, "after", 0, lowest=0, highest=HIGHEST)
         limit = number_in(request.query, "limit", 100, lowest=1, highest=PAGE)
-        found = await trail.after(after, limit, subject=request.query.get("subject"))
-        following = found[-1].number if len(found) == limit else None
-        return web.json_response({"items": [_shown(record) for record in found], "next_after": following})
+        shown, last = cut(await trail.after(after, limit + 1, subject=request.query.get("subject")), limit)
+        following = None if last is None else last.number
+        return web.json_response({"items": [_shown(record) for record in shown], "next_after": following})
 
     async def record(request: web.Request) -> web.Response:
         key = request.match_info["audit_id"]
@@ -69,7 +70,7 @@ def _shown(record: Record) -> dict[str, Any]:
         "kind": record.kind,
         "subject": record.subject,
         "content": record.content,
-        "recorded_at": record.at.isoformat(),
+        "recorded_at": iso(record.at),
         "previous_hash": record.previous_hash,
         "hash": record.hash,
     }
@@ -82,4 +83,4 @@ def _anchor(request: web.Request) -> Head | None:
     try:
         return Head.parse(given)
     except ValueError as error:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}.") from error
+        raise bad_query(f"{error}.") from error

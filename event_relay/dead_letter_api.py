@@ -12,7 +12,9 @@ from sqlalchemy import Row
 
 from event_relay.dead_letters import DeadLetters, replay_of
 from shared.events.dead_letters import NotPublishedError
+from shared.web.paging import bad_query, cut
 from shared.web.problems import ProblemError, read_json
+from shared.web.views import iso
 
 LIMIT: Final = 200
 
@@ -38,9 +40,8 @@ def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publi
     """The routes of the dead letters; `publisher_to` makes a publisher to the topic that a letter came from."""
 
     async def show_all(request: web.Request) -> web.Response:
-        rows = await letters.list(LIMIT + 1, _before(request.query.get("cursor")))
-        shown = rows[:LIMIT]
-        following = f"{shown[-1].died_at.isoformat()}/{shown[-1].dead_letter_id}" if len(rows) > LIMIT else None
+        shown, last = cut(await letters.list(LIMIT + 1, _before(request.query.get("cursor"))), LIMIT)
+        following = None if last is None else f"{last.died_at.isoformat()}/{last.dead_letter_id}"
         return web.json_response({"items": [_summary(row) for row in shown], "next_cursor": following})
 
     async def show_one(request: web.Request) -> web.Response:
@@ -89,7 +90,7 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     except ValueError:
         died_at = None
     if died_at is None or died_at.tzinfo is None or not name.isprintable():
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "The cursor isn't one that this list gave; leave it out to begin.")
+        raise bad_query("The cursor isn't one that this list gave; leave it out to begin.")
     return died_at, name
 
 
@@ -103,17 +104,13 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
         "subject": row.subject,
         "reason": row.reason,
         "attempts": row.attempts,
-        "died_at": row.died_at.isoformat(),
+        "died_at": iso(row.died_at),
         "replay_requested_by": row.replay_requested_by,
-        "replay_requested_at": _iso(row.replay_requested_at),
-        "replayed_at": _iso(row.replayed_at),
+        "replay_requested_at": iso(row.replay_requested_at),
+        "replayed_at": iso(row.replayed_at),
     }
 
 
 def _whole(row: Row[Any]) -> dict[str, Any]:
     event = json.loads(row.event) if row.event is not None else None
     return {**_summary(row), "topic": row.topic, "event": event, "body": row.body}
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat() if time is not None else None

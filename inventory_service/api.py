@@ -11,8 +11,8 @@ from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
+from shared.web.paging import bad_query, cut, number_in
 from shared.web.problems import ProblemError
-from shared.web.query import number_in
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -29,14 +29,11 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
     async def products(request: web.Request) -> web.Response:
         cursor = request.query.get("cursor", "")
         if cursor and not is_sku(cursor):
-            sentence = "cursor must be the next_cursor of an earlier page."
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+            raise bad_query("cursor must be the next_cursor of an earlier page.")
         limit = number_in(request.query, "limit", PAGE_LIMIT, lowest=1, highest=MAX_PAGE_LIMIT)
-        # One more than shown tells whether there is a next page.
-        found = await catalogue.page(cursor, limit + 1)
-        items = found[:limit]
-        next_cursor = items[-1].sku if len(found) > limit else None
-        return web.json_response({"items": [asdict(item) for item in items], "next_cursor": next_cursor})
+        items, last = cut(await catalogue.page(cursor, limit + 1), limit)
+        following = None if last is None else last.sku
+        return web.json_response({"items": [asdict(item) for item in items], "next_cursor": following})
 
     async def product(request: web.Request) -> web.Response:
         sku = request.match_info["sku"]

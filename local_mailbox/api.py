@@ -13,8 +13,8 @@ from local_mailbox.habits import habit_of
 from local_mailbox.page import page
 from local_mailbox.store import Kind, MailboxStore
 from shared.web.json_text import parse_json
+from shared.web.paging import bad_query, whole_number
 from shared.web.problems import ProblemError
-from shared.web.whole_number import whole_number
 from shared.webhooks import Secret, SignatureError, verify
 
 DEFAULT_LIMIT: Final = 100
@@ -99,7 +99,7 @@ async def _found(store: MailboxStore, kind: Kind, request: web.Request, who: str
     query = request.query
     limit, name = whole_number(query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT), query.get(who)
     if set(query) - {who, "limit"} or limit is None:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
+        raise bad_query(f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
     if name is not None and (not name.isprintable() or len(name) > MAX_NAME_LENGTH):
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
+        raise bad_query(f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
     return await asyncio.to_thread(store.find, kind, name, limit)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notification_service.store import of_saga
 from shared.web.problems import ProblemError
+from shared.web.views import iso
 
 MAX_SAGA_ID_LENGTH: Final = 255
 MAX_ITEMS: Final = 200
@@ -28,5 +29,5 @@ def notification_routes(database: AsyncEngine) -> list[web.RouteDef]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    times = {name: row[name].isoformat() if row[name] else None for name in ("created_at", "sent_at")}
+    times = {name: iso(row[name]) for name in ("created_at", "sent_at")}
     return {**row, **times}

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from payment_gateway.reports import Books
+from shared.web.paging import cut
+from shared.web.views import iso
 
 Answer = dict[str, Any]
 
@@ -28,7 +30,7 @@ def charge_state(charge: Row[Any]) -> Answer:
         "captured_cents": charge.captured_cents,
         "refunded_cents": charge.refunded_cents,
         "closed": charge.closed_at is not None or charge.sealed_at is not None,
-        "created_at": charge.created_at.isoformat(),
+        "created_at": iso(charge.created_at),
         **charge_answer(charge),
     }
 
@@ -61,7 +63,8 @@ def look_up_answer(charge: Row[Any], refunds: Sequence[Row[Any]]) -> Answer:
 
 
 def books_answer(books: Books, limit: int) -> Answer:
-    """The settlement report; `next_cursor` is null on the last page."""
+    """The settlement report; `next_cursor` is null on the last page. The books hold one row more than the page."""
+    shown, last = cut(books.page, limit)
     return {
         "sums": [
             {
@@ -73,6 +76,6 @@ def books_answer(books: Books, limit: int) -> Answer:
             }
             for row in books.sums
         ],
-        "items": [charge_state(row) for row in books.page],
-        "next_cursor": books.page[-1].idempotency_key if len(books.page) == limit else None,
+        "items": [charge_state(row) for row in shown],
+        "next_cursor": None if last is None else last.idempotency_key,
     }

@@ -15,6 +15,7 @@ from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderEr
 from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
 from shared.web.http import Readiness, application
+from shared.web.paging import bad_query
 from shared.web.problems import ProblemError, problem_response, read_json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,7 +98,7 @@ def _look_ups(reports: GatewayReports) -> list[web.RouteDef]:
 
     async def books(request: web.Request) -> web.Response:
         query = _books_query(request)
-        found = await reports.books(query.cursor, query.limit)
+        found = await reports.books(query.cursor, query.limit + 1)
         return web.json_response(books_answer(found, query.limit))
 
     return [
@@ -118,23 +119,23 @@ def _idempotency_key(request: web.Request) -> str:
     return _key(request.headers.get("Idempotency-Key"), "Idempotency-Key")
 
 
-def _key(value: str | None, name: str) -> str:
+def _key(value: str | None, name: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> str:
     try:
         return _KEY.validate_python(value)
     except ValidationError as error:
         detail = f"{name} is needed: 1 to 255 printable ASCII characters without spaces."
-        raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from error
+        raise ProblemError(status, detail) from error
 
 
 def _books_query(request: web.Request) -> BooksQuery:
     try:
         query = BooksQuery.model_validate(dict(request.query))
         if query.cursor:
-            _key(query.cursor, "cursor")
+            _key(query.cursor, "cursor", HTTPStatus.UNPROCESSABLE_ENTITY)
     except ValidationError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "The books take limit and cursor only.") from error
+        raise bad_query("The books take limit and cursor only.") from error
     if not 1 <= query.limit <= _MAX_PAGE:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"limit must be from 1 to {_MAX_PAGE}.")
+        raise bad_query(f"limit must be from 1 to {_MAX_PAGE}.")
     return query
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.web.problems import ProblemError
+from shared.web.views import iso
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import is_tracking_number
 
@@ -35,8 +36,8 @@ def shipping_routes(database: AsyncEngine) -> list[web.RouteDef]:
                 "tracking_number": row.tracking_number,
                 "status": row.status,
                 "country": row.country,
-                "booked_at": row.booked_at.isoformat(),
-                "cancelled_at": row.cancelled_at.isoformat() if row.cancelled_at else None,
+                "booked_at": iso(row.booked_at),
+                "cancelled_at": iso(row.cancelled_at),
             }
         )
 

@@ -20,7 +20,7 @@ from order_service.api.views import order_view
 from order_service.errors import UnknownOrderError
 from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
-from shared.web.whole_number import whole_number
+from shared.web.paging import whole_number
 
 TICK_SECONDS: Final = 0.2
 PING_SECONDS: Final = 15.0

@@ -11,7 +11,7 @@ from order_service.repair.service import RepairBody, RepairService
 from order_service.repair.store import RepairStore
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 from shared.web.key import idempotency_key_of
-from shared.web.pages import page_of
+from shared.web.paging import page_of
 from shared.web.problems import answering, read_json
 from shared.web.views import answer, item
 

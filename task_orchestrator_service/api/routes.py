@@ -9,7 +9,7 @@ from aiohttp import web
 from shared.shop.task import TaskStatus
 from shared.shop.views import TaskAccepted
 from shared.web.key import idempotency_key_of
-from shared.web.pages import page_of, read_status
+from shared.web.paging import page_of, read_status
 from shared.web.problems import REQUEST_STATUSES, ProblemError, Statuses, answering, read_json
 from shared.web.views import answer, item
 from task_orchestrator_service.api.openapi import openapi_document

@@ -216,7 +216,7 @@ async def test_bad_input_gets_a_sentence_and_replays_nothing(
 
 
 async def test_a_cursor_that_is_none_gets_a_sentence(client: Client) -> None:
-    assert 400 == (await client.get("/dead-letters?cursor=nonsense")).status
+    assert 422 == (await client.get("/dead-letters?cursor=nonsense")).status
 
 
 async def test_the_list_goes_on_where_its_page_ended(letters: DeadLetters, client: Client) -> None:

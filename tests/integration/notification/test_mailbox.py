@@ -76,7 +76,7 @@ async def test_a_signed_push_that_is_none_is_refused(mailbox: MailboxProcess, bo
 async def test_a_senseless_question_gets_a_sentence(mailbox: MailboxProcess) -> None:
     for query in ({"limit": "0"}, {"limit": "many"}, {"who": "ada"}, {"recipient": "x" * 400}):
         status, problem = await mailbox.get("/messages", **query)
-        assert (status, problem["title"]) == (400, "Bad Request")
+        assert (status, problem["title"]) == (422, "Unprocessable Entity")
 
 
 async def test_it_ends_well(mailbox: MailboxProcess) -> None:

@@ -211,8 +211,8 @@ async def test_the_books_list_every_key_once(client: GatewayClient) -> None:
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "1001"}, {"limit": "x"}, {"page": "2"}, {"cursor": "\0"}])
 async def test_the_books_take_no_nonsense(client: GatewayClient, query: dict[str, str]) -> None:
-    """A wrong query is a 400, not a surprise."""
-    assert 400 == (await client.get("/v1/books", **query)).status
+    """A wrong query is a 422, not a surprise."""
+    assert 422 == (await client.get("/v1/books", **query)).status
 
 
 async def test_look_ups_of_unknown_charges(client: GatewayClient) -> None:

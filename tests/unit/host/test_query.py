@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
+from shared.web.paging import number_in
 from shared.web.problems import ProblemError
-from shared.web.query import number_in
 
 pytestmark = pytest.mark.unit
 

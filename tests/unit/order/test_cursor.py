@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from shared.web.cursor import decode_cursor, encode_cursor
+from shared.web.paging import decode_cursor, encode_cursor
 from shared.web.problems import ProblemError
 
 pytestmark = pytest.mark.unit
