@@ -140,7 +140,7 @@ model: $(INSTALLED)
 # Writes the Dapr resources that repeat for each app anew, from the registry.
 .PHONY: generate
 generate: $(INSTALLED)
-	$(BIN)/python -m devstack.generated
+	$(BIN)/python -m devstack.dapr_cli.resources
 	$(BIN)/shop dapr-run-file > dapr.yaml
 
 golden: $(INSTALLED)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.output import say
-from devstack.build import ensure_broker
-from devstack.client import StackClient
-from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.programs.build import ensure_broker
 from devstack.settings import PROJECT_ROOT, StackSettings
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.own_stack import fresh_settings, own_environment, own_settings
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from typing import Final
 import asyncpg
 
 from cli.output import say
-from devstack.database import bootstrap
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.migrations import migrate_all
-from devstack.passwords import AUDITOR, load_passwords
-from devstack.ports import free_block
-from devstack.postgres import prepare, server_command
+from devstack.postgres.migrations import migrate_all
+from devstack.postgres.passwords import AUDITOR, load_passwords
+from devstack.postgres.prepare import bootstrap
+from devstack.postgres.server import prepare, server_command
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.topology.layout import DatabaseLayout, database_layout
+from devstack.topology.ports import free_block
 from order_service.conservation.check import STATEMENT_SECONDS, ConservationCheck
 from shared.database import create_engine
 

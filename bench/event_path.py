@@ -23,11 +23,11 @@ from typing import Final
 import asyncpg
 
 from bench.bench_stack import BenchStack, bench_stack
-from cli.load_report import cpu_spent
+from cli.load.load_report import cpu_spent
 from cli.output import say
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.layout import database_layout
 from shared.shop.registry import SHOP
 
 BASELINE, CORE, EVENTS = "no outboxes", "core", "core + events"

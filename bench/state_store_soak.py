@@ -18,13 +18,13 @@ from typing import Final
 import asyncpg
 
 from bench.bench_stack import bench_stack
-from cli.load_run import LoadRun
-from cli.mix import Mix, assortment, plan_orders
+from cli.load.load_run import LoadRun
+from cli.load.mix import Mix, assortment, plan_orders
 from cli.output import say
 from cli.shop_client import ShopClient
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import DAPR, load_passwords
+from devstack.postgres.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.layout import DatabaseLayout, database_layout
 
 SAMPLE_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 180.0

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bench_stack import bench_stack
-from devstack.client import StackClient
+from devstack.supervisor.client import StackClient
 from shared.shop.notification import NOTIFICATION_SERVICE
 from task_orchestrator_service.settings import TaskSettings
 

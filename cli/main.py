@@ -2,31 +2,13 @@
 
 import typer
 
-from cli import (
-    approvals,
-    audit,
-    catalogue,
-    cluster,
-    conservation,
-    dapr_run,
-    demo,
-    events,
-    load,
-    logs,
-    mail,
-    orders,
-    processes,
-    reconcile,
-    repair,
-    runtime,
-    stack,
-    status,
-    supervise,
-    tasks,
-)
 from cli.chaos import command as chaos
+from cli.demo import demo
 from cli.doctor import command as doctor
+from cli.load import load
 from cli.output import FriendlyGroup
+from cli.shop import approvals, audit, catalogue, conservation, events, mail, orders, reconcile, repair, tasks
+from cli.stack import cluster, dapr_run, logs, processes, runtime, stack, status, supervise
 
 app = typer.Typer(
     name="shop",

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode, urlsplit
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from devstack.client import StackClient
 from devstack.errors import NotRunningError, SettingsError, StackError
 from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
 from shared.contracts.message import problems_in
 from shared.shop.approval import ApprovalState
 from shared.shop.order import ORDER_SERVICE, OrderStatus

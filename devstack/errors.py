@@ -1,5 +1,8 @@
 """What can go wrong with the local stack; each message is one sentence that says what to do."""
 
+import difflib
+from collections.abc import Sequence
+
 
 class StackError(Exception):
     """The local stack can't do what was asked; the message tells a person what to do about it."""
@@ -53,3 +56,11 @@ class NetworkError(StackError):
 
 class BootstrapError(StackError):
     """The database server can't be prepared for the shop."""
+
+
+def unknown_name(name: str, known: Sequence[str], what: str = "process") -> str:
+    """A sentence that names the nearest known name, or all of them."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if nearest:
+        return f"there is no {what} {name!r}; did you mean {nearest[0]}?"
+    return f"there is no {what} {name!r}; there are: {', '.join(known)}"

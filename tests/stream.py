@@ -8,11 +8,11 @@ import asyncpg
 import nats
 from nats.js.errors import NotFoundError
 
-from devstack.broker_processes import nats_url
-from devstack.hosts import ONE_HOST
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.broker import nats_url
+from devstack.topology.hosts import ONE_HOST
+from devstack.topology.layout import database_layout
 from shared.events.event import TOPIC, CloudEvent
 from shared.events.heartbeats import HEARTBEAT_TYPE
 

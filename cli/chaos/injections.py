@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cli.chaos.schedule import Blow, Fault, Kind
-from devstack.client import StackClient
 from devstack.errors import NotRunningError, StackError
+from devstack.supervisor.client import StackClient
 
 
 @dataclass(frozen=True, slots=True)

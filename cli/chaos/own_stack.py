@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.client import StackClient
 from devstack.errors import StartFailedError
-from devstack.namespaces import missing_for_namespaces
-from devstack.own_stack import fresh_settings, own_environment
+from devstack.network.namespaces import missing_for_namespaces
 from devstack.settings import PROJECT_ROOT, Mode, NetworkKind, StackSettings
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.own_stack import fresh_settings, own_environment
 
 START_WITHIN_SECONDS = 180.0
 

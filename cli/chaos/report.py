@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.chaos.injections import Injected
 from cli.chaos.run import Played, first_new_completion
-from cli.load_report import PERCENTILES, percentile
+from cli.load.load_report import PERCENTILES, percentile
 from cli.shop_client import ENDS
 from shared.contracts.timeline import StepRecord
 from shared.shop.views import OrderView

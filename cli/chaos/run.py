@@ -12,13 +12,13 @@ from typing import Any, Final
 from cli.chaos.injections import Injected, play
 from cli.chaos.sampler import Sampler
 from cli.chaos.schedule import Fault
-from cli.load_report import EndedOrder, LoadResult
-from cli.load_run import LoadRun
-from cli.mix import Mix, PlannedOrder, assortment, plan_orders
+from cli.load.load_report import EndedOrder, LoadResult
+from cli.load.load_run import LoadRun
+from cli.load.mix import Mix, PlannedOrder, assortment, plan_orders
 from cli.shop_client import ShopAwayError, ShopClient, ShopRefusedError
-from devstack.client import StackClient
 from devstack.errors import StackError
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.views import OrderView
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import asyncpg
 
-from devstack.client import StackClient, StackStatus
 from devstack.errors import StackError
-from devstack.layout import database_layout
-from devstack.passwords import AUDITOR, load_passwords
+from devstack.postgres.passwords import AUDITOR, load_passwords
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient, StackStatus
+from devstack.topology.layout import database_layout
 from shared.shop.registry import SHOP
 
 SAMPLE_SECONDS: Final = 1.0

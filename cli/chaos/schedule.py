@@ -6,8 +6,8 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from devstack.addresses import PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
-from devstack.hosts import MAIN
+from devstack.topology.addresses import PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
+from devstack.topology.hosts import MAIN
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import CORE_APPS
 

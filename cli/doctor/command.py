@@ -11,9 +11,9 @@ import typer
 from cli.doctor.kubernetes import CLUSTER_APPS, forwarded_targets, surroundings_of
 from cli.doctor.targets import LOCAL, CouldNotLookError, Surroundings, Target, given_targets, local_targets
 from cli.output import say
-from devstack.client import StackClient
 from devstack.errors import NotRunningError, SettingsError
 from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
 
 TargetOption = Annotated[
     list[str] | None,

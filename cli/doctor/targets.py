@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devstack.addresses import sidecar_of
-from devstack.client import StackClient
-from devstack.errors import SettingsError, StackError
-from devstack.suggest import unknown_name
+from devstack.errors import SettingsError, StackError, unknown_name
+from devstack.supervisor.client import StackClient
+from devstack.topology.addresses import sidecar_of
 from shared.shop.registry import APPS
 
 LOCAL_HOST = "127.0.0.1"

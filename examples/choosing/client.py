@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from devstack.addresses import sidecar_of
-from devstack.build import ensure_broker
-from devstack.client import StackClient
 from devstack.errors import NotRunningError, StartFailedError
-from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.programs.build import ensure_broker
 from devstack.settings import PROJECT_ROOT, StackSettings
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.own_stack import fresh_settings, own_environment, own_settings
+from devstack.topology.addresses import sidecar_of
 from examples.choosing.jobs import CALLEE, CALLER, DONE, Death, Job, Journal, Way
 from examples.choosing.stage import journal_of, url_of
 

@@ -10,17 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from devstack.addresses import BROKER, PLACEMENT, POSTGRES, SCHEDULER, STREAMS, AppPorts, app_ports, sidecar_of
-from devstack.build import ensure_broker, ensure_runtime
-from devstack.control import control_api
-from devstack.dapr_processes import sidecar
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
-from devstack.ports import PortClaim
+from devstack.postgres.passwords import load_passwords
+from devstack.programs.build import ensure_broker, ensure_runtime
 from devstack.settings import PROJECT_ROOT, StackSettings, load_settings
-from devstack.specs import HttpReady, ProcessSpec, Topology
-from devstack.supervisor import Supervisor
-from devstack.topology import build_topology
+from devstack.supervisor.control import control_api
+from devstack.supervisor.supervisor import Supervisor
+from devstack.topology.addresses import BROKER, PLACEMENT, POSTGRES, SCHEDULER, STREAMS, AppPorts, app_ports, sidecar_of
+from devstack.topology.dapr import sidecar
+from devstack.topology.layout import database_layout
+from devstack.topology.ports import PortClaim
+from devstack.topology.specs import HttpReady, ProcessSpec, Topology
+from devstack.topology.topology import build_topology
 from examples.choosing.jobs import CALLEE, CALLER
 from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE

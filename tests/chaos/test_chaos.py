@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_runtime
-from devstack.own_stack import own_environment
+from devstack.programs.build import ensure_runtime
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.supervisor.own_stack import own_environment
 
 # It cuts a host off, kills a sidecar and a service, and shuts Postgres down, in a little more than a minute.
 SEED = 8

@@ -10,8 +10,8 @@ from shutil import rmtree
 
 import pytest
 
-from devstack.cluster_secrets import cluster_secrets
-from devstack.passwords import load_passwords
+from devstack.cluster.secrets import cluster_secrets
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings
 from tests.cluster.control_plane import control_plane
 from tests.cluster.dapr import dapr_control_plane

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devstack.addresses import BROKER, MAILBOX
+from devstack.topology.addresses import BROKER, MAILBOX
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import APPS
 from tests.cluster.pods import app_of, flags_of, has_sidecar, is_ready, sidecar_of

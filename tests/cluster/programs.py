@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from devstack.build import COMMON_OPTIONS, GIGABYTE, PROGRESS_EVERY_SECONDS
 from devstack.errors import RuntimeMissingError
-from devstack.go_build import GoTools, build, build_lock
-from devstack.runtime import RUNTIME_FOLDER, Report, from_go_mod
+from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, PROGRESS_EVERY_SECONDS
+from devstack.programs.go_build import GoTools, build, build_lock
+from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod
 from devstack.settings import StackSettings, load_settings
 
 CLUSTER = RUNTIME_FOLDER / "cluster"

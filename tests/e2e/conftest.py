@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_broker
-from devstack.client import StackClient
-from devstack.own_stack import fresh_settings, own_environment, own_settings
+from devstack.programs.build import ensure_broker
 from devstack.settings import Mode
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.own_stack import fresh_settings, own_environment, own_settings
 from tests.e2e.shop import Shop
 
 PROJECT = Path(__file__).parents[2]

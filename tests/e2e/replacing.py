@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from devstack.build import ensure_runtime
-from devstack.client import StackClient
+from devstack.programs.build import ensure_runtime
 from devstack.settings import StackSettings, load_settings
-from devstack.specs import ProcessSpec
-from devstack.stack import topology_of
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.stack import topology_of
+from devstack.topology.specs import ProcessSpec
 from tests.e2e.conftest import PROJECT
 
 READY_SECONDS = 180.0

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from devstack.client import StackClient
+from devstack.supervisor.client import StackClient
 from tests import waiting
 
 T = TypeVar("T")

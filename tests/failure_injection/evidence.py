@@ -14,10 +14,10 @@ import grpc
 from dapr.ext.workflow._durabletask.client import TaskHubGrpcClient
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
-from devstack.addresses import app_ports, folder_of
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.addresses import app_ports, folder_of
+from devstack.topology.layout import database_layout
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CORE_APPS
 from tests.e2e.shop import eventually

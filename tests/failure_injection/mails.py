@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devstack.client import StackClient
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient
 from tests.stream import query
 
 ENDS: Final = "SELECT order_id, 'order.' || status AS step FROM order_service.orders WHERE ended_at IS NOT NULL"

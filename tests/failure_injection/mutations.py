@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devstack.build import ensure_runtime
+from devstack.programs.build import ensure_runtime
 from devstack.settings import PROJECT_ROOT, load_settings
 
 NOT_COPIED: Final = (".shop", ".venv", ".git", "__pycache__", ".hypothesis", "*.egg-info")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.client import StackClient
 from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
 from tests.e2e.conftest import running_stack
 from tests.e2e.shop import Shop
 from tests.failure_injection.evidence import Evidence

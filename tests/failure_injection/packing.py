@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from devstack.client import StackClient
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient
 from tests.failure_injection.mails import mails_in
 from tests.stream import query
 

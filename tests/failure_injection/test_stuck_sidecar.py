@@ -19,7 +19,7 @@ import pytest
 from dapr.ext.workflow._durabletask.internal import protos as pb
 from dapr.ext.workflow._durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 
-from devstack.addresses import app_ports
+from devstack.topology.addresses import app_ports
 from shared.shop.order import ORDER_SERVICE
 from tests.e2e.shop import ENDED, Shop, eventually, fault
 from tests.failure_injection.evidence import Evidence

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from devstack.passwords import SUPERUSER_PASSWORD, ensure_passwords
-from devstack.ports import free_block
-from devstack.postgres import prepare, server_command
+from devstack.postgres.passwords import SUPERUSER_PASSWORD, ensure_passwords
+from devstack.postgres.server import prepare, server_command
+from devstack.topology.ports import free_block
 from shared.database import migrate
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 async def _make_template(admin_url: str, name: str, service_name: str, migrations: Path) -> None:
-    """As `devstack.database` prepares the real server: a role that owns a schema and sees nothing else."""
+    """As `devstack.postgres.prepare` prepares the real server: a role that owns a schema and sees nothing else."""
     with contextlib.suppress(asyncpg.DuplicateObjectError):
         await _execute(admin_url, f"CREATE ROLE \"{service_name}\" LOGIN PASSWORD '{ROLE_PASSWORD}'")
     await _execute(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from devstack.database import bootstrap
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
+from devstack.postgres.prepare import bootstrap
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.database import migrate
 
 

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from devstack.build import COMMON_OPTIONS, GIGABYTE, ensure
-from devstack.go_build import GoTools
-from devstack.runtime import RUNTIME_FOLDER, Report, from_go_mod, said_version, version_numbers
+from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, ensure
+from devstack.programs.go_build import GoTools
+from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod, said_version, version_numbers
 from devstack.settings import PROJECT_ROOT, StackSettings
 
 KUSTOMIZE_FOLDER = RUNTIME_FOLDER / "kustomize"
@@ -49,7 +49,7 @@ def find_kustomize(settings: StackSettings) -> Command | None:
 
 
 def ensure_kustomize(settings: StackSettings, report: Report) -> Command:
-    """The command that renders `deploy/`, built first when none is here; see `devstack.build.ensure`."""
+    """The command that renders `deploy/`, built first when none is here; see `devstack.programs.build.ensure`."""
     return ensure(settings, _kustomize(), find_kustomize, kustomize_cache(settings), report)
 
 

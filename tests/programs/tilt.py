@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devstack.build import COMMON_OPTIONS, GIGABYTE, ensure
 from devstack.errors import RuntimeMissingError
-from devstack.go_build import GoTools
-from devstack.golang import GoToolchain
-from devstack.runtime import RUNTIME_FOLDER, Report, from_go_mod
+from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, ensure
+from devstack.programs.go_build import GoTools
+from devstack.programs.golang import GoToolchain
+from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod
 from devstack.settings import StackSettings, load_settings
 
 TILT_FOLDER = RUNTIME_FOLDER / "tilt"
@@ -45,7 +45,7 @@ def find_tilt(settings: StackSettings) -> Path | None:
 
 
 def ensure_tilt(settings: StackSettings, report: Report) -> Path:
-    """The Tilt program, built first when it isn't here; see `devstack.build.ensure`."""
+    """The Tilt program, built first when it isn't here; see `devstack.programs.build.ensure`."""
     return ensure(settings, _tilt(), find_tilt, tilt_cache(settings), report)
 
 

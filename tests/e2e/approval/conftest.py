@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.client import StackClient
+from devstack.supervisor.client import StackClient
 from tests.e2e.approval.approver import Approver
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop

@@ -12,7 +12,7 @@ from uuid import uuid4
 import grpc
 from dapr.ext.workflow import DaprWorkflowClient
 
-from devstack.client import StackClient
+from devstack.supervisor.client import StackClient
 from shared.shop.audit import AUDIT_SERVICE
 from tests.e2e.audit.worker import WORKFLOW
 from tests.e2e.shop import Answer, Shop, eventually

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from devstack.addresses import app_ports
 from devstack.settings import StackSettings
+from devstack.topology.addresses import app_ports
 from shared.shop.registry import EVENT_RELAY
 from tests.e2e.audit.caller import Caller, calling
 from tests.failure_injection.own_stack import own_stack

@@ -8,9 +8,9 @@ from subprocess import CompletedProcess
 import asyncpg
 import pytest
 
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.layout import database_layout
 from tests.e2e.audit.caller import Caller, a_task
 from tests.e2e.conftest import shop_command
 

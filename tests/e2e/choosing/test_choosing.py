@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.addresses import BROKER
+from devstack.topology.addresses import BROKER
 from examples.choosing.client import Stage, eventually, running_stage
 from examples.choosing.jobs import ACCEPTED, DONE, Death, Job, Way
 

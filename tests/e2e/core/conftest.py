@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.client import StackClient
 from devstack.settings import StackSettings, load_settings
+from devstack.supervisor.client import StackClient
 from tests.e2e.conftest import audited_shop, running_stack
 from tests.e2e.shop import Shop
 

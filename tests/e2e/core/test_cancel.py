@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.layout import database_layout
 from tests.e2e.shop import DO, ENDED, UNDO, Shop, eventually, fault, held, outcomes, unless_away
 from tests.waiting import eventually as until
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack.client import StackClient
-from devstack.layout import database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings
-from devstack.state import StackState
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.state import StackState
+from devstack.topology.layout import database_layout
 from tests.e2e.conftest import shop_command, stack_environment
 from tests.e2e.shop import eventually
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from devstack.client import StackClient
-from devstack.dapr_run_file import COMMON, PER_APP
+from devstack.dapr_cli.run_file import COMMON, PER_APP
+from devstack.supervisor.client import StackClient
 from shared.shop.registry import CORE_APPS
 from tests.e2e.conftest import PROJECT, running_stack, shop_command
 from tests.e2e.shop import Shop, an_order, eventually, unless_away

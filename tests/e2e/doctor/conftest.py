@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.client import StackClient
 from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
 from tests.e2e.conftest import running_stack
 from tests.e2e.doctor.doctor_shop import DoctorShop
 from tests.e2e.shop import Shop

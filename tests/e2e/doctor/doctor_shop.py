@@ -13,11 +13,11 @@ import pytest
 from cli.doctor.examination import Diagnosis, examine
 from cli.doctor.finding import Finding, Kind
 from cli.doctor.targets import LOCAL, local_targets
-from devstack.addresses import sidecar_of
-from devstack.client import StackClient
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient
+from devstack.topology.addresses import sidecar_of
+from devstack.topology.layout import DatabaseLayout, database_layout
 from tests.e2e.replacing import beside, instead_of, spec_of
 from tests.e2e.shop import Shop
 

@@ -10,8 +10,8 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from cli.doctor.finding import Kind
-from devstack.addresses import sidecar_of
-from devstack.dapr_processes import COMPONENTS
+from devstack.topology.addresses import sidecar_of
+from devstack.topology.dapr import COMPONENTS
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devstack.addresses import sidecar_of
+from devstack.topology.addresses import sidecar_of
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.payment import PAYMENT_SERVICE
 from shared.shop.registry import CORE_APPS

@@ -3,7 +3,7 @@
 import pytest
 
 from cli.doctor.finding import Kind
-from devstack.ports import free_block
+from devstack.topology.ports import free_block
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CORE_APPS
 from shared.shop.shipping import SHIPPING_SERVICE

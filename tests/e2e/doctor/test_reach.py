@@ -3,7 +3,7 @@
 import pytest
 
 from cli.doctor.finding import Kind
-from devstack.ports import free_block
+from devstack.topology.ports import free_block
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop
 from tests.e2e.shop import held

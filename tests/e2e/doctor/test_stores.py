@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.doctor.finding import Kind
-from devstack.dapr_processes import COMPONENTS
-from devstack.passwords import DAPR
+from devstack.postgres.passwords import DAPR
+from devstack.topology.dapr import COMPONENTS
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CORE_APPS
 from shared.shop.shipping import SHIPPING_SERVICE

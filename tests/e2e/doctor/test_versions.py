@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.doctor.finding import Kind
-from devstack.addresses import sidecar_of
+from devstack.topology.addresses import sidecar_of
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop
 from tests.e2e.doctor.test_registrations import OTHER_SHIPPING

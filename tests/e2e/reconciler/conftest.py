@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 from dapr.ext.workflow.aio import DaprWorkflowClient
 
-from devstack.addresses import app_ports
-from devstack.client import StackClient
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import DAPR, load_passwords
+from devstack.postgres.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
+from devstack.supervisor.client import StackClient
+from devstack.topology.addresses import app_ports
+from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.shop.order import ORDER_SERVICE
 from shared.workflows.client import DaprEngine
 from tests.e2e.conftest import audited_shop, running_stack

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from devstack.client import StackClient
+from devstack.supervisor.client import StackClient
 from tests.e2e.shop import Answer, Shop, eventually
 
 PROCESSING: Final = "task_processing_multi_app"

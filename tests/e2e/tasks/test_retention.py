@@ -5,9 +5,9 @@ import asyncio
 import asyncpg
 import pytest
 
-from devstack.layout import database_layout
-from devstack.passwords import DAPR, load_passwords
+from devstack.postgres.passwords import DAPR, load_passwords
 from devstack.settings import StackSettings
+from devstack.topology.layout import database_layout
 from tests.e2e.shop import eventually
 from tests.e2e.tasks.task_client import AUDIT, PROCESSING, TaskClient, someone
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devstack.addresses import BROKER, MAILBOX, sidecar_of
 from devstack.settings import load_settings
+from devstack.topology.addresses import BROKER, MAILBOX, sidecar_of
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import APPS, CORE_APPS
 from tests.e2e.tilt.project import Project

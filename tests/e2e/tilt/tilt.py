@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from devstack.client import StackClient
-from devstack.leftovers import end_leftovers
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.leftovers import end_leftovers
 from tests.e2e.tilt.project import Project
 from tests.integration.devstack.harness import eventually
 

@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from audit_service.schema import prepare
-from devstack.database import bootstrap
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import AUDIT_WRITER, load_passwords
+from devstack.postgres.passwords import AUDIT_WRITER, load_passwords
+from devstack.postgres.prepare import bootstrap
 from devstack.settings import load_settings
+from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.database import create_engine
 from tests.integration.audit.world import Trail
 

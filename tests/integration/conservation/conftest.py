@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from devstack.passwords import AUDITOR
+from devstack.postgres.passwords import AUDITOR
 from tests.integration.conservation.world import HEALTHY, execute
 from tests.integration.shop_database import prepared
 

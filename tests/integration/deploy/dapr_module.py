@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from devstack.golang import find_go
-from devstack.runtime import RUNTIME_FOLDER
+from devstack.programs.golang import find_go
+from devstack.programs.runtime import RUNTIME_FOLDER
 from devstack.settings import load_settings
 
 MODULE = "github.com/dapr/dapr"

@@ -6,11 +6,11 @@ from typing import Any, Final
 import pytest
 
 from audit_service.settings import AuditSettings
-from devstack.addresses import folder_of
-from devstack.passwords import password_names
+from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
-from devstack.specs import Topology
-from devstack.topology import build_topology
+from devstack.topology.addresses import folder_of
+from devstack.topology.specs import Topology
+from devstack.topology.topology import build_topology
 from event_relay.settings import RelaySettings
 from inventory_service.settings import InventorySettings
 from ml_inference_service.settings import InferenceSettings

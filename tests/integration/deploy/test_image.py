@@ -89,7 +89,7 @@ def test_every_program_that_a_pod_runs_is_complete(image: Path, all_manifests: d
         for container in containers(pod)
         if container["image"].startswith("saga-shop")
     }
-    assert {"order_service", "payment_gateway", "local_mailbox", "devstack.migrations"} <= programs
+    assert {"order_service", "payment_gateway", "local_mailbox", "devstack.postgres.migrations"} <= programs
     packages = {program for program in programs if (image / "app" / program).is_dir()}
     modules = sorted(f"{program}.__main__" if program in packages else program for program in programs)
 

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from devstack.broker_binary import BROKER_FOLDER, pinned_broker
+from devstack.programs.broker import BROKER_FOLDER, pinned_broker
 from shared.shop.inference import ML_INFERENCE_SERVICE
 from shared.shop.registry import APPS, EVENT_RELAY
 from shared.web.http import application
@@ -141,7 +141,12 @@ def test_the_job_prepares_in_order_before_anything_starts(all_manifests: dict[st
     (pod,) = all_manifests[PREPARE].pods.values()
 
     steps = [argument for container in containers(pod) for argument in container["args"]]
-    assert ["devstack.database", "devstack.migrations", "audit_service.schema", "devstack.streams"] == steps
+    assert [
+        "devstack.postgres.prepare",
+        "devstack.postgres.migrations",
+        "audit_service.schema",
+        "devstack.broker.streams",
+    ] == steps
     assert pod["spec"]["restartPolicy"] == "OnFailure"
 
 

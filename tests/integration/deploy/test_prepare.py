@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from devstack.cluster_secrets import cluster_secrets
-from devstack.passwords import load_passwords
+from devstack.cluster.secrets import cluster_secrets
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import PROJECT_ROOT, load_settings
 from tests.integration.deploy.manifests import PREPARE, Manifests, containers
 

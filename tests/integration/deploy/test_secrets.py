@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.cluster_secrets import cluster_secrets
+from devstack.cluster.secrets import cluster_secrets
 from devstack.errors import SettingsError
-from devstack.passwords import load_passwords
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings
 from tests.integration.deploy.manifests import OVERLAYS, PREPARE, Manifests, references
 

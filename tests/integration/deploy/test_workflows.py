@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cli.doctor.kubernetes import CLUSTER_APPS, Pod
-from devstack.dapr_processes import COMPONENTS
+from devstack.topology.dapr import COMPONENTS
 from shared.shop.registry import SHOP
 from tests.integration.deploy.manifests import NAMESPACE, PREPARE, Manifests
 

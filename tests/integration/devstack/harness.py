@@ -43,4 +43,4 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
 
 def postgres_command(home: Path, port: int) -> list[str]:
     """What the topology runs."""
-    return [sys.executable, "-m", "devstack.postgres", "--home", str(home), "--port", str(port)]
+    return [sys.executable, "-m", "devstack.postgres.server", "--home", str(home), "--port", str(port)]

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devstack.client import StackClient
-from devstack.ports import free_block, is_free
-from devstack.state import read_state
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.state import read_state
+from devstack.topology.ports import free_block, is_free
 from tests.integration.devstack.harness import PROJECT, eventually, running
 
 SMALL_STACK_COMMAND = [sys.executable, str(Path(__file__).with_name("small_stack.py"))]

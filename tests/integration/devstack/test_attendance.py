@@ -19,7 +19,7 @@ def attending(stack: SmallStack, *names: str) -> Iterator[list[subprocess.Popen[
     """Attendants of these processes; they leave in the end."""
     attendants = [
         subprocess.Popen(
-            [sys.executable, "-S", "-m", "devstack.attend", name],
+            [sys.executable, "-S", "-m", "devstack.tilt.attend", name],
             cwd=PROJECT,
             env=stack.environment,
             stdout=subprocess.PIPE,

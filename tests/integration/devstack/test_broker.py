@@ -13,14 +13,14 @@ import nats
 import pytest
 from nats.js.client import JetStreamContext
 
-from devstack.build import ensure_broker
-from devstack.passwords import password_names
-from devstack.ports import free_block
-from devstack.readiness import missing_for
+from devstack.broker.streams import make_streams, stream_configs
+from devstack.postgres.passwords import password_names
+from devstack.programs.build import ensure_broker
 from devstack.settings import load_settings, port_block_size
-from devstack.specs import ProcessSpec, Topology
-from devstack.streams import make_streams, stream_configs
-from devstack.topology import build_topology
+from devstack.supervisor.readiness import missing_for
+from devstack.topology.ports import free_block
+from devstack.topology.specs import ProcessSpec, Topology
+from devstack.topology.topology import build_topology
 from shared.events.event import TOPIC
 from shared.shop.registry import SHOP
 from tests.waiting import eventually

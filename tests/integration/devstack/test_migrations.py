@@ -4,11 +4,11 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from devstack.database import bootstrap
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.migrations import migrate_all
-from devstack.passwords import load_passwords
+from devstack.postgres.migrations import migrate_all
+from devstack.postgres.passwords import load_passwords
+from devstack.postgres.prepare import bootstrap
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.shop.audit import AUDIT
 from shared.shop.registry import SHOP
 

@@ -10,10 +10,10 @@ import asyncpg
 import psutil
 import pytest
 
-from devstack.layout import DatabaseLayout, database_layout
-from devstack.passwords import load_passwords
-from devstack.ports import free_block
+from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings, port_block_size
+from devstack.topology.layout import DatabaseLayout, database_layout
+from devstack.topology.ports import free_block
 from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import eventually, postgres_command, running
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from devstack.errors import NotRunningError, StackError, StartFailedError, UnknownProcessError
-from devstack.state import read_state
+from devstack.supervisor.state import read_state
 from tests.integration.devstack.harness import eventually, running
 from tests.integration.devstack.small import SMALL_STACK_COMMAND, SmallStack
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devstack.client import StackClient
-from devstack.own_stack import fresh_settings, own_environment
-from devstack.ports import is_free
 from devstack.settings import Mode, port_block_size
+from devstack.supervisor.client import StackClient
+from devstack.supervisor.own_stack import fresh_settings, own_environment
+from devstack.topology.ports import is_free
 from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import PROJECT, eventually
 

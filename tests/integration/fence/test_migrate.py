@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from devstack.ports import free_block
+from devstack.topology.ports import free_block
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
 from tests.integration.conftest import PROJECT, ServiceDatabase

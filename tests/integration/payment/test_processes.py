@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from devstack.ports import free_block
+from devstack.topology.ports import free_block
 from payment_service.gateway import GatewayOutageError
 from payment_service.http_gateway import HttpGateway
 from payment_service.payments import Payments

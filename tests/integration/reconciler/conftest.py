@@ -7,8 +7,8 @@ from itertools import count
 import asyncpg
 import pytest
 
-from devstack.layout import DatabaseLayout
-from devstack.passwords import AUDITOR
+from devstack.postgres.passwords import AUDITOR
+from devstack.topology.layout import DatabaseLayout
 from shared.database import create_engine
 from shared.shop.registry import SHOP
 from tests.integration import shop_database

@@ -12,9 +12,9 @@ from cli.chaos.report_text import report_lines
 from cli.chaos.run import Played
 from cli.chaos.sampler import Sampler
 from cli.chaos.schedule import Blow, Fault, Kind
-from cli.load_report import EndedOrder, LoadResult
-from devstack.client import StackClient
+from cli.load.load_report import EndedOrder, LoadResult
 from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
 from shared.shop.views import OrderView
 from tests.unit.cli.documents import a_step, an_order_view
 

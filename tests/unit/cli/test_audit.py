@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.audit import verdict_lines
+from cli.shop.audit import verdict_lines
 
 pytestmark = pytest.mark.unit
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from cli.load_report import EndedOrder, LoadResult, cpu_spent, percentile, summarise
-from cli.mix import ABROAD, DECLINED, Mix, assortment, plan_orders
-from cli.order_body import OrderUsageError
-from devstack.client import ProcessStatus, StackStatus
+from cli.load.load_report import EndedOrder, LoadResult, cpu_spent, percentile, summarise
+from cli.load.mix import ABROAD, DECLINED, Mix, assortment, plan_orders
+from cli.shop.order_body import OrderUsageError
+from devstack.supervisor.client import ProcessStatus, StackStatus
 from tests.unit.cli.documents import a_product
 
 pytestmark = pytest.mark.unit

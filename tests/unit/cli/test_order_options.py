@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cli.fault_spec import FaultSpecError, parse_fault
-from cli.order_body import OrderUsageError, order_body, pair_lines
+from cli.load.fault_spec import FaultSpecError, parse_fault
+from cli.shop.order_body import OrderUsageError, order_body, pair_lines
 from order_service.acceptance import OrderBody
 from shared.contracts.faults import Fault, FaultMode
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.reconcile import lines
+from cli.shop.reconcile import lines
 
 pytestmark = pytest.mark.unit
 

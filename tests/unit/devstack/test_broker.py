@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from devstack.addresses import sidecar_of
-from devstack.broker_binary import PROGRAM, broker_cache, find_broker, pinned_broker
-from devstack.broker_processes import broker_address
-from devstack.build import ensure_broker
-from devstack.dapr_processes import COMPONENTS
 from devstack.errors import RuntimeMissingError, SettingsError
-from devstack.hosts import ONE_HOST
-from devstack.passwords import password_names
-from devstack.runtime import version_numbers
+from devstack.postgres.passwords import password_names
+from devstack.programs.broker import PROGRAM, broker_cache, find_broker, pinned_broker
+from devstack.programs.build import ensure_broker
+from devstack.programs.runtime import version_numbers
 from devstack.settings import StackSettings, load_settings
-from devstack.specs import Topology
-from devstack.topology import build_topology
+from devstack.topology.addresses import sidecar_of
+from devstack.topology.broker import broker_address
+from devstack.topology.dapr import COMPONENTS
+from devstack.topology.hosts import ONE_HOST
+from devstack.topology.specs import Topology
+from devstack.topology.topology import build_topology
 from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.shop.registry import CORE_APPS, SHOP
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from devstack.addresses import sidecar_of
-from devstack.dapr_run_file import RUN_FILE, cli_folder, run_file, sidecar_environment
-from devstack.passwords import password_names
-from devstack.runtime import DaprRuntime
+from devstack.dapr_cli.run_file import RUN_FILE, cli_folder, run_file, sidecar_environment
+from devstack.postgres.passwords import password_names
+from devstack.programs.runtime import DaprRuntime
 from devstack.settings import StackSettings
-from devstack.specs import Topology
-from devstack.topology import build_topology
+from devstack.topology.addresses import sidecar_of
+from devstack.topology.specs import Topology
+from devstack.topology.topology import build_topology
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import APPS, SHOP
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from devstack.client import ProcessStatus, StackStatus
 from devstack.errors import UnknownProcessError
-from devstack.groups import check_groups
-from devstack.passwords import password_names
+from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
-from devstack.topology import build_topology
+from devstack.supervisor.client import ProcessStatus, StackStatus
+from devstack.topology.groups import check_groups
+from devstack.topology.topology import build_topology
 from shared.shop.groups import CORE, EVENTS, TASKS
 from shared.shop.order import ORDER_SERVICE, ORDER_STEPS
 from shared.shop.registry import CORE_APPS, SHOP

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import NetworkError, SettingsError, UnknownHostError
-from devstack.hosts import MAIN, ONE_HOST, Host, Network
-from devstack.namespaces import token_of
-from devstack.passwords import password_names
+from devstack.network.namespaces import token_of
+from devstack.network.subnets import PRIVATE, free_subnet
+from devstack.postgres.passwords import password_names
 from devstack.settings import NetworkKind, load_settings
-from devstack.specs import Topology
-from devstack.subnets import PRIVATE, free_subnet
-from devstack.topology import build_topology
+from devstack.topology.hosts import MAIN, ONE_HOST, Host, Network
+from devstack.topology.specs import Topology
+from devstack.topology.topology import build_topology
 from shared.shop.registry import CORE_APPS, SHOP
 
 pytestmark = pytest.mark.unit

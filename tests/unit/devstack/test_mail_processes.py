@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import SettingsError
-from devstack.hosts import Host
-from devstack.mail_processes import mailbox, notification_environment
-from devstack.passwords import password_names
+from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
+from devstack.topology.hosts import Host
+from devstack.topology.mail import mailbox, notification_environment
 from shared.shop.registry import SHOP
 from shared.webhooks import read_secrets
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack.outline import DOCS, label_of, outline, watches
-from devstack.passwords import password_names
+from devstack.postgres.passwords import password_names
 from devstack.settings import PROJECT_ROOT, load_settings
-from devstack.specs import Topology
-from devstack.topology import build_topology
+from devstack.topology.outline import DOCS, label_of, outline, watches
+from devstack.topology.specs import Topology
+from devstack.topology.topology import build_topology
 from shared.shop.payment import PAYMENT_SERVICE
 from shared.shop.registry import SHOP
 

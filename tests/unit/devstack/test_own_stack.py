@@ -2,7 +2,7 @@
 
 import pytest
 
-from devstack.own_stack import own_environment, own_settings
+from devstack.supervisor.own_stack import own_environment, own_settings
 
 pytestmark = pytest.mark.unit
 

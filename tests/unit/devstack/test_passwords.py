@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import StackError
-from devstack.passwords import load_passwords
-from devstack.scram import scram_verifier
+from devstack.postgres.passwords import load_passwords
+from devstack.postgres.scram import scram_verifier
 from devstack.settings import load_settings
 
 pytestmark = pytest.mark.unit

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.build import ensure_runtime
 from devstack.errors import RuntimeMissingError
-from devstack.runtime import (
+from devstack.programs.build import ensure_runtime
+from devstack.programs.runtime import (
     BUILT,
     NEEDED,
     RUNTIME_FOLDER,

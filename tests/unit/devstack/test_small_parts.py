@@ -8,12 +8,12 @@ import psutil
 import pytest
 
 from devstack.errors import PortTakenError
-from devstack.logs import LARGEST_LOG_BYTES, open_log, tail
-from devstack.ports import TEST_SHARE, PortClaim, block_starts, check_free, free_block, is_free
-from devstack.process import describe_exit, inherited_environment
 from devstack.settings import FIRST_EPHEMERAL_PORT, load_settings
-from devstack.specs import Finished, ProcessSpec, Topology
-from devstack.state import ProcessIdentity, read_state, start_time
+from devstack.supervisor.logs import LARGEST_LOG_BYTES, open_log, tail
+from devstack.supervisor.process import describe_exit, inherited_environment
+from devstack.supervisor.state import ProcessIdentity, read_state, start_time
+from devstack.topology.ports import TEST_SHARE, PortClaim, block_starts, check_free, free_block, is_free
+from devstack.topology.specs import Finished, ProcessSpec, Topology
 
 pytestmark = pytest.mark.unit
 

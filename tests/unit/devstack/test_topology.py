@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from devstack.dapr_cli.resources import documents
 from devstack.errors import UnknownProcessError
-from devstack.generated import documents
-from devstack.passwords import password_names
+from devstack.postgres.passwords import password_names
 from devstack.settings import FIRST_EPHEMERAL_PORT, PROJECT_ROOT, load_settings, port_block_size
-from devstack.specs import ProcessSpec, SidecarReady, Topology
-from devstack.topology import build_topology
+from devstack.topology.specs import ProcessSpec, SidecarReady, Topology
+from devstack.topology.topology import build_topology
 from shared.shop.registry import CORE_APPS, SHOP
 
 pytestmark = pytest.mark.unit

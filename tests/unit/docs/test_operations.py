@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 import yaml
 
-from devstack.addresses import folder_of
 from devstack.settings import PROJECT_ROOT
+from devstack.topology.addresses import folder_of
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import APPS
 

@@ -1,0 +1,94 @@
+"""`shop approvals`, `shop approve`, `shop reject`: where a person decides about risky orders."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import say
+from cli.person import age, login_name
+from cli.shop.timeline import coloured, money
+from cli.shop_client import ShopClient, read, shop_url, shown_as_json
+from shared.shop.views import ApprovalView
+
+OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
+ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+class ApprovalClient(ShopClient):
+    """A client of these routes."""
+
+    def waiting(self) -> Iterator[ApprovalView]:
+        """All orders that wait for approval, the longest waiting first."""
+        return (read(ApprovalView, one) for one in self.pages("/approvals"))
+
+    def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalView:
+        """Decide; the same decision again is harmless."""
+        body = json.dumps({"decision": decision, "by": by, "reason": reason})
+        return read(ApprovalView, self.call("POST", f"/orders/{quote(order_id, safe='')}/approval", body))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (approvals, approve, reject):
+        app.command()(command)
+
+
+def approvals(*, as_json: JsonOption = False) -> None:
+    """List the risky orders that wait for approval, the longest waiting first."""
+    waiting = list(ApprovalClient(shop_url()).waiting())
+    if as_json:
+        say(shown_as_json(waiting))
+        return
+    if not waiting:
+        say("no order waits for approval")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
+    for heading in ("waits", "until UTC", "score", "at risk"):
+        table.add_column(heading, no_wrap=True)
+    for order in waiting:
+        score = "none" if order.score is None else f"{order.score:.2f}"
+        at_risk = money(order.amount_at_risk_cents, order.currency)
+        until = f"{order.due_at:%m-%d %H:%M}"
+        table.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
+    reasons = [f"{order.order_id}: {escape(order.why)}" for order in waiting]
+    Console().print(Group(table, *reasons))
+
+
+def approve(
+    order_id: OrderArgument,
+    *,
+    by: ByOption = None,
+    reason: Annotated[str, typer.Option(help="Why it is harmless; it stays on the record.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let a risky order go on."""
+    _decide(order_id, "approve", by, reason, as_json=as_json)
+
+
+def reject(
+    order_id: OrderArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it becomes the order's reason.")],
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a risky order down: nothing was charged, and nothing will be."""
+    _decide(order_id, "reject", by, reason, as_json=as_json)
+
+
+def _decide(order_id: str, decision: str, by: str | None, reason: str, *, as_json: bool) -> None:
+    decided = ApprovalClient(shop_url()).decide(order_id, decision, by or login_name(), reason)
+    if as_json:
+        say(shown_as_json(decided))
+        return
+    why = f": {escape(decided.reason)}" if decided.reason else ""
+    Console().print(f"{order_id} {coloured(decided.state)} by {escape(decided.by or '')}{why}")
+    say(f"`shop show --follow {order_id}` shows what becomes of it")

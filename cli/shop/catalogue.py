@@ -1,0 +1,91 @@
+"""`shop catalogue import|list`."""
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import FriendlyGroup, say
+from cli.shop.timeline import money
+from cli.shop_client import ShopClient, ShopRefusedError, shop_url, shown_as_json
+from devstack.errors import NotRunningError
+from devstack.settings import load_settings
+from devstack.supervisor.client import StackClient
+from shared.shop.inventory import INVENTORY_SERVICE
+
+COLUMNS: Final = "sku,name,price_cents,currency,stock"
+
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="The products on sale.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="catalogue")
+
+
+@commands.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help=f"CSV: {COLUMNS}.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Create and update products from a CSV file: all of it or, if it has an error, nothing."""
+    client = ShopClient(_inventory_url())
+    try:
+        answer = client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"})
+    except ShopRefusedError as refusal:
+        if "errors" not in refusal.problem:
+            raise
+        _report_errors(refusal, file, as_json=as_json)
+        raise typer.Exit(1) from None
+    counts = ", ".join(f"{count} {what}" for what, count in answer.items())
+    say(json.dumps(answer) if as_json else f"{file}: {counts}")
+
+
+@commands.command("list")
+def list_products(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List the products with their stock."""
+    found = list(islice(ShopClient(shop_url()).products(), limit))
+    if as_json:
+        say(shown_as_json(found))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("sku", no_wrap=True)
+    table.add_column("name")
+    table.add_column("price", justify="right", no_wrap=True)
+    table.add_column("available", justify="right")
+    for product in found:
+        price = money(product.price_cents, product.currency)
+        table.add_row(product.sku, escape(product.name), price, str(product.available))
+    Console().print(table)
+
+
+def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(refusal.problem, indent=2))
+        return
+    errors = refusal.problem["errors"]
+    for error in errors:
+        say(f"{file}:{error['line']}: {error['message']}")
+    hidden = int(refusal.problem.get("error_count", len(errors))) - len(errors)
+    if hidden > 0:
+        say(f"... and {hidden} more")
+    typer.echo("shop: nothing was imported", err=True)
+
+
+def _inventory_url() -> str:
+    urls = StackClient(load_settings().home).urls()
+    if INVENTORY_SERVICE not in urls:
+        raise NotRunningError(f"{INVENTORY_SERVICE} doesn't run; `shop status` shows what does")
+    return urls[INVENTORY_SERVICE]

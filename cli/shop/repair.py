@@ -1,0 +1,172 @@
+"""`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
+
+import uuid
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.table import Table
+
+from cli.output import FriendlyGroup, say
+from cli.person import age, login_name
+from cli.shop.repair_client import RepairClient
+from cli.shop.timeline import coloured, money
+from cli.shop_client import ShopAwayError, shop_url, shown_as_json, wait_until
+from devstack.errors import StackError
+from shared.shop.views import RepairView
+
+APPLIED_WITHIN_SECONDS: Final = 90.0
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""The saga gives up on a decision that it can't carry out after a minute, and says so."""
+
+OUTCOMES: Final = {
+    "undone": "done: nothing is left to do by hand",
+    "settled": "settled: now, and only now, do by hand what it says",
+    "written_off": "written off: it stays as it is",
+    "still_stuck": "not carried out: decide again when the reason is gone, or otherwise",
+    "not_needed": "not needed: the step waited for no decision any more",
+}
+
+OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
+StepArgument = Annotated[str, typer.Argument(help="The stuck step, such as process_payment.")]
+ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
+ReasonOption = Annotated[str, typer.Option("--note", help="Why, and what is done by hand; it stays on the record.")]
+NoteOption = Annotated[str, typer.Option(help="What was in its way; it stays on the record.")]
+KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to repeat a decision safely.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(commands, name="repair")
+
+
+@commands.command("list")
+def list_waiting(*, as_json: JsonOption = False) -> None:
+    """List the orders that need attention, the longest waiting first."""
+    waiting = list(RepairClient(shop_url()).waiting())
+    if as_json:
+        say(shown_as_json(waiting))
+        return
+    if not waiting:
+        say("no order needs attention")
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
+    for heading in ("waits", "at risk", "stuck"):
+        table.add_column(heading, no_wrap=True)
+    for order in waiting:
+        at_risk = money(order.money_at_risk_cents, order.currency)
+        stuck = ", ".join(one.step for one in order.stuck)
+        table.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
+    reasons = [f"{order.order_id}: {escape(order.reason or '')}" for order in waiting]
+    Console().print(Group(table, *reasons))
+
+
+@commands.command()
+def show(order_id: OrderArgument, *, as_json: JsonOption = False) -> None:
+    """Show what persons decided about an order, and what came of it."""
+    repairs = RepairClient(shop_url()).repairs(order_id)
+    if as_json:
+        say(shown_as_json(repairs))
+    elif not repairs:
+        say(f"nobody has decided anything about {order_id}")
+    else:
+        Console().print(Group(*(_story(repair) for repair in repairs)))
+
+
+@commands.command()
+def retry(  # noqa: PLR0913 - one option per thing that a decision has
+    order_id: OrderArgument,
+    step: StepArgument,
+    *,
+    by: ByOption = None,
+    note: NoteOption = "",
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo the step once more: what was in its way is gone."""
+    _decide(order_id, step, "retry", by=by, note=note, key=key, as_json=as_json)
+
+
+@commands.command()
+def skip(  # noqa: PLR0913 - one option per thing that a decision has
+    order_id: OrderArgument,
+    step: StepArgument,
+    *,
+    note: ReasonOption,
+    by: ByOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Leave the step as it is, for good: its money, units or parcel are written off."""
+    _decide(order_id, step, "skip", by=by, note=note, key=key, as_json=as_json)
+
+
+@commands.command()
+def settle(  # noqa: PLR0913 - one option per thing that a decision has
+    order_id: OrderArgument,
+    step: StepArgument,
+    *,
+    note: ReasonOption,
+    by: ByOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the step into your own hands: the shop won't undo it any more. Pay only when this says `settled`."""
+    _decide(order_id, step, "settle", by=by, note=note, key=key, as_json=as_json)
+
+
+def _decide(  # noqa: PLR0913 - what a decision has
+    order_id: str, step: str, what: str, *, by: str | None, note: str, key: str | None, as_json: bool
+) -> None:
+    client, key = RepairClient(shop_url()), key or str(uuid.uuid4())
+    decision = {"step": step, "decision": what, "by": by or login_name(), "note": note}
+    try:
+        repair_id = client.decide(order_id, decision, key)
+    except ShopAwayError as error:
+        # The answer may have been lost on its way back: only with this key is a repeat no second decision.
+        raise StackError(f"{error}; to repeat this very decision, add --key {key}") from None
+    repair = _wait_until_applied(client, order_id, repair_id)
+    if as_json:
+        say(shown_as_json(repair))
+    else:
+        Console().print(_story(repair))
+    if repair.outcome == "still_stuck":
+        raise typer.Exit(1)
+
+
+def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> RepairView:
+    """The decision once it was carried out; an outage of the shop in between is waited out.
+
+    Raises:
+        StackError: the time is over; the decision stands all the same.
+    """
+
+    def read() -> RepairView:
+        (repair,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
+        return repair
+
+    return wait_until(
+        read,
+        lambda repair: repair.status == "applied",
+        APPLIED_WITHIN_SECONDS,
+        lambda now: (
+            f"decision {repair_id} is not applied after {APPLIED_WITHIN_SECONDS:.0f} s ({now}). It stands and will "
+            f"be: `shop repair show {order_id}` shows what comes of it; do nothing by hand before"
+        ),
+    )
+
+
+def _story(repair: RepairView) -> str:
+    outcome = repair.outcome
+    end = "not applied yet" if outcome is None else f"{coloured(outcome)}  {OUTCOMES.get(outcome, outcome)}"
+    note = f": {escape(repair.note)}" if repair.note else ""
+    detail = f"\n  {escape(repair.detail)}" if repair.detail else ""
+    who = f"{repair.decision} by {escape(repair.by)}{note}"
+    applied = "-" if repair.applied_at is None else f"{repair.applied_at:{TIME}}"
+    times = f"requested {repair.requested_at:{TIME}}, applied {applied}"
+    return f"{repair.step}: {who}\n  {times} ({repair.repair_id})\n  {end}{detail}"

@@ -1,0 +1,1 @@
+"""Dapr's own files, made from topology and registry."""

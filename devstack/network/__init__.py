@@ -1,0 +1,1 @@
+"""Hosts of their own, and partitions between them."""

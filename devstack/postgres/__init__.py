@@ -1,0 +1,1 @@
+"""The embedded server, and what prepares any server."""

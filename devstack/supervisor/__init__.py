@@ -1,0 +1,1 @@
+"""Runs the processes of a stack, and lets others control them."""

@@ -1,0 +1,1 @@
+"""How Tilt runs the processes."""

@@ -1,0 +1,143 @@
+"""What a process of the stack is, as plain data; supervisor, tests and dev loop read the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from signal import SIGTERM, Signals
+from types import MappingProxyType
+from typing import Literal
+
+from devstack.errors import UnknownProcessError, unknown_name
+from devstack.topology.hosts import MAIN, ONE_HOST, Host, Network
+from devstack.topology.ports import PortClaim
+
+Kind = Literal["postgres", "task", "placement", "scheduler", "broker", "service", "sidecar"]
+
+
+@dataclass(frozen=True)
+class HttpReady:
+    """Ready when this URL answers 2xx."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class SidecarReady:
+    """Ready when the sidecar hosts actors and a workflow worker is connected to it.
+
+    Its health endpoint says 204 long before; a first call made then waits for seconds.
+    """
+
+    metadata_url: str
+
+
+@dataclass(frozen=True)
+class SchedulerReady:
+    """Ready when the scheduler serves sidecars.
+
+    After a kill it says that it is healthy for 22 seconds in which it lets no sidecar in and no workflow moves.
+    """
+
+    metrics_url: str
+
+
+@dataclass(frozen=True)
+class PostgresReady:
+    """Ready when a login works."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Ready when the process has ended with exit code 0; for tasks."""
+
+
+Readiness = HttpReady | SidecarReady | SchedulerReady | PostgresReady | Finished
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process: how to start it, when it is ready, how to stop it."""
+
+    name: str
+    kind: Kind
+    command: tuple[str, ...]
+    ready: Readiness
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    ports: tuple[PortClaim, ...] = ()
+    host: Host = field(default_factory=lambda: Host(MAIN))
+    # Arguments that are added to the command, another set at each start, in turn.
+    turns: tuple[tuple[str, ...], ...] = ((),)
+    # Names that must be ready before this one starts.
+    starts_after: tuple[str, ...] = ()
+    # Names that must have stopped before this one is stopped, beside those that start after it.
+    stops_after: tuple[str, ...] = ()
+    app_id: str | None = None
+    # `shop up --only GROUP` starts it; what every group needs belongs to all of them.
+    groups: frozenset[str] = frozenset()
+    ready_within_seconds: float = 60.0
+    stop_signal: Signals = SIGTERM
+    stop_within_seconds: float = 10.0
+    # Where people and programs reach it, if anywhere.
+    url: str | None = None
+
+    def command_at(self, start: int) -> tuple[str, ...]:
+        """The whole command of the first start (0) or a later one."""
+        return (*self.host.command_prefix, *self.command, *self.turns[start % len(self.turns)])
+
+
+@dataclass(frozen=True)
+class Topology:
+    """All processes of the stack, in an order in which each comes after those it needs."""
+
+    processes: tuple[ProcessSpec, ...]
+    control_port: PortClaim
+    network: Network = ONE_HOST
+
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for spec in self.processes:
+            if not known.issuperset(spec.starts_after):
+                raise ValueError(f"{spec.name} starts after a process that isn't listed before it")
+            if spec.name in known:
+                raise ValueError(f"two processes are named {spec.name}")
+            known.add(spec.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The processes' names."""
+        return tuple(spec.name for spec in self.processes)
+
+    @property
+    def app_ids(self) -> tuple[str, ...]:
+        """The Dapr apps."""
+        return tuple(spec.app_id for spec in self.processes if spec.kind == "service" and spec.app_id)
+
+    @property
+    def ports(self) -> tuple[PortClaim, ...]:
+        """Every port that the stack will take."""
+        return (self.control_port, *(claim for spec in self.processes for claim in spec.ports))
+
+    @property
+    def main_ports(self) -> tuple[PortClaim, ...]:
+        """The ports taken on this machine itself; on a host that is made for the stack every port is free."""
+        main = self.network.main
+        shared = [spec for spec in self.processes if spec.host.command_prefix == main.command_prefix]
+        return (self.control_port, *(claim for spec in shared for claim in spec.ports))
+
+    def process(self, name: str) -> ProcessSpec:
+        """The process of this name; an unknown one is an error that names the nearest."""
+        for spec in self.processes:
+            if spec.name == name:
+                return spec
+        raise UnknownProcessError(unknown_name(name, self.names))
+
+    def stopped_before(self, name: str) -> tuple[str, ...]:
+        """The processes that must end before this one is stopped."""
+        dependents = [spec.name for spec in self.processes if name in spec.starts_after]
+        return (*dependents, *(other for other in self.process(name).stops_after if other in self.names))
+
+    def only(self, groups: Sequence[str]) -> "Topology":
+        """The part of the stack that belongs to any of these groups."""
+        kept = tuple(spec for spec in self.processes if not spec.groups or not spec.groups.isdisjoint(groups))
+        return Topology(kept, self.control_port, self.network)
