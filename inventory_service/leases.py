@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +25,7 @@ from inventory_service.orders import OrderIs, Orders, OrdersAwayError
 from inventory_service.store import Stock
 from inventory_service.tables import RESERVATIONS
 from shared.contracts.message import problems_in
+from shared.lease import take_due
 from shared.participant.fence import StepKey
 
 BATCH: Final = 50
@@ -83,19 +84,9 @@ class Leases:
 
     async def _take_due(self) -> list[Row[tuple[str, str]]]:
         """Each ended lease goes to one replica; nothing is locked while the order-service is asked."""
-        due = (
-            select(RESERVATIONS.c.reservation_id)
-            .where(RESERVATIONS.c.lease_until <= func.now())
-            .order_by(RESERVATIONS.c.lease_until)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        statement = (
-            update(RESERVATIONS)
-            .where(RESERVATIONS.c.reservation_id.in_(due))
-            .values(lease_until=_from_now(self._times.ask_again_seconds))
-            .returning(RESERVATIONS.c.saga_id, RESERVATIONS.c.step)
-        )
+        again = timedelta(seconds=self._times.ask_again_seconds)
+        leased = take_due(RESERVATIONS.c.reservation_id, RESERVATIONS.c.lease_until, again, BATCH)
+        statement = leased.returning(RESERVATIONS.c.saga_id, RESERVATIONS.c.step)
         async with self._database.begin() as tx:
             return list(await tx.execute(statement))
 
@@ -126,11 +117,7 @@ class Leases:
                 RESERVATIONS.c.step == key.step,
                 RESERVATIONS.c.status == "active",
             )
-            .values(lease_until=None if seconds is None else _from_now(seconds))
+            .values(lease_until=None if seconds is None else func.now() + timedelta(seconds=seconds))
         )
         async with self._database.begin() as tx:
             await tx.execute(statement)
-
-
-def _from_now(seconds: float) -> object:
-    return func.now() + timedelta(seconds=seconds)

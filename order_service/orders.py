@@ -12,6 +12,7 @@ from order_service.repair.store import close_open, record_applied, send_again
 from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_publish, the
 from order_service.tables import ORDERS
 from shared.contracts.timeline import Timeline
+from shared.lease import take_due
 from shared.participant.errors import Refused
 from shared.shop.approval import ApprovalState
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus, ParkOrder
@@ -217,21 +218,16 @@ class OrderStore(WorkflowRows):
 
     async def lease_cancels(self, limit: int) -> list[str]:
         """Open orders whose workflow should know by now that the customer cancelled; each to one process at a time."""
-        due_at = ORDERS.c.cancel_due_at
-        due = (
-            select(ORDERS.c.order_id)
-            .where(
-                ORDERS.c.cancel_requested_at.is_not(None),
-                ORDERS.c.cancel_sent_at.is_(None),
-                ORDERS.c.status == OrderStatus.IN_PROGRESS,
-                ORDERS.c.instance_id.is_(None),  # a recovery undoes the order anyway
-                or_(due_at.is_(None), due_at <= func.now()),  # None: cancelled by a version before the lease
-            )
-            .order_by(due_at.nulls_first())
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+        leased = take_due(
+            ORDERS.c.order_id,
+            ORDERS.c.cancel_due_at,
+            CANCEL_LEASE,
+            limit,
+            ORDERS.c.cancel_requested_at.is_not(None),
+            ORDERS.c.cancel_sent_at.is_(None),
+            ORDERS.c.status == OrderStatus.IN_PROGRESS,
+            ORDERS.c.instance_id.is_(None),  # a recovery undoes the order anyway
         )
-        leased = update(ORDERS).where(ORDERS.c.order_id.in_(due)).values(cancel_due_at=func.now() + CANCEL_LEASE)
         async with self._database.begin() as tx:
             return list((await tx.execute(leased.returning(ORDERS.c.order_id))).scalars())
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.repair.store import Waiting
 from order_service.tables import APPROVALS, ORDERS
+from shared.lease import take_due
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.shop.order import OrderStatus
 
@@ -140,21 +141,9 @@ class ApprovalStore:
 
     async def lease_signals(self, limit: int) -> list[str]:
         """Orders whose workflow should read where its approval stands; each to one process at a time."""
-        due = (
-            select(ORDERS.c.order_id)
-            .where(ORDERS.c.approval_nudge_at <= func.now())
-            .order_by(ORDERS.c.approval_nudge_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        statement = (
-            update(ORDERS)
-            .where(ORDERS.c.order_id.in_(due))
-            .values(approval_nudge_at=func.now() + SIGNAL_LEASE)
-            .returning(ORDERS.c.order_id)
-        )
+        leased = take_due(ORDERS.c.order_id, ORDERS.c.approval_nudge_at, SIGNAL_LEASE, limit)
         async with self._database.begin() as tx:
-            return list((await tx.execute(statement)).scalars())
+            return list((await tx.execute(leased.returning(ORDERS.c.order_id))).scalars())
 
     async def signalled(self, order_id: str) -> None:
         """The workflow has the signal, and some time to read the row before the next one."""

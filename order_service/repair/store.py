@@ -15,6 +15,7 @@ from order_service.errors import BeingDecidedError, NeedsNoAttentionError, NotSt
 from order_service.tables import ORDERS, REPAIRS
 from shared.contracts.message import problems_in
 from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, RepairStatus, StuckStep
+from shared.lease import take_due
 from shared.shop.order import OrderStatus
 
 log = structlog.get_logger()
@@ -102,19 +103,8 @@ class RepairStore:
 
     async def lease_unsent(self, limit: int) -> list[Due]:
         """Decisions that the workflow doesn't know yet, or should know by now; each to one process at a time."""
-        due = (
-            select(REPAIRS.c.repair_id)
-            .where(REPAIRS.c.applied_at.is_(None), REPAIRS.c.due_at <= func.now())
-            .order_by(REPAIRS.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        statement = (
-            update(REPAIRS)
-            .where(REPAIRS.c.repair_id.in_(due), REPAIRS.c.order_id == ORDERS.c.order_id)
-            .values(due_at=func.now() + SEND_LEASE)
-            .returning(*REPAIRS.c, ORDERS.c.instance_id)
-        )
+        leased = take_due(REPAIRS.c.repair_id, REPAIRS.c.due_at, SEND_LEASE, limit, REPAIRS.c.applied_at.is_(None))
+        statement = leased.where(REPAIRS.c.order_id == ORDERS.c.order_id).returning(*REPAIRS.c, ORDERS.c.instance_id)
         async with self._database.begin() as tx:
             rows = (await tx.execute(statement)).all()
         return [one for row in rows if (one := _readable(row)) is not None]

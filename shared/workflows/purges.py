@@ -8,7 +8,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Table,
-    Update,
     case,
     false,
     func,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.lease import some_of, take_due
 from shared.workflows.retention import BATCH, Due, Ended
 
 LEASE: Final = text("interval '60 seconds'")
@@ -50,8 +50,7 @@ class RowPurges:
     async def _again(self, tx: AsyncConnection) -> Sequence[Row[Any]]:
         """Lease rows that were put off until now."""
         row = self._table.c
-        chosen = (row.purge_due_at <= func.now(), row.purged_at.is_(None))
-        statement = self._update(chosen, row.purge_due_at, BATCH).values(purge_due_at=func.now() + LEASE)
+        statement = take_due(self._id, row.purge_due_at, LEASE, BATCH, row.purged_at.is_(None))
         return (await tx.execute(statement.returning(*row))).all()
 
     async def _first_looks(
@@ -71,13 +70,8 @@ class RowPurges:
             row.ended_at <= func.now() - timedelta(seconds=keep_seconds),
         )
         put_off = case((due_at <= func.now(), func.now() + LEASE), else_=due_at)
-        statement = self._update(chosen, row.ended_at, limit).values(purge_due_at=put_off)
+        statement = some_of(self._table, self._id, row.ended_at, limit, *chosen).values(purge_due_at=put_off)
         return (await tx.execute(statement.returning(*row, (due_at <= func.now()).label("is_due")))).all()
-
-    def _update(self, chosen: tuple[ColumnElement[bool], ...], order: ColumnElement[Any], limit: int) -> Update:
-        """Up to so many of these, each by one process at a time."""
-        some = select(self._id).where(*chosen).order_by(order).limit(limit).with_for_update(skip_locked=True)
-        return update(self._table).where(self._id.in_(some))
 
     async def purged(self, row_ids: Collection[str]) -> None:
         await self._set(row_ids, purged_at=func.now())

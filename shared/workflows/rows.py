@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.timeline import Timeline
+from shared.lease import take_due
 
 START_LEASE: Final = text("interval '10 seconds'")
 """How long one process has for starting a row's workflow before any process tries again."""
@@ -70,14 +71,7 @@ class WorkflowRows:
 
     async def _lease(self, tx: AsyncConnection, limit: int, *which: ColumnElement[bool]) -> Sequence[Row[Any]]:
         row = self._table.c
-        due = (
-            select(self._id)
-            .where(row.status == ACCEPTED, row.start_due_at <= func.now(), *which)
-            .order_by(row.start_due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        leased = update(self._table).where(self._id.in_(due)).values(start_due_at=func.now() + START_LEASE)
+        leased = take_due(self._id, row.start_due_at, START_LEASE, limit, row.status == ACCEPTED, *which)
         return (await tx.execute(leased.returning(*row))).all()
 
     async def start_failed(self, row_id: str, error: str) -> None:
