@@ -31,6 +31,7 @@ def an_order(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSO
         "currency": "EUR",
         "customer": {"email": ADA, "user_id": "ada"},
         "lines": [{"sku": "DSK-LAMP", "quantity": 2}],
+        "country": "DE",
         "tracking_number": "SHP1",
         **changes,
     }
