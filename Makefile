@@ -141,7 +141,8 @@ model: $(INSTALLED)
 .PHONY: generate
 generate: $(INSTALLED)
 	$(BIN)/python -m devstack.dapr_cli.resources
-	$(BIN)/shop dapr-run-file > dapr.yaml
+	env -u SHOP_API_PORT -u SHOP_BASE_PORT -u SHOP_REGISTRY -u SHOP_HOME $(BIN)/shop dapr-run-file > .shop/dapr.yaml
+	mv .shop/dapr.yaml dapr.yaml
 
 golden: $(INSTALLED)
 	$(BIN)/python -m tests.golden

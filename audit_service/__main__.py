@@ -34,8 +34,8 @@ def compose(settings: AuditSettings) -> Service:
 
     @contextlib.asynccontextmanager
     async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
-        database = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
-        async with running(stop, FinishedAudits(database, settings.audit_workflow_retention_seconds).run()):
+        workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
+        async with running(stop, FinishedAudits(workflows, settings.audit_workflow_retention_seconds).run()):
             yield audit_routes(AuditTrail(http_database))
 
     return Service(

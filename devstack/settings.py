@@ -91,9 +91,11 @@ class StackSettings(BaseSettings):
     @classmethod
     def _names_a_registry(cls, value: str) -> str:
         try:
-            _registry(value)
+            found = isinstance(_registry(value), Registry)
         except (ImportError, AttributeError, ValueError):
-            raise ValueError(f"must name a registry of apps, such as {THE_SHOP}") from None
+            found = False
+        if not found:
+            raise ValueError(f"must name a registry of apps, such as {THE_SHOP}")
         return value
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ class ProductChange:
 
 
 class Catalogue:
-    """The shop's products. Every method belongs to the event loop of its engine."""
+    """The shop's products. Every method belongs to the event loop of its pool."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database

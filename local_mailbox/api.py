@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from local_mailbox.store import Kind, MailboxStore
 from shared.web.json_text import parse_json
 from shared.web.paging import bad_query, whole_number
 from shared.web.problems import ProblemError
+from shared.web.views import iso
 from shared.webhooks import Secret, SignatureError, verify
 
 DEFAULT_LIMIT: Final = 100
@@ -102,4 +104,5 @@ async def _found(store: MailboxStore, kind: Kind, request: web.Request, who: str
         raise bad_query(f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
     if name is not None and (not name.isprintable() or len(name) > MAX_NAME_LENGTH):
         raise bad_query(f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
-    return await asyncio.to_thread(store.find, kind, name, limit)
+    found = await asyncio.to_thread(store.find, kind, name, limit)
+    return [{**row, "received_at": iso(datetime.fromisoformat(row["received_at"]))} for row in found]

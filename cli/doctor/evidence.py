@@ -99,7 +99,8 @@ class App:
     @property
     def has_worker(self) -> bool:
         """Whether the contracts have activities or workflows of this app."""
-        return SHOP.app(self.app_id).has_worker
+        app = SHOP.find(self.app_id)
+        return app is not None and app.has_worker
 
 
 @dataclass(frozen=True, slots=True)

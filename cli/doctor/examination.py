@@ -68,7 +68,7 @@ def _lacks_probes(app: App) -> bool:
 async def _with_late_orders(session: aiohttp.ClientSession, case: Case) -> Case:
     orders = next((app for app in case.apps if app.app_id == ORDER_SERVICE), None)
     if orders is None or not _answers(orders):
-        return replace(case, unlooked=(*case.unlooked, "late orders: the order-service isn't there to tell"))
+        return replace(case, unlooked=(*case.unlooked, "late orders: the order-service isn't there"))
     try:
         return replace(case, late=tuple(await late_orders(session, orders)))
     except NoAnswerError as error:

@@ -36,7 +36,7 @@ spec:
   targets:
     actors:
       # The actor type of an app's activities: dapr.internal.<namespace>.<app id>.activity
-      # Another namespace has other types.
+      # For another namespace change the name in devstack/dapr_cli/resources.py.
 """
 CHILDREN: Final = """\
       # The workflows that other apps call as their child. A turn that begins a child in an app that is away is never

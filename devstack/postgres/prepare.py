@@ -52,7 +52,8 @@ async def bootstrap(layout: DatabaseLayout) -> None:
         await _lock(admin, MIGRATION_LOCK)
         for app in layout.registry.apps:
             await _create_schema(admin, layout, app)
-        await _admit_audit_writer(admin, layout)
+        if layout.registry.find(AUDIT.app_id):
+            await _admit_audit_writer(admin, layout)
         await _create_state_store(admin, layout)
         if layout.server_is_ours:
             await _close_other_databases(admin)
@@ -162,8 +163,9 @@ async def _grant_database(admin: Connection, layout: DatabaseLayout) -> None:
     auditor = identifier(layout.role(AUDITOR))
     await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {auditor}")
     await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET default_transaction_read_only = on")
-    path = ", ".join(identifier(schema) for schema in layout.registry.readable_schemas)
-    await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET search_path = {path}")
+    if layout.registry.readable_schemas:
+        path = ", ".join(identifier(schema) for schema in layout.registry.readable_schemas)
+        await admin.execute(f"ALTER ROLE {auditor} IN DATABASE {database} SET search_path = {path}")
 
 
 async def _create_schema(admin: Connection, layout: DatabaseLayout, app: App) -> None:

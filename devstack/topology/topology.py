@@ -15,6 +15,9 @@ from devstack.topology.mail import mailbox
 from devstack.topology.ports import PortClaim
 from devstack.topology.shop import audit_schema, database, gateway, service
 from devstack.topology.specs import Topology
+from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.notification import NOTIFICATION_SERVICE
 
 
 def build_topology(  # noqa: PLR0913 - all that one stack differs in from another
@@ -33,15 +36,20 @@ def build_topology(  # noqa: PLR0913 - all that one stack differs in from anothe
     """
     apps = settings.registry.app_ids if apps is None else apps
     layout = database_layout(settings, passwords, network.main.address)
+    registry, main = settings.registry, network.main
     processes = [
         *database(settings, layout, network),
-        placement(settings, dapr_binaries, network.main),
-        scheduler(settings, dapr_binaries, network.main, has_sidecars=bool(apps)),
-        gateway(settings, layout, network.main),
-        mailbox(settings, passwords, network.main),
-        *broker(settings, passwords, nats_server or broker_cache(settings) / PROGRAM, network.main),
-        audit_schema(layout, network.main),
+        placement(settings, dapr_binaries, main),
+        scheduler(settings, dapr_binaries, main, has_sidecars=bool(apps)),
     ]
+    if registry.find(PAYMENT_GATEWAY):
+        processes.append(gateway(settings, layout, main))
+    if registry.find(NOTIFICATION_SERVICE):
+        processes.append(mailbox(settings, passwords, main))
+    if registry.event_apps:
+        processes += broker(settings, passwords, nats_server or broker_cache(settings) / PROGRAM, main)
+    if registry.find(AUDIT_SERVICE):
+        processes.append(audit_schema(layout, main))
     for app_id in apps:
         processes += [
             service(settings, layout, network, app_id),

@@ -26,7 +26,7 @@ class ConservationCheck:
     """Reads everything, changes nothing: its role may only select. Belongs to one event loop."""
 
     def __init__(self, database: AsyncEngine) -> None:
-        """`engine`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`."""
+        """`database`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`."""
         self._database = database
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[dict[str, Any]] | None = None

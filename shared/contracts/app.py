@@ -93,6 +93,10 @@ class Registry:
         """
         return {one.app_id: one for one in self.apps}[app_id]
 
+    def find(self, app_id: str) -> App | None:
+        """The app of this id; None if it is another system's."""
+        return next((one for one in self.apps if one.app_id == app_id), None)
+
     @property
     def app_ids(self) -> tuple[str, ...]:
         """Those with a sidecar."""

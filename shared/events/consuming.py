@@ -84,7 +84,7 @@ async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
     take: Callable[[bytes], Awaitable[Answer]],
     stop: Stop,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
-    """The routes of a subscription to a topic, under watch. The engine's schema has `inbox_cursors`."""
+    """The routes of a subscription to a topic, under watch. The database's schema has `inbox_cursors`."""
     heartbeats = Heartbeats(database, app_id)
     watch = SubscriptionWatch(
         app_id,

@@ -45,7 +45,7 @@ class Saga:
     """
 
     def __init__(self, ctx: WorkflowContext, terms: SagaTerms, observer: Observer | None = None) -> None:
-        """Begin a saga; the observer is told of every change of the timeline."""
+        """Begin a saga; the observer gets every change of the timeline."""
         self._ctx = ctx
         self._saga_id = terms.saga_id
         self._observer = observer
@@ -127,10 +127,10 @@ class Saga:
             SagaCancelled: the customer cancelled first.
         """
         last = max(as_engine_time(until), self._ctx.current_utc_datetime + SHORTEST_WAIT)
-        heard = yield from run_alone(self._caller.timers.wait_for_event(name, last), self._show)
-        if self._caller.cancelled and not heard:
+        received = yield from run_alone(self._caller.timers.wait_for_event(name, last), self._show)
+        if self._caller.cancelled and not received:
             raise SagaCancelled
-        return heard
+        return received
 
     def move_deadline(self, deadline: datetime) -> None:
         """Give the saga another deadline: time that it has waited for a person isn't its own."""

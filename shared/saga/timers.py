@@ -24,7 +24,7 @@ class _Timer:
 
 
 class Timers:
-    """Wakes the saga at deadlines and on cancel."""
+    """Lets the saga go on at its deadlines and on cancel."""
 
     def __init__(self, ctx: WorkflowContext) -> None:
         self._ctx = ctx

@@ -50,7 +50,7 @@ class Service:
     migrations: Path
     """Where its tables come from."""
     database: AsyncEngine
-    """For the HTTP loop. Activities have a database of their own, since a pool belongs to one loop."""
+    """For the HTTP loop. Activities have a pool of their own, since one belongs to one loop."""
     activities: ActivityHost
     routes: list[web.RouteDef] = field(default_factory=list)
     surface: Surface | None = None

@@ -41,7 +41,7 @@ async def watch_sidecar(session: aiohttp.ClientSession, api_url: str, *, looks: 
     while True:
         without_worker = without_worker + 1 if await _lacks_its_worker(session, api_url) else 0
         if without_worker >= looks:
-            log.error("the sidecar has not taken in this service's worker: it is told to end, for a new one to start")
+            log.error("the sidecar has not taken in this service's worker: it is ended, for a new one to start")
             await _end(session, api_url)
             without_worker = 0
         await asyncio.sleep(pause)
@@ -60,7 +60,7 @@ async def _end(session: aiohttp.ClientSession, api_url: str) -> None:
         async with session.post(f"{api_url}/shutdown", timeout=aiohttp.ClientTimeout(total=5)) as response:
             response.raise_for_status()
     except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("the sidecar could not be told to end, trying again", error=repr(error))
+        log.warning("the sidecar could not be ended, trying again", error=repr(error))
 
 
 async def _metadata(session: aiohttp.ClientSession, metadata_url: str) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from shared.shop.order import OrderStatus
 from shared.shop.task import Lane, TaskStatus
 
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-Age = Annotated[float, Field(ge=0), AfterValidator(lambda seconds: round(seconds, 3))]
+Age = Annotated[
+    float, AfterValidator(lambda seconds: round(max(seconds, 0.0), 3)), Field(json_schema_extra={"minimum": 0})
+]
+"""Seconds. A row that is younger than its reader's transaction has the age 0."""
 
 
 class View(BaseModel):

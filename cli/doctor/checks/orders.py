@@ -37,6 +37,6 @@ def _advice(order: LateOrder) -> str:
     if order.workflow in {"RUNNING", "PENDING"}:
         return (
             f"See `shop show {order.order_id}` and {order.step_app or ORDER_SERVICE}: an undo is tried until its "
-            "patience is over, then `shop repair list` has it. If nothing moves, `shop reconcile` tells what is done."
+            "patience is over, then `shop repair list` has it. If nothing moves, `shop reconcile` shows what is done."
         )
-    return "The reconciler recovers it within minutes: `shop reconcile` tells."
+    return "The reconciler recovers it within minutes: see `shop reconcile`."

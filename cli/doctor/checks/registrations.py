@@ -19,11 +19,14 @@ def findings(case: Case) -> Iterator[Finding]:
 
 
 def _missing(app: App, about: About, kind: Kind) -> Iterator[Finding]:
+    declared = SHOP.find(app.app_id)
+    if declared is None:
+        return
     if kind is Kind.ACTIVITY_MISSING:
-        wanted = [contract.activity for contract in SHOP.app(app.app_id).contracts]
+        wanted = [contract.activity for contract in declared.contracts]
         what, has, call = "activity", about.activities, "register_activity"
     else:
-        wanted = list(SHOP.app(app.app_id).registered_workflows)
+        wanted = list(declared.registered_workflows)
         what, has, call = "workflow", about.workflows, "register_workflow"
     strangers = [name for name in has if name not in wanted]
     for name in wanted:

@@ -18,6 +18,7 @@ from shared.migrations import MIGRATION_LOCK
 from shared.shop.registry import SHOP
 from tests import waiting
 from tests.integration.devstack.harness import eventually, postgres_command, running
+from tests.unit.devstack import small_registry
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +97,17 @@ async def prepared(layout: DatabaseLayout) -> DatabaseLayout:
             "INSERT INTO things SELECT 1 WHERE NOT EXISTS (SELECT FROM things)",
         )
     return layout
+
+
+async def test_a_system_of_other_apps_is_prepared(tmp_path: Path, postgres_url: str) -> None:
+    """It has no audit, and nothing that an auditor reads."""
+    name = f"{postgres_url.rpartition('/')[0]}/flights_{next(numbers)}"
+    settings = load_settings(home=tmp_path, database_url=name, registry_name=small_registry.NAME)
+    layout = database_layout(settings, load_passwords(settings))
+
+    await bootstrap(layout)
+
+    assert "flight_service" == await fetch(layout.url_of("flight_service"), "SELECT current_schema()")
 
 
 async def test_each_service_works_in_its_own_schema(layout: DatabaseLayout) -> None:

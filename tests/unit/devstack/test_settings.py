@@ -7,6 +7,7 @@ import pytest
 from devstack.errors import SettingsError
 from devstack.settings import Mode, StackSettings, load_settings, port_block_size
 from shared.shop.registry import SHOP
+from tests.unit.devstack import small_registry
 
 pytestmark = pytest.mark.unit
 
@@ -65,6 +66,13 @@ def test_the_api_port_lies_outside_the_block() -> None:
     """Otherwise it would be taken by a process of the stack itself."""
     with pytest.raises(SettingsError, match="SHOP_BASE_PORT=21000"):
         load_settings(api_port=21000 + port_block_size(SHOP) - 1, base_port=21000)
+
+
+@pytest.mark.parametrize("name", ["nowhere:SHOP", "shared.shop.registry:NOTHING", small_registry.NONE])
+def test_what_names_no_registry_is_refused(name: str) -> None:
+    """With the one that does."""
+    with pytest.raises(SettingsError, match=r"SHOP_REGISTRY=.*shared.shop.registry:SHOP"):
+        load_settings(registry_name=name)
 
 
 def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

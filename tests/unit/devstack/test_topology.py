@@ -12,6 +12,7 @@ from devstack.settings import FIRST_EPHEMERAL_PORT, PROJECT_ROOT, load_settings,
 from devstack.topology.specs import ProcessSpec, SidecarReady, Topology
 from devstack.topology.topology import build_topology
 from shared.shop.registry import CORE_APPS, SHOP
+from tests.unit.devstack import small_registry
 
 pytestmark = pytest.mark.unit
 
@@ -118,6 +119,18 @@ def test_the_users_database_replaces_the_embedded_one(tmp_path: Path) -> None:
     assert f"postgresql://webshop_shipping_service:{PASSWORDS['shipping_service']}@{place}" == shipping
     state = topology.process("order-service-daprd").env["STATESTORE_CONNECTION_STRING"]
     assert f"postgresql://webshop_dapr:{PASSWORDS['dapr']}@db:6432/webshop_dapr?sslmode=require" == state
+
+
+def test_another_registry_has_a_stack_of_its_own(tmp_path: Path) -> None:
+    """Without the shop's gateway, mailbox, broker and audit, which none of its apps uses."""
+    settings = load_settings(home=tmp_path, registry_name=small_registry.NAME)
+    passwords = dict.fromkeys(password_names(small_registry.SMALL), "secret")
+
+    topology = build_topology(settings, passwords, Path("/dapr"))
+
+    apps = ("flight-service", "flight-service-daprd")
+    assert ("postgres", "database", "placement", "scheduler", *apps) == topology.names
+    assert settings.api_port in {claim.number for claim in topology.process("flight-service").ports}
 
 
 def test_an_unknown_name_gets_the_nearest_one(tmp_path: Path) -> None:

@@ -34,6 +34,17 @@ def test_a_healthy_shop_has_no_findings() -> None:
     assert [] == judge(a_case())
 
 
+def test_an_app_of_another_system_in_the_namespace_is_left_alone() -> None:
+    """It has a sidecar, and no worker that the shop knows of."""
+    about = an_about(PAYMENT_SERVICE, app_id="billing", activities=("send_bill",))
+    foreign = an_app(PAYMENT_SERVICE, service=about)
+    foreign = replace(foreign, target=replace(foreign.target, app_id="billing", place="billing"))
+
+    assert not foreign.has_worker
+    found = [finding.kind for finding in judge(a_case(foreign)) if "billing" in finding.apps]
+    assert {Kind.ACTIVITY_MISSING, Kind.WORKFLOW_MISSING}.isdisjoint(found)
+
+
 def test_the_nearest_name_is_suggested_for_a_typo() -> None:
     """`Activity 'process_payment' not found on app 'payment-service'` ends with the name that is there instead."""
     about = an_about(PAYMENT_SERVICE, activities=("proces_payment", "refund_payment"))
