@@ -29,6 +29,7 @@ PATIENCE_SECONDS = 20.0
 SIDECAR = f"{ORDER_SERVICE}-daprd"
 ORDERS = 80
 """Their next turns are together more than a stream takes before it is read (64 kB)."""
+TRIES = 3
 STUCK_SECONDS = 20.0
 """A sidecar that works takes in a worker that knocks within a moment."""
 
@@ -46,28 +47,44 @@ def worker_that_never_reads(evidence: Evidence) -> Iterator[None]:
         unread.cancel()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_sidecar_that_takes_in_no_worker_is_replaced() -> None:
-    """The service that it keeps out tells it to end; the one that comes instead takes up every order."""
+    """The service that it keeps out ends it; the one that comes instead takes up every order.
+
+    Now and then the sidecar frees itself when the worker that never reads leaves, and takes the next one in: then there
+    is nothing to replace, and the test provokes it again.
+    """
     with own_stack(SIDECAR_PATIENCE_SECONDS=f"{PATIENCE_SECONDS:g}") as (shop, evidence):
-        sidecar = shop.stack.pid(SIDECAR)
-        with ThreadPoolExecutor(8) as clients:
-            placed = [
-                clients.submit(shop.order, fault("process_payment", "delay", seconds=12.0)) for _ in range(ORDERS)
-            ]
-        order_ids = [order.result() for order in placed]
-
-        shop.stack.hold(ORDER_SERVICE)
-        with worker_that_never_reads(evidence):
-            _gets_stuck(shop)
-        assert shop.stack.pid(SIDECAR) == sidecar
-
-        shop.stack.start(ORDER_SERVICE)
-        eventually(lambda: shop.stack.pid(SIDECAR) not in {None, sidecar} or None, "a new sidecar is started", 120)
-        ends = [shop.end_of(order_id, 240)["status"] for order_id in order_ids]
-        assert set(ends) <= ENDED
+        for _ in range(TRIES):
+            if _is_replaced(shop, evidence):
+                break
+        else:
+            pytest.fail(f"the sidecar freed itself {TRIES} times: it was never kept from taking in a worker")
         report = shop.conservation()
         assert report["holds"], report["violations"]
+
+
+def _is_replaced(shop: Shop, evidence: Evidence) -> bool:
+    """Get the sidecar stuck; whether another one came, or it took in the service's worker after all. Orders end."""
+    sidecar = shop.stack.pid(SIDECAR)
+    with ThreadPoolExecutor(8) as clients:
+        placed = [clients.submit(shop.order, fault("process_payment", "delay", seconds=12.0)) for _ in range(ORDERS)]
+    order_ids = [order.result() for order in placed]
+
+    shop.stack.hold(ORDER_SERVICE)
+    with worker_that_never_reads(evidence):
+        _gets_stuck(shop)
+    assert shop.stack.pid(SIDECAR) == sidecar
+
+    def outcome() -> str | None:
+        if shop.stack.pid(SIDECAR) not in {None, sidecar}:
+            return "replaced"
+        return "freed" if (_workers(shop) or 0) > 0 else None
+
+    shop.stack.start(ORDER_SERVICE)
+    came = eventually(outcome, "a new sidecar is started, or the old one takes the worker in", 120)
+    assert {shop.end_of(order_id, 240)["status"] for order_id in order_ids} <= ENDED
+    return came == "replaced"
 
 
 def _gets_stuck(shop: Shop) -> None:
