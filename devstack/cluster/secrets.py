@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from devstack.errors import SettingsError
-from devstack.postgres.passwords import AUDIT_WRITER, AUDITOR, BROKER_PASSWORD, DAPR, PUSH_WEBHOOK, Passwords
+from devstack.postgres.passwords import AUDIT_WRITER, BROKER_PASSWORD, DAPR, PUSH_WEBHOOK, Passwords
 from devstack.settings import StackSettings
-from devstack.topology.addresses import folder_of
 from devstack.topology.broker import DEFAULT_PORT, USER
 from devstack.topology.layout import DatabaseLayout, database_layout
-from shared.shop.audit import AUDIT_SERVICE
+from shared.contracts.app import App
+from shared.shop.audit import AUDIT
 from shared.shop.notification import NOTIFICATION_SERVICE
-from shared.shop.order import ORDER_SERVICE
 from shared.webhooks import write_secret
 
 NAMESPACE = "saga-shop"
@@ -38,21 +37,23 @@ def cluster_secrets(settings: StackSettings, passwords: Passwords, namespace: st
         "prepare": {
             "database-url": layout.admin_url,
             "passwords": json.dumps(dict(passwords)),
-            "audit-owner-database-url": layout.url_of(folder_of(AUDIT_SERVICE)),
+            "audit-owner-database-url": layout.url_of(AUDIT.package),
             "audit-writer-role": layout.role(AUDIT_WRITER),
         },
-        **{name: _of_service(settings, layout, name) for name in (one.app_id for one in settings.registry.apps)},
+        **{app.app_id: _of_service(settings, layout, app) for app in settings.registry.apps},
     }
     items = [_secret(name, namespace, values) for name, values in secrets.items()]
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def _of_service(settings: StackSettings, layout: DatabaseLayout, name: str) -> dict[str, str]:
-    role = AUDIT_WRITER if name == AUDIT_SERVICE else folder_of(name)
-    values = {"database-url": layout.url_of(role)}
-    if name == ORDER_SERVICE:
-        values["auditor-database-url"] = layout.url_of(AUDITOR)
-    if name == NOTIFICATION_SERVICE:
+def secret_key(variable: str) -> str:
+    """The key that a variable's value has in the secret of its app."""
+    return variable.removeprefix("SERVICE_").lower().replace("_", "-")
+
+
+def _of_service(settings: StackSettings, layout: DatabaseLayout, app: App) -> dict[str, str]:
+    values = {secret_key(variable): layout.url_of(role) for variable, role in app.database_roles.items()}
+    if app.app_id == NOTIFICATION_SERVICE:
         smtp, signing = settings.smtp_url, settings.push_webhook_secret
         values["smtp-url"] = smtp.get_secret_value() if smtp else MAILBOX_IN_CLUSTER
         values["push-webhook-secret"] = (

@@ -51,12 +51,17 @@ class App:
     peers: Mapping[str, str] = field(default_factory=dict)
     """By variable: the program whose HTTP address it holds."""
     databases: Mapping[str, str] = field(default_factory=dict)
-    """By variable: the login role of a database URL besides its own."""
+    """By variable: the login role of a database URL besides its own, or instead of it."""
 
     @property
     def package(self) -> str:
         """Its package, which is also its schema and the suffix of its login role."""
         return self.app_id.replace("-", "_")
+
+    @property
+    def database_roles(self) -> Mapping[str, str]:
+        """By variable: the login role of each of its database URLs."""
+        return {"SERVICE_DATABASE_URL": self.package, **self.databases}
 
     @property
     def source(self) -> str:
