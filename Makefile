@@ -137,10 +137,10 @@ lock:
 model: $(INSTALLED)
 	$(BIN)/python -m ml_inference_service.training
 
-# Writes the Dapr resources that repeat for each app anew, from the registry.
+# Writes what repeats for each app anew, from the registry: Dapr resources, manifests, dapr.yaml.
 .PHONY: generate
 generate: $(INSTALLED)
-	$(BIN)/python -m devstack.dapr_cli.resources
+	$(BIN)/python -m devstack.generate
 	env -u SHOP_API_PORT -u SHOP_BASE_PORT -u SHOP_REGISTRY -u SHOP_HOME $(BIN)/shop dapr-run-file > .shop/dapr.yaml
 	mv .shop/dapr.yaml dapr.yaml
 

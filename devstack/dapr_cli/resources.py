@@ -1,19 +1,17 @@
-"""Dapr resources that repeat for each app, made from the registry (`make generate`) and committed, equal by test."""
+"""Dapr resources that repeat for each app, made from the registry."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.cluster.secrets import NAMESPACE
+from devstack.settings import PROJECT_ROOT
 from shared.contracts.app import App, Registry
 
 LOCAL: Final = PROJECT_ROOT / "components"
 CLUSTER: Final = PROJECT_ROOT / "deploy" / "base" / "dapr"
 LOCAL_NAMESPACE: Final = "default"
-CLUSTER_NAMESPACE: Final = "saga-shop"
 
-MADE: Final = "# Made from the registry of apps by `make generate`: don't edit it, a test compares the two.\n"
 RESILIENCY: Final = """\
 # What a sidecar does when it can't reach the app that an activity belongs to.
 #
@@ -36,7 +34,7 @@ spec:
   targets:
     actors:
       # The actor type of an app's activities: dapr.internal.<namespace>.<app id>.activity
-      # For another namespace change the name in devstack/dapr_cli/resources.py.
+      # For another namespace change the name in devstack/cluster/secrets.py.
 """
 CHILDREN: Final = """\
       # The workflows that other apps call as their child. A turn that begins a child in an app that is away is never
@@ -52,11 +50,11 @@ POLICIES: Final = """\
 """
 
 
-def documents(registry: Registry) -> Mapping[Path, str]:
-    """Each generated file with its text."""
+def resources(registry: Registry) -> Mapping[Path, str]:
+    """Each file with its text."""
     return {
         LOCAL / "resiliency.yaml": resiliency(registry, LOCAL_NAMESPACE),
-        CLUSTER / "resiliency.yaml": resiliency(registry, CLUSTER_NAMESPACE),
+        CLUSTER / "resiliency.yaml": resiliency(registry, NAMESPACE),
         CLUSTER / "access-policies.yaml": access_policies(registry),
     }
 
@@ -66,13 +64,13 @@ def resiliency(registry: Registry, namespace: str) -> str:
     target = f"      dapr.internal.{namespace}.{{}}.{{}}:\n        retry: quick\n"
     activities = "".join(target.format(app_id, "activity") for app_id in registry.app_ids)
     children = "".join(target.format(app.app_id, "workflow") for app in registry.apps if app.children)
-    return MADE + RESILIENCY + activities + (CHILDREN + children if children else "")
+    return RESILIENCY + activities + (CHILDREN + children if children else "")
 
 
 def access_policies(registry: Registry) -> str:
     """A policy for each app that others call."""
     called = [app for app in registry.apps if any(registry.callers_of(app))]
-    return MADE + POLICIES + "---\n".join("".join(_policy(registry, app)) for app in called)
+    return POLICIES + "---\n".join("".join(_policy(registry, app)) for app in called)
 
 
 def _policy(registry: Registry, app: App) -> Iterator[str]:
@@ -86,9 +84,3 @@ def _policy(registry: Registry, app: App) -> Iterator[str]:
         return
     yield "      activities:\n"
     yield from (f"        - name: {contract.activity}\n" for contract in app.contracts)
-
-
-if __name__ == "__main__":
-    for file, text in documents(load_settings().registry).items():
-        file.write_text(text)
-        sys.stdout.write(f"{file.relative_to(PROJECT_ROOT)}\n")

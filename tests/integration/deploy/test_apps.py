@@ -1,51 +1,35 @@
 """What runs in the cluster is what the local stack runs, with settings that the services accept."""
 
+import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
-from audit_service.settings import AuditSettings
+from devstack.generate import documents
 from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
-from devstack.topology.addresses import folder_of
 from devstack.topology.specs import Topology
 from devstack.topology.topology import build_topology
-from event_relay.settings import RelaySettings
-from inventory_service.settings import InventorySettings
-from ml_inference_service.settings import InferenceSettings
-from notification_service.settings import NotificationSettings
-from order_service.settings import OrderSettings
-from payment_gateway.settings import GatewaySettings
-from payment_service.settings import PaymentSettings
+from shared.contracts.app import App, Registry
 from shared.service.settings import HttpSettings
 from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.groups import CORE
 from shared.shop.registry import APPS, SHOP
+from shared.shop.shipping import SHIPPING_SERVICE
 from shared.webhooks import write_secret
-from shipping_service.settings import ShippingSettings
-from task_orchestrator_service.settings import TaskSettings
 from tests.integration.deploy.manifests import Document, Manifests, only_container
+from tests.programs.kustomize import DEPLOY, Command, render
 
 pytestmark = pytest.mark.integration
 
-SETTINGS: Final[dict[str, type[HttpSettings]]] = {
-    "order-service": OrderSettings,
-    "payment-service": PaymentSettings,
-    "inventory-service": InventorySettings,
-    "shipping-service": ShippingSettings,
-    "notification-service": NotificationSettings,
-    "ml-inference-service": InferenceSettings,
-    "audit-service": AuditSettings,
-    "task-orchestrator-service": TaskSettings,
-    "event-relay": RelaySettings,
-    "payment-gateway": GatewaySettings,
-}
+PROGRAMS: Final = tuple(app.app_id for app in SHOP.apps)
 # What Dapr's injector adds to each container of a pod that it gives a sidecar.
 INJECTED: Final = {"DAPR_HTTP_PORT": "3500", "DAPR_GRPC_PORT": "50001"}
 # Said by the image, or the same by default.
 LOCAL_ONLY: Final = {"PYTHONUNBUFFERED", "DAPR_HOST"}
-# The stack says where the broker is to every app whose sidecar has it, and this one consumes nothing yet.
-UNREAD: Final = {"audit-service": {"broker_url"}}
 MORE_THAN_LOCAL: Final = {"ML_PROVIDER"}
 SECRETS: Final = {
     "database-url": "postgresql://shop_role:secret@postgres.example:5432/shop",
@@ -60,6 +44,17 @@ def topology(tmp_path: Path) -> Topology:
     """The local stack."""
     passwords = {name: f"secret-{index:02}" for index, name in enumerate(password_names(SHOP))}
     return build_topology(load_settings(home=tmp_path), passwords, Path("/dapr"))
+
+
+def settings_of(name: str) -> type[HttpSettings]:
+    """What a service reads: the one settings class of its own that has an HTTP surface."""
+    module = import_module(f"{SHOP.app(name).package}.settings")
+    (found,) = (
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, HttpSettings) and one.__module__ == module.__name__
+    )
+    return found
 
 
 def environment(pod: Document, config: dict[str, str]) -> dict[str, str]:
@@ -77,17 +72,17 @@ def _value(variable: dict[str, Any], config: dict[str, str]) -> str:
 
 
 def test_the_apps_are_the_topologys(manifests: Manifests) -> None:
-    """All nine have a sidecar under the app id that contracts and components know, and the gateway has none."""
+    """All have a sidecar under the app id that contracts and components know, and the gateway has none."""
     assert sorted(APPS) == sorted(manifests.sidecars)
     assert PAYMENT_GATEWAY in set(manifests.pods) - set(manifests.sidecars)
     for app_id, pod in manifests.sidecars.items():
         assert manifests.pods[app_id] is pod
-        assert [folder_of(app_id)] == only_container(pod)["args"]
+        assert [SHOP.app(app_id).package] == only_container(pod)["args"]
 
 
 def test_each_has_the_variables_that_it_has_locally(manifests: Manifests, topology: Topology) -> None:
     """A variable that is added on one side only is noticed."""
-    for name in (*APPS, PAYMENT_GATEWAY):
+    for name in PROGRAMS:
         local = set(topology.process(name).env) - LOCAL_ONLY - set(INJECTED)
         there = set(environment(manifests.pods[name], manifests.config)) - MORE_THAN_LOCAL
         assert local == there, name
@@ -95,10 +90,10 @@ def test_each_has_the_variables_that_it_has_locally(manifests: Manifests, topolo
 
 def test_each_service_accepts_its_settings(manifests: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is missing or wrong, and no variable is one that the service doesn't read."""
-    for name, settings_type in SETTINGS.items():
+    for name in PROGRAMS:
+        settings_type = settings_of(name)
         variables = environment(manifests.pods[name], manifests.config)
-        read = set(settings_type.model_fields) | UNREAD.get(name, set())
-        assert {variable.lower() for variable in variables} <= read, name
+        assert {variable.lower() for variable in variables} <= set(settings_type.model_fields), name
         with monkeypatch.context() as patch:
             for variable, value in {**variables, **(INJECTED if name in APPS else {})}.items():
                 patch.setenv(variable, value)
@@ -108,7 +103,7 @@ def test_each_service_accepts_its_settings(manifests: Manifests, monkeypatch: py
 
 def test_ports_agree(manifests: Manifests) -> None:
     """Container, Service, probes and the sidecar's deliveries all mean the port that the service listens at."""
-    for name in SETTINGS:
+    for name in PROGRAMS:
         pod, service = manifests.pods[name], manifests.of_kind("Service")[name]
         (port,) = only_container(pod)["ports"]
         assert str(port["containerPort"]) == environment(pod, manifests.config)["SERVICE_HTTP_PORT"]
@@ -147,10 +142,26 @@ def test_other_services_are_called_by_names_that_exist(manifests: Manifests) -> 
     }
     urls = [
         value
-        for name in SETTINGS
+        for name in PROGRAMS
         for value in environment(manifests.pods[name], manifests.config).values()
         if value.startswith("http://") and "." not in value
     ]
 
     assert len(urls) >= 3
     assert {url.removeprefix("http://").partition("/")[0] for url in urls} <= services
+
+
+def test_a_further_participant_is_deployed_as_the_others(tmp_path: Path, kustomize: Command) -> None:
+    """By its declaration alone: nobody edits a file below `deploy/`."""
+    deploy = shutil.copytree(DEPLOY, tmp_path / "deploy")
+    gift = App(app_id="gift-service", group=CORE)
+    for file, text in documents(Registry((*SHOP.apps, gift))).items():
+        if file.is_relative_to(DEPLOY):
+            (deploy / file.relative_to(DEPLOY)).write_text(text)
+
+    as_shipping = render(kustomize, deploy / "overlays" / "production").replace("gift", "shipping")
+
+    both = [one for one in yaml.safe_load_all(as_shipping) if one["metadata"]["name"] == SHIPPING_SERVICE]
+    for kind in ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
+        shipping, gifts = (one for one in both if one["kind"] == kind)
+        assert shipping == gifts

@@ -5,18 +5,14 @@ from typing import Any, Final
 
 import pytest
 
-from shared.shop.registry import APPS
+from shared.shop.registry import APPS, SHOP
 from tests.integration.deploy.manifests import Manifests, matches
 
 pytestmark = pytest.mark.integration
 
 HTTP, INTERNAL = 8080, 50002
 # Within the namespace by HTTP, beside the sidecars' calls of one another.
-CALLS: Final = {
-    ("payment-service", "payment-gateway"),
-    ("order-service", "inventory-service"),
-    ("inventory-service", "order-service"),
-}
+CALLS: Final = {(app.app_id, peer) for app in SHOP.apps for peer in app.peers.values()}
 MAIL: Final = {("notification-service", "mailbox")}
 BROKER_PORT = 4222
 
@@ -88,7 +84,7 @@ def test_the_broker_is_open_to_those_who_have_to_do_with_events(all_manifests: d
     admitted = {
         name for name in demo.manifests.pods if name != "broker" and demo.open_between(name, "broker", BROKER_PORT)
     }
-    assert {"notification-service", "task-orchestrator-service", "event-relay"} == admitted
+    assert set(SHOP.event_apps) == admitted
 
 
 def test_nothing_is_open_that_no_policy_names(manifests: Manifests) -> None:

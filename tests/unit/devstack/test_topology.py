@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack.dapr_cli.resources import documents
 from devstack.errors import UnknownProcessError
 from devstack.postgres.passwords import password_names
-from devstack.settings import FIRST_EPHEMERAL_PORT, PROJECT_ROOT, load_settings, port_block_size
+from devstack.settings import FIRST_EPHEMERAL_PORT, load_settings, port_block_size
 from devstack.topology.specs import ProcessSpec, SidecarReady, Topology
 from devstack.topology.topology import build_topology
 from shared.shop.registry import CORE_APPS, SHOP
@@ -161,12 +160,6 @@ def test_a_group_is_a_part_of_the_stack(tmp_path: Path) -> None:
         "event-relay",
         "event-relay-daprd",
     ]
-
-
-@pytest.mark.parametrize("file", documents(SHOP), ids=lambda file: str(file.relative_to(PROJECT_ROOT)))
-def test_what_repeats_for_each_app_is_that_of_the_registry(file: Path) -> None:
-    """Without its target an app blocks every workflow for five seconds; without a policy every app may call it."""
-    assert documents(SHOP)[file] == file.read_text(), "it is out of date: make generate"
 
 
 def _secrets_in(spec: ProcessSpec) -> set[str]:
