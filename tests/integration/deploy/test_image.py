@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from devstack.settings import PROJECT_ROOT
+from shared.shop.registry import SHOP
 from tests.integration.deploy.manifests import Manifests, containers
 from tests.programs.kustomize import DEPLOY
 
@@ -19,15 +20,17 @@ pytestmark = pytest.mark.integration
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 IGNORED = (DEPLOY / "Dockerfile.dockerignore").read_text()
-COPIED = re.findall(r"^COPY (?!--)(\S+) (\S+)$", DOCKERFILE, re.MULTILINE)
+ADMITTED = re.findall(r"^!(\S+)$", IGNORED, re.MULTILINE)
+SENT = {str(path.relative_to(PROJECT_ROOT)) for pattern in ADMITTED for path in PROJECT_ROOT.glob(pattern)}
+BESIDE_THE_APPS = {"shared", "local_mailbox", "devstack", "cli", "deploy/requirements.txt"}
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the image holds: /app with the packages, and a venv with the locked requirements and no others."""
     root = tmp_path_factory.mktemp("image")
-    for source, target in COPIED:
-        place = root / "app" / target.removeprefix("/")
+    for source in SENT:
+        place = root / "app" / source
         place.parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (PROJECT_ROOT / source).is_dir() else shutil.copy
         copy(PROJECT_ROOT / source, place)
@@ -63,14 +66,17 @@ def run(image: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_it_copies_exists_and_is_sent_to_docker() -> None:
-    """A folder that was renamed is noticed here, not by whoever builds."""
-    sent = {line.removeprefix("!") for line in IGNORED.splitlines() if line.startswith("!")}
+def test_it_holds_every_apps_package_and_nothing_that_is_not_listed() -> None:
+    """Tests, documents and what this folder holds of secrets stay outside; a builder that sends them fails."""
+    others = [line for line in IGNORED.splitlines() if not line.startswith(("#", "!"))]
 
-    assert len(COPIED) > 10
-    assert all((PROJECT_ROOT / source).exists() for source, _ in COPIED)
-    assert {source for source, _ in COPIED} == sent
-    assert "*" in IGNORED.splitlines()
+    assert {*SHOP.schemas, *BESIDE_THE_APPS} == SENT
+    assert ["*", "**/__pycache__"] == others
+    assert re.findall(r"^COPY (?!--)(.*)$", DOCKERFILE, re.MULTILINE) == [
+        "deploy/requirements.txt /build/requirements.txt",
+        ". .",
+    ]
+    assert re.search(r"^RUN test ! -e Makefile ", DOCKERFILE, re.MULTILINE)
 
 
 def test_it_runs_as_nobody_and_by_the_package_alone() -> None:
