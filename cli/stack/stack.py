@@ -15,13 +15,13 @@ import typer
 
 from cli.output import say
 from devstack.errors import AlreadyRunningError, NotRunningError, StartFailedError
-from devstack.programs.build import ensure_broker, ensure_runtime
+from devstack.programs.build import ensure_programs
 from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.leftovers import end_leftovers
 from devstack.supervisor.logs import open_log
 from devstack.supervisor.state import StackState, supervisor_lock
-from devstack.topology.groups import check_groups, need_broker
+from devstack.topology.groups import check_groups
 from shared.shop.order import ORDER_SERVICE
 
 POLL_SECONDS = 0.1
@@ -59,9 +59,7 @@ def up(
     if running is not None:
         _already_runs(settings, running, wanted_ready=detach)
         return
-    runtime = ensure_runtime(settings, say)
-    if settings.nats_url is None and (not only or not need_broker(settings.registry).isdisjoint(only)):
-        ensure_broker(settings, say)
+    runtime = ensure_programs(settings, only or (), say)
     if detach:
         _start_in_background(settings, only or [], without_apps=without_apps)
     else:

@@ -10,11 +10,10 @@ import typer
 from cli.output import say
 from cli.stack.stack import OnlyOption
 from devstack.errors import AlreadyRunningError, NotRunningError
-from devstack.programs.build import ensure_broker, ensure_runtime
+from devstack.programs.build import ensure_programs
 from devstack.settings import StackSettings, load_settings
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.state import StackState
-from devstack.topology.groups import need_broker
 
 POLL_SECONDS: Final = 0.2
 # A stack whose dev loop was killed notices it within half a second.
@@ -32,9 +31,7 @@ def supervise(*, only: OnlyOption = None) -> None:
     """Run what a dev loop asks for, process by process (`devstack.tilt.attend NAME`); ends with its parent."""
     settings = load_settings()
     _wait_for_predecessor(settings)
-    runtime = ensure_runtime(settings, say)
-    if settings.nats_url is None and (not only or not need_broker(settings.registry).isdisjoint(only)):
-        ensure_broker(settings, say)
+    runtime = ensure_programs(settings, only or (), say)
     # Their libraries take a third of a second to import, for which the other commands needn't wait.
     import asyncio  # noqa: PLC0415
 

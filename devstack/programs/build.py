@@ -1,6 +1,6 @@
 """Makes sure that a program is here, built from `runtime/` if need be: Dapr's and the broker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +51,14 @@ def ensure(  # noqa: PLR0913, PLR0917 - all that a build is
     if found is None:
         raise RuntimeMissingError(f"{tools.title} was built into {target}, and isn't found there")
     return found
+
+
+def ensure_programs(settings: StackSettings, groups: Sequence[str], report: Report) -> DaprRuntime:
+    """The runtime, and the broker if any of these groups (all, if there are none) takes events; see `ensure`."""
+    runtime = ensure_runtime(settings, report)
+    if settings.nats_url is None and settings.registry.event_groups & set(groups or settings.registry.groups):
+        ensure_broker(settings, report)
+    return runtime
 
 
 def ensure_runtime(

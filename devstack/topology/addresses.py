@@ -51,8 +51,3 @@ def port_at(settings: StackSettings, offset: int) -> int:
 def sidecar_of(app_id: str) -> str:
     """The name of an app's sidecar process."""
     return f"{app_id}-daprd"
-
-
-def folder_of(app_id: str) -> str:
-    """The package, schema and role name that belong to an app id."""
-    return app_id.replace("-", "_")

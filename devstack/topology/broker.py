@@ -8,7 +8,6 @@ from devstack.postgres.passwords import BROKER_PASSWORD, Passwords
 from devstack.programs.broker import BROKER_FOLDER
 from devstack.settings import StackSettings
 from devstack.topology.addresses import BROKER, BROKER_OFFSET, STREAMS, port_at, sidecar_of
-from devstack.topology.groups import need_broker
 from devstack.topology.hosts import Host
 from devstack.topology.ports import PortClaim
 from devstack.topology.specs import Finished, HttpReady, ProcessSpec
@@ -30,7 +29,7 @@ def broker(settings: StackSettings, passwords: Passwords, nats_server: Path, hos
         env=environment,
         ready=Finished(),
         starts_after=(BROKER,) if settings.nats_url is None else (),
-        groups=need_broker(settings.registry),
+        groups=settings.registry.event_groups,
     )
     if settings.nats_url is not None:
         return [task]
@@ -77,5 +76,5 @@ def _embedded(settings: StackSettings, passwords: Passwords, nats_server: Path, 
         ready=HttpReady(f"{host.url(monitoring)}/healthz"),
         # Draining services may still publish.
         stops_after=tuple(name for app_id in settings.registry.event_apps for name in (app_id, sidecar_of(app_id))),
-        groups=need_broker(settings.registry),
+        groups=settings.registry.event_groups,
     )

@@ -6,11 +6,6 @@ from devstack.errors import UnknownProcessError, unknown_name
 from shared.contracts.app import Registry
 
 
-def need_broker(registry: Registry) -> frozenset[str]:
-    """The groups with an app that takes events."""
-    return frozenset(one.group for one in registry.apps if one.takes_events)
-
-
 def check_groups(registry: Registry, groups: Iterable[str]) -> None:
     """Raises UnknownProcessError for a group that there is none of; it names the nearest."""
     for group in groups:

@@ -7,7 +7,6 @@ from devstack.settings import PROJECT_ROOT, StackSettings
 from devstack.topology.addresses import DOCS_OFFSET, MAILBOX, port_at
 from devstack.topology.broker import CONFIGURATION as BROKER_CONFIGURATION
 from devstack.topology.dapr import COMPONENTS
-from devstack.topology.groups import need_broker
 from devstack.topology.specs import Finished, ProcessSpec, Topology
 from shared.contracts.app import Registry
 from shared.shop.audit import AUDIT_SERVICE
@@ -70,7 +69,7 @@ def label_of(spec: ProcessSpec, registry: Registry) -> str:
     """The group that a process is shown in: what all need stands apart."""
     if not spec.groups:
         return INFRASTRUCTURE
-    return EVENTS if spec.groups == need_broker(registry) else min(spec.groups)
+    return EVENTS if spec.groups == registry.event_groups else min(spec.groups)
 
 
 def watches(spec: ProcessSpec) -> tuple[str, ...]:

@@ -7,14 +7,15 @@ from signal import SIGINT
 
 from devstack.postgres.passwords import AUDIT_WRITER
 from devstack.settings import StackSettings
-from devstack.topology.addresses import AUDIT_SCHEMA, GATEWAY_OFFSET, POSTGRES, app_ports, folder_of, port_at
+from devstack.topology.addresses import AUDIT_SCHEMA, GATEWAY_OFFSET, POSTGRES, app_ports, port_at
 from devstack.topology.broker import broker_address
 from devstack.topology.hosts import Host, Network
 from devstack.topology.layout import POSTGRES_PORT_OFFSET, DatabaseLayout
 from devstack.topology.mail import notification_environment
 from devstack.topology.ports import PortClaim
 from devstack.topology.specs import Finished, HttpReady, PostgresReady, ProcessSpec
-from shared.shop.audit import AUDIT_SERVICE
+from shared.contracts.app import App
+from shared.shop.audit import AUDIT, AUDIT_SERVICE
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.groups import CORE, TASKS
 from shared.shop.notification import NOTIFICATION_SERVICE
@@ -58,7 +59,8 @@ def database(settings: StackSettings, layout: DatabaseLayout, network: Network) 
 
 def gateway(settings: StackSettings, layout: DatabaseLayout, host: Host) -> ProcessSpec:
     """The payment gateway: a company of its own, so it has no sidecar."""
-    process = _python_service(settings, layout, host, PAYMENT_GATEWAY, port_at(settings, GATEWAY_OFFSET), {})
+    app, port = settings.registry.app(PAYMENT_GATEWAY), port_at(settings, GATEWAY_OFFSET)
+    process = _python_service(settings, layout, host, app, port, {})
     # A draining payment service may still have to ask it.
     return replace(process, stops_after=(PAYMENT_SERVICE,), groups=frozenset({CORE}))
 
@@ -71,7 +73,7 @@ def audit_schema(layout: DatabaseLayout, host: Host) -> ProcessSpec:
         host=host,
         command=(sys.executable, "-m", "audit_service.schema"),
         env={
-            "AUDIT_OWNER_DATABASE_URL": layout.url_of(folder_of(AUDIT_SERVICE)),
+            "AUDIT_OWNER_DATABASE_URL": layout.url_of(AUDIT.package),
             "AUDIT_WRITER_ROLE": layout.role(AUDIT_WRITER),
         },
         ready=Finished(),
@@ -90,12 +92,11 @@ def service(settings: StackSettings, layout: DatabaseLayout, network: Network, a
         "DAPR_HTTP_PORT": str(ports.dapr_http),
     }
     environment |= {variable: _peer_url(settings, network, peer) for variable, peer in app.peers.items()}
-    environment |= {variable: layout.url_of(role) for variable, role in app.databases.items()}
     if app.takes_events:
         environment["BROKER_URL"] = broker_address(settings, network.main)
     if app_id == NOTIFICATION_SERVICE:
         environment |= notification_environment(settings, layout.passwords, network.main)
-    process = _python_service(settings, layout, host, app_id, ports.http, environment)
+    process = _python_service(settings, layout, host, app, ports.http, environment)
     if app_id == AUDIT_SERVICE:
         process = replace(process, starts_after=(AUDIT_SCHEMA,))
     return replace(process, app_id=app_id, groups=frozenset({app.group}))
@@ -109,19 +110,19 @@ def _peer_url(settings: StackSettings, network: Network, name: str) -> str:
 
 
 def _python_service(  # noqa: PLR0913, PLR0917 - all that tells one service from another
-    settings: StackSettings, layout: DatabaseLayout, host: Host, name: str, port: int, environment: Mapping[str, str]
+    settings: StackSettings, layout: DatabaseLayout, host: Host, app: App, port: int, environment: Mapping[str, str]
 ) -> ProcessSpec:
-    folder = folder_of(name)
+    name = app.app_id
     moved_by = "SHOP_API_PORT" if name == ORDER_SERVICE else "SHOP_BASE_PORT"
     return ProcessSpec(
         name=name,
         kind="service",
         host=host,
-        command=(sys.executable, "-m", folder),
+        command=(sys.executable, "-m", app.package),
         env={
             "SERVICE_HTTP_HOST": host.listen,
             "SERVICE_HTTP_PORT": str(port),
-            "SERVICE_DATABASE_URL": layout.url_of(folder),
+            **{variable: layout.url_of(role) for variable, role in app.database_roles.items()},
             "SHOP_MODE": settings.mode.value,
             "PYTHONUNBUFFERED": "1",
             **environment,

@@ -96,7 +96,9 @@ class Registry:
         Raises:
             KeyError: there is none.
         """
-        return {one.app_id: one for one in self.apps}[app_id]
+        if (found := self.find(app_id)) is None:
+            raise KeyError(app_id)
+        return found
 
     def find(self, app_id: str) -> App | None:
         """The app of this id; None if it is another system's."""
@@ -120,6 +122,11 @@ class Registry:
     def event_apps(self) -> tuple[str, ...]:
         """Those whose sidecars load the pub/sub component."""
         return tuple(one.app_id for one in self.apps if one.takes_events)
+
+    @property
+    def event_groups(self) -> frozenset[str]:
+        """The groups of those: a broker belongs to them."""
+        return frozenset(one.group for one in self.apps if one.takes_events)
 
     @property
     def schemas(self) -> tuple[str, ...]:

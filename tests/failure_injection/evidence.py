@@ -16,14 +16,15 @@ from dapr.ext.workflow._durabletask.internal import protos as pb
 
 from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
-from devstack.topology.addresses import app_ports, folder_of
+from devstack.topology.addresses import app_ports
 from devstack.topology.layout import database_layout
 from shared.shop.order import ORDER_SERVICE
-from shared.shop.registry import CORE_APPS
+from shared.shop.registry import CORE_APPS, SHOP
 from tests.e2e.shop import eventually
 
 _HITS: Final = " UNION ALL ".join(
-    f"SELECT activity, place, hits FROM {folder_of(app_id)}.fault_hits WHERE saga_id = $1" for app_id in CORE_APPS
+    f"SELECT activity, place, hits FROM {SHOP.app(app_id).package}.fault_hits WHERE saga_id = $1"
+    for app_id in CORE_APPS
 )
 
 _EFFECTS: Final = {

@@ -11,14 +11,12 @@ import pytest
 import yaml
 
 from devstack.settings import PROJECT_ROOT
-from devstack.topology.addresses import folder_of
-from shared.shop.gateway import PAYMENT_GATEWAY
-from shared.shop.registry import APPS
+from shared.shop.registry import APPS, SHOP
 
 pytestmark = pytest.mark.unit
 
 PAGE: Final = (PROJECT_ROOT / "docs" / "operations.md").read_text()
-PROGRAMS: Final = (*(folder_of(app) for app in APPS), folder_of(PAYMENT_GATEWAY))
+PROGRAMS: Final = SHOP.schemas
 METRICS: Final = {"Counter", "Gauge", "Histogram", "Summary"}
 
 
@@ -32,7 +30,7 @@ def test_every_metric_is_documented() -> None:
 def test_how_many_connections_a_process_takes() -> None:
     """Each pool may open as many again as it keeps."""
     rows = re.findall(r"^\| ([a-z-]+) \| (\d+) \| (\d*) \| *$|^\| ([a-z-]+) \| (\d+) \| \|$", PAGE, re.MULTILINE)
-    documented = {folder_of(name or lone): int(own or alone) for name, own, _, lone, alone in rows}
+    documented = {SHOP.app(name or lone).package: int(own or alone) for name, own, _, lone, alone in rows}
 
     assert {program: 2 * sum(pools(program)) for program in PROGRAMS} == documented
     assert f"One of each is {sum(documented.values())} and {len(APPS) * sidecars_pool()}" in PAGE
