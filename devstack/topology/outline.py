@@ -14,7 +14,7 @@ from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.groups import EVENTS
 from shared.shop.inference import ML_INFERENCE_SERVICE
 from shared.shop.notification import NOTIFICATION_SERVICE
-from shared.shop.order import ORDER_SERVICE
+from shared.shop.order import ORDER_SERVICE, ORDER_STEPS
 from shared.shop.registry import EVENT_RELAY
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 
@@ -47,6 +47,7 @@ def outline(topology: Topology, settings: StackSettings) -> dict[str, Any]:
         "api_url": settings.api_url,
         "control_port": topology.control_port.number,
         "docs_port": port_at(settings, DOCS_OFFSET),
+        "order_steps": [step.activity for step in ORDER_STEPS],
         "processes": [_process(spec, settings.registry) for spec in topology.processes],
     }
 

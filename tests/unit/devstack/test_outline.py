@@ -62,6 +62,13 @@ def test_every_process_is_outlined_without_passwords(tmp_path: Path) -> None:
     assert outlined["control_port"] in taken
 
 
+def test_a_failing_order_may_break_each_step(tmp_path: Path) -> None:
+    """A button offers them."""
+    outlined = outline(a_topology(tmp_path), load_settings(home=tmp_path))
+
+    assert {"reserve_stock", "process_payment", "book_shipment"} <= set(outlined["order_steps"])
+
+
 def test_what_all_groups_need_is_shown_apart(tmp_path: Path) -> None:
     labels = {spec.name: label_of(spec, SHOP) for spec in a_topology(tmp_path).processes}
 
