@@ -7,7 +7,7 @@ of `ACCOUNTS` is whatever carries one saga id: `status` is NULL if no order stan
 from typing import Final
 
 from order_service.conservation.by_hand import MONEY_BY_HAND
-from order_service.conservation.rule import Rule
+from shared.contracts.app import Rule
 
 _ORDERS: Final = """
     SELECT order_id AS saga_id, status, ended_at IS NOT NULL AS ended, total_cents FROM order_service.orders

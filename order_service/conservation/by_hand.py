@@ -6,7 +6,7 @@ three places: with the same amount in the participant's `hand_closings` and in i
 
 from typing import Final
 
-from order_service.conservation.rule import Rule
+from shared.contracts.app import Rule
 from shared.participant.readable import BY_HAND_COLUMNS
 from shared.shop.registry import SHOP
 

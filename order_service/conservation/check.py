@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
 from order_service.conservation.by_hand import CLOSED_BY_HAND
-from order_service.conservation.rule import Rule
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, RULES, SUMS
+from shared.contracts.app import Rule
 
 SHOWN_PER_RULE: Final = 100
 

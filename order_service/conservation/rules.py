@@ -9,7 +9,7 @@ from typing import Final
 
 from order_service.conservation.accounts import OF_ACCOUNTS
 from order_service.conservation.by_hand import BY_HAND
-from order_service.conservation.rule import Rule
+from shared.contracts.app import Rule
 from shared.shop.registry import SHOP
 
 ENDED_UNDONE: Final = "('compensated', 'cancelled')"
@@ -35,40 +35,7 @@ _STEPS: Final = " UNION ALL ".join(
     for app in SHOP.participants
 )
 
-LEDGER: Final = (
-    Rule(
-        "ledger_balances",
-        "Every transaction of the ledger adds up to zero in its currency.",
-        """
-        SELECT transaction_id AS subject, 'off by ' || sum(amount_cents) || ' ' || currency AS detail
-        FROM payment_service.ledger_entries GROUP BY transaction_id, currency HAVING sum(amount_cents) <> 0
-        """,
-    ),
-)
-
 STOCK: Final = (
-    Rule(
-        "stock_adds_up",
-        "What was received of a SKU is available, reserved, or closed by hand.",
-        """
-        SELECT s.sku AS subject,
-               coalesce(r.units, 0) || ' received, but ' || s.available || ' available and ' || coalesce(h.units, 0)
-               || ' reserved or closed by hand' AS detail
-        FROM inventory_service.stock s
-        LEFT JOIN (SELECT sku, sum(quantity) AS units FROM inventory_service.stock_receipts GROUP BY sku) r USING (sku)
-        LEFT JOIN (
-            SELECT l.sku, sum(l.quantity) AS units
-            FROM inventory_service.reservation_lines l JOIN inventory_service.reservations r USING (reservation_id)
-            WHERE r.status <> 'released' GROUP BY l.sku
-        ) h USING (sku)
-        WHERE coalesce(r.units, 0) <> s.available + coalesce(h.units, 0)
-        """,
-    ),
-    Rule(
-        "stock_is_never_negative",
-        "No SKU has less than nothing.",
-        "SELECT sku AS subject, available || ' available' AS detail FROM inventory_service.stock WHERE available < 0",
-    ),
     Rule(
         "completed_order_has_its_units",
         "A completed order holds exactly the units of its lines.",
@@ -110,7 +77,12 @@ APPROVALS: Final = (
     ),
 )
 
-ALONE: Final[tuple[Rule, ...]] = LEDGER + STOCK + APPROVALS + BY_HAND
+ALONE: Final[tuple[Rule, ...]] = (
+    *(rule for app in SHOP.participants for rule in app.rules),
+    *STOCK,
+    *APPROVALS,
+    *BY_HAND,
+)
 RULES: Final = OF_ACCOUNTS + ALONE
 
 SUMS: Final = """

@@ -14,6 +14,15 @@ Readable = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of conservation: its name, its promise, and the query (subject, detail) for what breaks it."""
+
+    name: str
+    promise: str
+    violations: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandBooks:
     """Where a participant's own books show what persons closed by hand; a rule compares them with its `hand_closings`.
 
@@ -48,6 +57,8 @@ class App:
     has_sidecar: bool = True
     auditor_reads: Readable = field(default_factory=dict)
     hand_books: HandBooks | None = None
+    rules: tuple[Rule, ...] = ()
+    """What must add up in its own books, alone or beside the orders."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """By variable: the program whose HTTP address it holds."""
     databases: Mapping[str, str] = field(default_factory=dict)

@@ -58,6 +58,10 @@ class Saga:
     def timeline(self) -> Timeline:
         return self._caller.journal.timeline
 
+    def patched(self, change: str) -> bool:
+        """Whether this run began with that change of its workflow; a run that began before goes on as it was."""
+        return self._ctx.is_patched(change)
+
     def step(self, do: Contract[RequestT, ResponseT], request: RequestT) -> Turns[ResponseT]:
         """Do one step, which the undo of its contract compensates; its answer comes back only if it is done.
 

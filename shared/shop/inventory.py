@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.contracts.app import App, HandBooks
+from shared.contracts.app import App, HandBooks, Rule
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
@@ -70,5 +70,33 @@ INVENTORY: Final = App(
             FROM inventory_service.reservations r JOIN inventory_service.reservation_lines l USING (reservation_id)
             WHERE r.status IN ('settled', 'written_off') GROUP BY r.saga_id, r.step, r.status
         """,
+    ),
+    rules=(
+        Rule(
+            "stock_adds_up",
+            "What was received of a SKU is available, reserved, or closed by hand.",
+            """
+            SELECT s.sku AS subject,
+                   coalesce(r.units, 0) || ' received, but ' || s.available || ' available and ' || coalesce(h.units, 0)
+                   || ' reserved or closed by hand' AS detail
+            FROM inventory_service.stock s
+            LEFT JOIN (
+                SELECT sku, sum(quantity) AS units FROM inventory_service.stock_receipts GROUP BY sku
+            ) r USING (sku)
+            LEFT JOIN (
+                SELECT l.sku, sum(l.quantity) AS units
+                FROM inventory_service.reservation_lines l JOIN inventory_service.reservations r USING (reservation_id)
+                WHERE r.status <> 'released' GROUP BY l.sku
+            ) h USING (sku)
+            WHERE coalesce(r.units, 0) <> s.available + coalesce(h.units, 0)
+            """,
+        ),
+        Rule(
+            "stock_is_never_negative",
+            "No SKU has less than nothing.",
+            """
+            SELECT sku AS subject, available || ' available' AS detail FROM inventory_service.stock WHERE available < 0
+            """,
+        ),
     ),
 )

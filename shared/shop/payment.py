@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.contracts.app import App, HandBooks
+from shared.contracts.app import App, HandBooks, Rule
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
@@ -64,5 +64,15 @@ PAYMENT: Final = App(
             FROM payment_service.ledger_entries WHERE account IN ('settled_by_hand', 'written_off')
             GROUP BY saga_id, step, account
         """,
+    ),
+    rules=(
+        Rule(
+            "ledger_balances",
+            "Every transaction of the ledger adds up to zero in its currency.",
+            """
+            SELECT transaction_id AS subject, 'off by ' || sum(amount_cents) || ' ' || currency AS detail
+            FROM payment_service.ledger_entries GROUP BY transaction_id, currency HAVING sum(amount_cents) <> 0
+            """,
+        ),
     ),
 )
