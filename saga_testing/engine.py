@@ -5,11 +5,11 @@ carry out fault plans behind a fence (`participants.py`).
 """
 
 import heapq
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from saga_testing.context import START, Called, Context, Happened, seconds_since_start
 from shared.contracts.timeline import Timeline
@@ -18,6 +18,10 @@ Workflow = Callable[[Any, Any], Generator[Any, Any, Any]]
 Observed = Callable[[str, Timeline], None]
 Make = Callable[[Observed], Workflow]
 """Makes the workflow that shows its progress to an observer."""
+
+
+MOST_EVENTS: Final = 20_000
+"""More than any saga that ends: a retry that never helps would fill the memory."""
 
 
 class World(Protocol):
@@ -118,6 +122,8 @@ class Engine:
     def _deliver(self, event: Happened) -> None:
         if not self._has_ended:  # what comes after the workflow's end is dropped, as by the real engine
             self._history.append(event)
+            if len(self._history) > MOST_EVENTS:
+                raise AssertionError(f"no end after {MOST_EVENTS} events, the last {event}")
             self._context.happen(event)
 
     def _turn(self) -> bool:
@@ -129,11 +135,11 @@ class Engine:
         return True
 
 
-def replay(make: Make, order: object, history: Sequence[Happened], patches: Iterable[str] = ()) -> Play:
-    """Run the workflow anew against a recorded history that notes these patches, as the engine does on every turn."""
-    ctx, shown = Context(patches), list[Timeline]()
+def replay(make: Make, order: object, played: Play) -> Play:
+    """Run the workflow anew against what happened in a play and the patches that it noted, as each turn does."""
+    ctx, shown = Context(played.patches), list[Timeline]()
     ctx.is_replaying = True
-    events: Iterator[Happened] = iter(history)
+    events: Iterator[Happened] = iter(played.history)
 
     def turn() -> bool:
         event = next(events, None)
@@ -143,7 +149,7 @@ def replay(make: Make, order: object, history: Sequence[Happened], patches: Iter
 
     workflow = make(lambda _, timeline: shown.append(timeline))(ctx, order)
     result, waits_for_ever = _drive(workflow, turn)
-    return _play(ctx, result, list(history), shown, waits_for_ever=waits_for_ever)
+    return _play(ctx, result, list(played.history), shown, waits_for_ever=waits_for_ever)
 
 
 def _drive(workflow: Generator[Any, Any, Any], turn: Callable[[], bool]) -> tuple[object, bool]:

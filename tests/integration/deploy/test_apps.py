@@ -47,13 +47,9 @@ def topology(tmp_path: Path) -> Topology:
 
 
 def settings_of(name: str) -> type[HttpSettings]:
-    """What a service reads: the one settings class of its own that has an HTTP surface."""
-    module = import_module(f"{SHOP.app(name).package}.settings")
-    (found,) = (
-        one
-        for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, HttpSettings) and one.__module__ == module.__name__
-    )
+    """What a service loads: the one settings class that its composition root knows."""
+    known = vars(import_module(f"{SHOP.app(name).package}.__main__")).values()
+    (found,) = (one for one in known if isinstance(one, type) and issubclass(one, HttpSettings))
     return found
 
 
@@ -154,14 +150,14 @@ def test_other_services_are_called_by_names_that_exist(manifests: Manifests) -> 
 def test_a_further_participant_is_deployed_as_the_others(tmp_path: Path, kustomize: Command) -> None:
     """By its declaration alone: nobody edits a file below `deploy/`."""
     deploy = shutil.copytree(DEPLOY, tmp_path / "deploy")
-    gift = App(app_id="gift-service", group=CORE)
-    for file, text in documents(Registry((*SHOP.apps, gift))).items():
+    further_app = App(app_id="bakery-service", group=CORE)
+    for file, text in documents(Registry((*SHOP.apps, further_app))).items():
         if file.is_relative_to(DEPLOY):
             (deploy / file.relative_to(DEPLOY)).write_text(text)
 
-    as_shipping = render(kustomize, deploy / "overlays" / "production").replace("gift", "shipping")
+    as_shipping = render(kustomize, deploy / "overlays" / "production").replace("bakery", "shipping")
 
     both = [one for one in yaml.safe_load_all(as_shipping) if one["metadata"]["name"] == SHIPPING_SERVICE]
     for kind in ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
-        shipping, gifts = (one for one in both if one["kind"] == kind)
-        assert shipping == gifts
+        shipping, further = (one for one in both if one["kind"] == kind)
+        assert shipping == further

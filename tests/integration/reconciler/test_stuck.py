@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.contracts.contract import UNDO_SECONDS
+from shared.shop.order import ORDER_STEPS
 from shared.workflows.client import Instance, InstanceStatus
 from shared.workflows.probe import PROBE_SIGNAL
 from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind
@@ -52,7 +54,8 @@ async def test_an_order_of_a_version_without_deadlines_can_be_stuck_too(world: W
     young, old = await world.in_progress(), await world.in_progress()
     await world.sql(
         "UPDATE order_service.orders SET deadline_at = NULL, placed = placed - 'undo_patience_seconds'",
-        f"UPDATE order_service.orders SET accepted_at = now() - interval '2 hours' WHERE order_id = '{old}'",
+        "UPDATE order_service.orders SET accepted_at = now() - interval '30 minutes'"
+        f" - interval '{UNDO_SECONDS * len(ORDER_STEPS)} seconds' WHERE order_id = '{old}'",
         f"UPDATE order_service.orders SET accepted_at = now() - interval '1 hour' WHERE order_id = '{young}'",
     )
 

@@ -15,8 +15,8 @@ from shared.shop.registry import SHOP
 pytestmark = pytest.mark.unit
 
 FILES: Final = {str(file.relative_to(PROJECT_ROOT)): text for file, text in documents(SHOP).items()}
-GIFT: Final = App(
-    app_id="gift-service",
+BAKERY: Final = App(
+    app_id="bakery-service",
     group=CORE,
     takes_events=True,
     peers={"ORDER_URL": ORDER_SERVICE},
@@ -32,19 +32,19 @@ def test_a_file_is_that_of_the_registry(name: str) -> None:
 
 def test_a_further_app_has_deployment_service_autoscaler_and_budget() -> None:
     """Of its own, without a hand edit."""
-    found = further(GIFT)
+    found = further(BAKERY)
 
     assert ["Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"] == sorted(found)
-    assert {GIFT.app_id} == {document["metadata"]["name"] for document in found.values()}
+    assert {BAKERY.app_id} == {document["metadata"]["name"] for document in found.values()}
 
 
 def test_a_further_app_has_what_it_declares() -> None:
     """Deliveries of events, the programs that it asks, and the databases that it reads."""
-    pod = further(GIFT)["Deployment"]["spec"]["template"]
+    pod = further(BAKERY)["Deployment"]["spec"]["template"]
 
     (container,) = pod["spec"]["containers"]
-    secret, config = {"name": "gift-service"}, {"name": "shop"}
-    assert ["gift_service"] == container["args"]
+    secret, config = {"name": "bakery-service"}, {"name": "shop"}
+    assert ["bakery_service"] == container["args"]
     assert [
         {"name": "SERVICE_DATABASE_URL", "valueFrom": {"secretKeyRef": {**secret, "key": "database-url"}}},
         {"name": "AUDITOR_DATABASE_URL", "valueFrom": {"secretKeyRef": {**secret, "key": "auditor-database-url"}}},
@@ -53,7 +53,7 @@ def test_a_further_app_has_what_it_declares() -> None:
     ] == container["env"]
     assert "true" == pod["metadata"]["labels"]["saga-shop/events"]
     assert {
-        "dapr.io/app-id": "gift-service",
+        "dapr.io/app-id": "bakery-service",
         "dapr.io/app-port": "8080",
         "dapr.io/app-protocol": "http",
     } == pod["metadata"]["annotations"]

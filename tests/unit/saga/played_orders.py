@@ -1,4 +1,4 @@
-"""Orders as the engine in memory plays them, and the calls that they are expected to make."""
+"""Orders as the engine in memory plays them, and the calls that they are expected to make: whatever steps they have."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,28 +7,35 @@ import pytest
 from order_service.workflow import order_workflow_shown_to
 from saga_testing.engine import Play
 from saga_testing.script import Answer, Raised
+from shared.shop.order import ORDER_STEPS
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
 
-RESERVED = ["validate_order", "reserve_stock"]
-PAID = [*RESERVED, "process_payment"]
-SHIPPED = [*PAID, "book_shipment"]
-COMPLETED = [*SHIPPED, "complete_order"]
-UNDO_1 = ["release_stock", "close_order"]
-UNDO_2 = ["refund_payment", *UNDO_1]
-UNDO_3 = ["cancel_shipment", *UNDO_2]
-ONCE_THEN_DONE = [
-    pytest.param("reserve_stock", [*RESERVED, "reserve_stock#2", *COMPLETED[2:]], id="reserve"),
-    pytest.param("process_payment", [*PAID, "process_payment#2", *COMPLETED[3:]], id="pay"),
-    pytest.param("book_shipment", [*SHIPPED, "book_shipment#2", *COMPLETED[4:]], id="ship"),
-]
-NOT_SURE = [
-    pytest.param("reserve_stock", [*RESERVED, *UNDO_1], id="reserve"),
-    pytest.param("process_payment", [*PAID, *UNDO_2], id="pay"),
-    pytest.param("book_shipment", [*SHIPPED, *UNDO_3], id="ship"),
-]
-DOS = ["reserve_stock", "process_payment", "book_shipment"]
-UNDOS = ["release_stock", "refund_payment", "cancel_shipment"]
+DOS = [step.activity for step in ORDER_STEPS]
+UNDO_OF = {step.activity: step.undo.activity for step in ORDER_STEPS if step.undo is not None}
+FULFILLED = [*DOS, "complete_order"]
+COMPLETED = ["validate_order", *FULFILLED]
+EACH_STEP = pytest.mark.parametrize("activity", DOS)
+
+
+def through(activity: str) -> list[str]:
+    """The calls of an order up to the step."""
+    return COMPLETED[: COMPLETED.index(activity) + 1]
+
+
+def after(activity: str) -> list[str]:
+    """The calls of an order after the step."""
+    return COMPLETED[COMPLETED.index(activity) + 1 :]
+
+
+def undone_from(activity: str) -> list[str]:
+    """The step's undo and those before it, newest first, and the end."""
+    return [*(UNDO_OF[do] for do in reversed(DOS[: DOS.index(activity) + 1])), "close_order"]
+
+
+def undone_before(activity: str) -> list[str]:
+    """The undos of the steps before this one, newest first, and the end."""
+    return undone_from(activity)[1:]
 
 
 def again(activity: str, attempts: int) -> list[str]:

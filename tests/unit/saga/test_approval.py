@@ -10,13 +10,13 @@ from saga_testing.script import NEVER, OUTAGE, REFUSED, UNREGISTERED, Answer, Ra
 from shared.shop.approval import WhenAway
 from tests.order_saga.orders import FACTS, a_check, an_order
 from tests.order_saga.worlds import Script
+from tests.unit.saga.played_orders import FULFILLED
 
 pytestmark = pytest.mark.unit
 
 ASKED = ["validate_order", "run_ml_inference"]
 HELD = [*ASKED, "hold_order"]
 CONCLUDED = [*HELD, "conclude_approval"]
-FULFILLED = ["reserve_stock", "process_payment", "book_shipment", "complete_order"]
 DAY_SECONDS = 86_400
 DUE_AT = "2026-01-02T00:00:00Z"
 
@@ -32,7 +32,7 @@ def play(
 ) -> Play:
     order = an_order(deadline_seconds=300, fraud_check=a_check(when_away=when_away))
     played = Script(answers, events).play(order_workflow_shown_to, order)
-    again = replay(order_workflow_shown_to, order, played.history)
+    again = replay(order_workflow_shown_to, order, played)
     assert (again.asked, again.result) == (played.asked, played.result), "it must replay"
     return played
 

@@ -15,11 +15,9 @@ from shared.saga.terms import SagaTerms
 from shared.shop.order import COMPLETE_ORDER, ORDER_SERVICE, VALIDATE_ORDER, CompleteOrder, PlacedOrder, ValidateOrder
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
+from tests.unit.saga.played_orders import COMPLETED, DOS, UNDO_OF
 
 pytestmark = pytest.mark.unit
-
-DOS = ["reserve_stock", "process_payment", "book_shipment"]
-UNDOS = ["release_stock", "refund_payment", "cancel_shipment"]
 
 
 def play(
@@ -46,7 +44,7 @@ def test_a_step_is_not_waited_for_past_the_orders_deadline(step: str) -> None:
     """Its own deadline would come later; the order's cuts it, and the step that may have happened is undone."""
     played = play({step: [NEVER]}, deadline_seconds=7)
 
-    assert played.at_seconds(UNDOS[DOS.index(step)]) == [7]
+    assert played.at_seconds(UNDO_OF[step]) == [7]
     assert played.status == "compensated"
     assert "before the order's deadline" in played.request("close_order")["reason"]
 
@@ -108,7 +106,7 @@ def test_an_order_in_time_knows_nothing_of_its_deadline() -> None:
     """Same calls, and still a single timer."""
     played = play({}, deadline_seconds=300)
 
-    assert played.calls == ["validate_order", *DOS, "complete_order"]
+    assert played.calls == COMPLETED
     assert len(played.timers) == 1
 
 

@@ -198,7 +198,7 @@ def test_replay_asks_for_the_same(make: Callable[[Observed], Any], trouble: str)
     first = Script(answers, events).play(make, an_order())
 
     for _ in range(2):
-        again = replay(make, an_order(), first.history)
+        again = replay(make, an_order(), first)
         assert again.asked == first.asked
         assert again.result == first.result
 
@@ -207,7 +207,7 @@ def test_nobody_is_notified_while_replaying() -> None:
     """The engine replays the history on every turn: an observer would be told everything again each time."""
     first = Script({"process_payment": [OUTAGE]}).play(order_workflow_shown_to, an_order())
 
-    assert replay(order_workflow_shown_to, an_order(), first.history).shown == []
+    assert replay(order_workflow_shown_to, an_order(), first).shown == []
     assert first.shown != []
 
 

@@ -19,17 +19,17 @@ from saga_testing.script import (
     always,
     late,
 )
+from shared.shop.order import ORDER_STEPS
 from tests.unit.saga.played_orders import (
     COMPLETED,
-    DOS,
-    NOT_SURE,
-    ONCE_THEN_DONE,
-    PAID,
-    SHIPPED,
-    UNDO_2,
-    UNDOS,
+    EACH_STEP,
+    UNDO_OF,
+    after,
     again,
     play,
+    through,
+    undone_before,
+    undone_from,
 )
 
 pytestmark = pytest.mark.unit
@@ -46,47 +46,41 @@ def test_an_order_without_trouble_completes_with_one_timer() -> None:
 
 def test_remote_calls_name_their_app_and_local_ones_do_not() -> None:
     """Dapr routes by app id; a call to the own app must carry none, so that its first turn is local."""
-    assert [call.app_id for call in play().called] == [
-        None,
-        "inventory-service",
-        "payment-service",
-        "shipping-service",
-        None,
-    ]
+    assert [call.app_id for call in play().called] == [None, *(step.app_id for step in ORDER_STEPS), None]
 
 
-@pytest.mark.parametrize(("activity", "calls"), NOT_SURE)
+@EACH_STEP
 @pytest.mark.parametrize("answer", [UNREGISTERED, DENIED, REJECTED], ids=lambda answer: answer.error_type)
-def test_a_hopeless_error_is_not_retried_and_keeps_the_undo(answer: Answer, activity: str, calls: list[str]) -> None:
+def test_a_hopeless_error_is_not_retried_and_keeps_the_undo(answer: Answer, activity: str) -> None:
     """It may be the error of a second execution of the attempt, after a first one whose result was lost."""
     played = play({activity: [answer]})
 
-    assert played.calls == calls
+    assert played.calls == [*through(activity), *undone_from(activity)]
     assert played.status == "compensated"
 
 
-@pytest.mark.parametrize(("activity", "calls"), ONCE_THEN_DONE)
+@EACH_STEP
 @pytest.mark.parametrize("answer", [OTHERS_REPLY, UNREADABLE], ids=["others-reply", "unreadable"])
-def test_a_strange_reply_is_an_outage(answer: Answer, activity: str, calls: list[str]) -> None:
+def test_a_strange_reply_is_an_outage(answer: Answer, activity: str) -> None:
     """An unreadable reply or the reply to another call is followed by a second attempt."""
     played = play({activity: [answer]})
 
-    assert played.calls == calls
+    assert played.calls == [*through(activity), f"{activity}#2", *after(activity)]
     assert played.status == "completed"
 
 
-@pytest.mark.parametrize(("activity", "calls"), NOT_SURE)
+@EACH_STEP
 @pytest.mark.parametrize("answer", [NEVER, late(31)], ids=["never", "after the deadline"])
-def test_a_step_without_answer_is_undone_at_its_deadline(answer: Answer, activity: str, calls: list[str]) -> None:
+def test_a_step_without_answer_is_undone_at_its_deadline(answer: Answer, activity: str) -> None:
     """Dapr would wait for ever; the saga waits for 30 s and then undoes the step that may have happened."""
     played = play({activity: [answer]})
 
-    assert played.calls == calls
+    assert played.calls == [*through(activity), *undone_from(activity)]
     assert played.status == "compensated"
-    assert played.at_seconds(UNDOS[DOS.index(activity)]) == [played.at_seconds(activity)[0] + 30]
+    assert played.at_seconds(UNDO_OF[activity]) == [played.at_seconds(activity)[0] + 30]
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 def test_an_answer_just_before_the_deadline_counts(activity: str) -> None:
     """The one early timer of an order never cuts a later step's deadline short."""
     played = play({activity: [late(29)]})
@@ -95,7 +89,7 @@ def test_an_answer_just_before_the_deadline_counts(activity: str) -> None:
     assert played.status == "completed"
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 @pytest.mark.parametrize(
     ("answer", "app_and_advice"),
     [(UNREGISTERED, "deploy a version of"), (DENIED, "WorkflowAccessPolicy"), (REJECTED, "same contract")],
@@ -111,23 +105,23 @@ def test_a_hopeless_error_says_what_to_do(answer: Answer, app_and_advice: str, a
         assert part in reason
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 def test_a_hopeless_error_after_an_outage_ends_the_retries(activity: str) -> None:
     """What was tried before doesn't change that no further attempt can help."""
     played = play({activity: [OUTAGE, UNREGISTERED]})
 
-    assert UNDOS[DOS.index(activity)] in played.calls
+    assert UNDO_OF[activity] in played.calls
     assert f"{activity}#2" in played.calls
     assert f"{activity}#3" not in played.calls
     assert played.status == "compensated"
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 def test_a_refusal_after_an_outage_has_nothing_to_undo(activity: str) -> None:
     """The participant's fence answers for all attempts: refused means that none of them took effect."""
     played = play({activity: [OUTAGE, REFUSED]})
 
-    assert UNDOS[DOS.index(activity)] not in played.calls
+    assert UNDO_OF[activity] not in played.calls
     assert played.status == "compensated"
 
 
@@ -158,8 +152,15 @@ def test_an_undo_without_answer_gives_up_at_its_deadline() -> None:
     """Half an hour after the undo's only attempt the next one begins, and the order is parked."""
     played = play({"book_shipment": [REFUSED], "refund_payment": [NEVER]}, repaired("retry", "process_payment"))
 
-    assert played.calls == [*SHIPPED, *UNDO_2[:-1], "park_order", "refund_payment", "close_order"]
-    assert played.at_seconds("release_stock") == [played.at_seconds("refund_payment")[0] + 1800]
+    assert played.calls == [
+        *through("book_shipment"),
+        *undone_before("book_shipment")[:-1],
+        "park_order",
+        "refund_payment",
+        "close_order",
+    ]
+    following = undone_from("process_payment")[1]
+    assert played.at_seconds(following) == [played.at_seconds("refund_payment")[0] + 1800]
 
 
 @pytest.mark.parametrize("record", ["validate_order", "complete_order"])
@@ -195,7 +196,7 @@ def test_a_run_that_does_not_own_the_order_does_nothing(claim: dict[str, object]
     assert played.status == "not_claimed"
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 def test_retries_are_paused_for_1_2_4_8_seconds(activity: str) -> None:
     """The default policy: five attempts, one second at first, doubled each time."""
     played = play({activity: always(OUTAGE)})
@@ -210,11 +211,16 @@ def test_a_deadline_that_would_pass_during_the_pause_ends_the_step() -> None:
     slow = play({"process_payment": [Answer("ConnectionError", "away", seconds=9)] * 5})
 
     assert played.status == "completed"
-    assert slow.calls == [*PAID, "process_payment#2", "process_payment#3", *UNDO_2]
+    assert slow.calls == [
+        *through("process_payment"),
+        "process_payment#2",
+        "process_payment#3",
+        *undone_from("process_payment"),
+    ]
     assert slow.at_seconds("refund_payment")[0] <= slow.at_seconds("process_payment")[0] + 30
 
 
-@pytest.mark.parametrize("activity", DOS)
+@EACH_STEP
 def test_the_timeline_shows_every_attempt(activity: str) -> None:
     """Outcome, attempts and the error of each attempt stand in the record of the step."""
     played = play({activity: always(OUTAGE)})

@@ -15,18 +15,13 @@ from shared.shop.order import RecoverOrder
 from shared.shop.registry import SHOP
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
+from tests.unit.saga.played_orders import DOS, UNDO_OF, through, undone_before, undone_from
 
 pytestmark = pytest.mark.unit
 
-FORWARD = ["validate_order", "reserve_stock", "process_payment", "book_shipment"]
-STUCK = [
-    pytest.param("cancel_shipment", "book_shipment", id="cancel"),
-    pytest.param("refund_payment", "process_payment", id="refund"),
-    pytest.param("release_stock", "reserve_stock", id="free"),
-]
-UNDONE_BUT_STUCK = [*FORWARD, "cancel_shipment", "refund_payment", "release_stock", "park_order"]
+STUCK = [pytest.param(undo, step, id=undo) for step, undo in UNDO_OF.items()]
 REFUND_STUCK = {"book_shipment": [REFUSED], "refund_payment": [REFUSED]}
-PARKED = [*FORWARD, "refund_payment", "release_stock", "park_order"]
+PARKED = [*through("book_shipment"), *undone_before("book_shipment")[:-1], "park_order"]
 BY_ANOTHER = {"repair_id": "rep-0", "decision": "settle", "by": "bob", "note": "cash", "amount": 4200, "unit": "EUR"}
 
 
@@ -56,9 +51,9 @@ def applied(played: Play, record: str = "close_order") -> list[tuple[str, str]]:
 @pytest.mark.parametrize("unsure", [NEVER, UNREGISTERED], ids=["unknown", "unregistered"])
 def test_a_stuck_undo_stops_no_other_and_a_retry_ends_it(unsure: Answer, answer: Answer, undo: str, step: str) -> None:
     """An undo that is refused parks the order after all others were undone; a person's retry closes it."""
-    played = play({"book_shipment": [unsure], undo: [answer]}, repaired("retry", step))
+    played = play({DOS[-1]: [unsure], undo: [answer]}, repaired("retry", step))
 
-    assert played.calls == [*UNDONE_BUT_STUCK, undo, "close_order"]
+    assert played.calls == [*through(DOS[-1]), *undone_from(DOS[-1])[:-1], "park_order", undo, "close_order"]
     assert played.status == "compensated"
     assert undo in played.request("park_order")["reason"]
     assert played.request("park_order")["money_at_risk_cents"] == 4200
@@ -69,7 +64,7 @@ def test_a_stuck_undo_stops_no_other_and_a_retry_ends_it(unsure: Answer, answer:
 def test_what_is_stuck_is_on_the_record(undo: str, step: str) -> None:
     """Step, compensation, app, attempts and last error, so that a person needn't search."""
     app_id = next(contract.app_id for contract in SHOP.contracts if contract.activity == undo)
-    played = play({"book_shipment": [NEVER], undo: [OUTAGE, OUTAGE, REFUSED]}, repaired("retry", step))
+    played = play({DOS[-1]: [NEVER], undo: [OUTAGE, OUTAGE, REFUSED]}, repaired("retry", step))
     (stuck,) = played.request("park_order")["stuck"]
 
     assert (stuck["step"], stuck["activity"], stuck["app_id"], stuck["attempts"]) == (step, undo, app_id, 3)
@@ -85,10 +80,10 @@ def test_a_decision_by_hand_goes_through_the_participant(
 ) -> None:
     """It closes the step in its fence, and the timeline says who decided and why; the undo's name does as well."""
     for named in (step, undo):
-        played = play({"book_shipment": [NEVER], undo: [REFUSED]}, repaired(decision, named))
+        played = play({DOS[-1]: [NEVER], undo: [REFUSED]}, repaired(decision, named))
         last = played.timeline.steps[-1]
 
-        assert played.calls == [*UNDONE_BUT_STUCK, undo, "close_order"]
+        assert played.calls == [*through(DOS[-1]), *undone_from(DOS[-1])[:-1], "park_order", undo, "close_order"]
         by_hand = played.request(undo)["by_hand"]
         assert (by_hand["repair_id"], by_hand["decision"], by_hand["by"]) == ("rep-1", decision, "ann")
         assert played.status == "compensated"
@@ -249,7 +244,7 @@ def test_replay_carries_a_decision_out_in_the_same_way(decision: str) -> None:
     events = (repaired(decision, "process_payment"), repaired(decision, "process_payment", seconds=61))
     first = play(answers, *events)
 
-    again = replay(order_workflow_shown_to, an_order(), first.history)
+    again = replay(order_workflow_shown_to, an_order(), first)
 
     assert again.asked == first.asked
     assert again.result == first.result
@@ -259,7 +254,7 @@ def test_every_compensation_can_be_closed_by_hand() -> None:
     """What takes an `UndoStep` answers with an `UndoAnswer`: otherwise the desk couldn't tell settled from undone."""
     undos = [contract for contract in SHOP.contracts if contract.request is UndoStep]
 
-    assert len(undos) == 3
+    assert len(undos) == len(UNDO_OF)
     assert all(issubclass(contract.response, UndoAnswer) for contract in undos)
 
 
