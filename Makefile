@@ -140,9 +140,7 @@ model: $(INSTALLED)
 # Writes what repeats for each app anew, from the registry: Dapr resources, manifests, dapr.yaml.
 .PHONY: generate
 generate: $(INSTALLED)
-	$(BIN)/python -m devstack.generate
-	env -u SHOP_API_PORT -u SHOP_BASE_PORT -u SHOP_REGISTRY -u SHOP_HOME $(BIN)/shop dapr-run-file > .shop/dapr.yaml
-	mv .shop/dapr.yaml dapr.yaml
+	env -u SHOP_API_PORT -u SHOP_BASE_PORT -u SHOP_REGISTRY -u SHOP_HOME $(BIN)/python -m devstack.generate
 
 golden: $(INSTALLED)
 	$(BIN)/python -m tests.golden

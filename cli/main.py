@@ -6,6 +6,7 @@ from cli.chaos import command as chaos
 from cli.demo import demo
 from cli.doctor import command as doctor
 from cli.load import load
+from cli.new import command as new
 from cli.output import FriendlyGroup
 from cli.shop import approvals, audit, catalogue, conservation, events, mail, orders, reconcile, repair, tasks
 from cli.stack import cluster, dapr_run, logs, processes, runtime, stack, status, supervise
@@ -42,6 +43,7 @@ for commands in (
     load,
     demo,
     chaos,
+    new,
 ):
     commands.register(app)
 

@@ -7,7 +7,9 @@ from typing import Final
 
 from devstack.cluster.manifests import manifests
 from devstack.dapr_cli.resources import resources
+from devstack.dapr_cli.run_file import RUN_FILE, run_file
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.supervisor.stack import planned_topology
 from shared.contracts.app import Registry
 
 MADE: Final = "# Made from the registry of apps by `make generate`: don't edit it, a test compares the two.\n"
@@ -19,6 +21,8 @@ def documents(registry: Registry) -> Mapping[Path, str]:
 
 
 if __name__ == "__main__":
-    for file, text in documents(load_settings().registry).items():
+    settings = load_settings()
+    files = {**documents(settings.registry), RUN_FILE: run_file(planned_topology(settings))}
+    for file, text in files.items():
         file.write_text(text)
         sys.stdout.write(f"{file.relative_to(PROJECT_ROOT)}\n")

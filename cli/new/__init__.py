@@ -1,0 +1,1 @@
+"""What `shop new` writes."""

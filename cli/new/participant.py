@@ -1,0 +1,224 @@
+"""Another participant of the order saga, from one template: its service, its declaration, its tests, its step.
+
+Everything else follows from the registry. Files that exist are edited by what they mean (their syntax trees).
+"""
+
+import ast
+import keyword
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from devstack.errors import StackError, unknown_name
+from shared.shop import order
+from shared.shop.order import ORDER_STEPS
+from shared.shop.registry import SHOP
+
+TEMPLATE: Final = Path(__file__).parent / "template"
+LONGEST_NAME: Final = 17
+"""The name of a login role must fit: `devstack.settings.LONGEST_DATABASE_NAME`."""
+LONGEST_ACTIVITY: Final = 32
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ACTIVITY: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+SERVICES: Final = re.compile(r'(?:    "\w+",\n)*    "order_service",\n(?:    "\w+",\n)*')
+
+
+class NotWrittenError(StackError):
+    """The participant can't be written; nothing was."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NewParticipant:
+    """The names of a participant that doesn't exist yet.
+
+    Raises:
+        NotWrittenError: one of them is no such name, or taken.
+    """
+
+    name: str
+    do: str
+    undo: str
+    after: str
+
+    def __post_init__(self) -> None:
+        """Check them."""
+        if not NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
+            raise NotWrittenError(
+                f"{self.name!r} can't be a name: small letters and digits, words joined by '-', at most {LONGEST_NAME}"
+            )
+        if keyword.iskeyword(self.name) or any(module.stem == self.module for module in _shop_modules()):
+            raise NotWrittenError(f"the name {self.name!r} is taken")
+        for activity in (self.do, self.undo):
+            if not ACTIVITY.fullmatch(activity) or len(activity) > LONGEST_ACTIVITY:
+                raise NotWrittenError(
+                    f"{activity!r} can't be an activity: VERB_NOUN in small letters, at most {LONGEST_ACTIVITY}"
+                )
+        taken = {contract.activity for contract in SHOP.contracts}
+        if self.do == self.undo or taken & {self.do, self.undo}:
+            raise NotWrittenError(f"an activity's name is unique: {self.do}, {self.undo} or both exist already")
+        steps = [step.activity for step in ORDER_STEPS]
+        if self.after not in steps:
+            raise NotWrittenError(unknown_name(self.after, steps, "step"))
+
+    @property
+    def app_id(self) -> str:
+        return f"{self.name}-service"
+
+    @property
+    def package(self) -> str:
+        return self.app_id.replace("-", "_")
+
+    @property
+    def module(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the template's placeholders stand for."""
+        names = {"name": self.name.replace("-", " "), "app_id": self.app_id, "package": self.package}
+        for word, value in {"module": self.module, "do": self.do, "undo": self.undo}.items():
+            in_camel = "".join(part.capitalize() for part in value.split("_"))
+            names |= {word: value, word.capitalize(): in_camel, word.upper(): value.upper()}
+        return names
+
+
+def write(new: NewParticipant, root: Path) -> Sequence[str]:
+    """Write the participant into the project at `root`; the paths that changed.
+
+    Raises:
+        NotWrittenError: the tree has changes that aren't committed, or isn't as the edits expect it.
+    """
+    if changes := _run(root, "git", "status", "--porcelain"):
+        raise NotWrittenError(f"the tree has uncommitted changes; commit or stash them first:\n{changes.rstrip()}")
+    files = {**_rendered(new), **_edited(new, root)}
+    for path in files:
+        if (root / path).exists() and path not in EDITS:
+            raise NotWrittenError(f"{path} exists already")
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    python = [path for path in files if path.endswith(".py")]
+    _run(root, sys.executable, "-m", "ruff", "check", "--quiet", "--select", "I", "--fix", *python)
+    _run(root, sys.executable, "-m", "ruff", "format", "--quiet", *python)
+    _run(root, sys.executable, "-m", "devstack.generate")
+    _run(root, sys.executable, "-m", "tests.golden")
+    return [line[3:] for line in _run(root, "git", "status", "--porcelain", "-uall").splitlines()]
+
+
+def _shop_modules() -> Iterator[Path]:
+    return Path(order.__file__).parent.glob("*.py")
+
+
+def _rendered(new: NewParticipant) -> Mapping[str, str]:
+    files = {}
+    for file in sorted(TEMPLATE.rglob("*.tmpl")):
+        path = str(file.relative_to(TEMPLATE)).removesuffix(".tmpl")
+        path = path.replace("PACKAGE", new.package).replace("MODULE", new.module)
+        files[path] = Template(file.read_text()).substitute(new.names)
+    return files
+
+
+def _registry(text: str, new: NewParticipant) -> str:
+    """Its declaration, at the end: the sequence is that of the ports."""
+    constant = new.names["MODULE"]
+    (apps,) = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Tuple) and len(node.elts) > 1)
+    text = _insert(text, apps.elts[-1], f", {constant}")
+    return _import(text, f"from shared.shop.{new.module} import {constant}")
+
+
+def _order(text: str, new: NewParticipant) -> str:
+    """Its do, among the steps that a recovery undoes."""
+    constant = new.names["DO"]
+    after = next(
+        element
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Tuple)
+        for element in node.value.elts
+        if ast.unparse(node.target) == "ORDER_STEPS" and ast.unparse(element) == _constant(new.after)
+    )
+    text = _insert(text, after, f", {constant}")
+    return _import(text, f"from shared.shop.{new.module} import {constant}")
+
+
+def _workflow(text: str, new: NewParticipant) -> str:
+    """Its step, for runs that begin from now on: those under way replay as they were."""
+    names = new.names
+    after = next(
+        statement
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+        for statement in node.body
+        if f"saga.step({_constant(new.after)}," in ast.unparse(statement)
+    )
+    step = Template("\n    if saga.patched($DO.activity):\n        yield from saga.step($DO, $Do())").substitute(names)
+    text = _insert(text, after, step)
+    return _import(text, f"from shared.shop.{new.module} import {names['DO']}, {names['Do']}")
+
+
+def _lists_of_services(text: str, new: NewParticipant) -> str:
+    """Its package, in each of import-linter's lists of all services, which are sorted."""
+
+    def with_it(block: re.Match[str]) -> str:
+        lines = block[0].splitlines(keepends=True)
+        if '    "payment_gateway",\n' not in lines:
+            return block[0]
+        line = f'    "{new.package}",\n'
+        first = lines.index('    "audit_service",\n')
+        return "".join([*lines[:first], *sorted([*lines[first:], line])])
+
+    return SERVICES.sub(with_it, text)
+
+
+EDITS: Final = {
+    "shared/shop/registry.py": _registry,
+    "shared/shop/order.py": _order,
+    "order_service/workflow.py": _workflow,
+    "pyproject.toml": _lists_of_services,
+}
+
+
+def _edited(new: NewParticipant, root: Path) -> Mapping[str, str]:
+    try:
+        return {path: edit((root / path).read_text(), new) for path, edit in EDITS.items()}
+    except (StopIteration, ValueError) as error:
+        raise NotWrittenError("the saga isn't written as this command expects it; see docs/your-own-saga.md") from error
+
+
+def _constant(activity: str) -> str:
+    """The constant of a step's contract."""
+    step = next(one for one in ORDER_STEPS if one.activity == activity)
+    return next(name for name, value in vars(order).items() if value is step)
+
+
+def _insert(text: str, after: ast.expr | ast.stmt, what: str) -> str:
+    lines = text.splitlines(keepends=True)
+    line, column = after.end_lineno or 0, after.end_col_offset or 0
+    place = sum(map(len, lines[: line - 1])) + column
+    return text[:place] + what + text[place:]
+
+
+def _import(text: str, line: str) -> str:
+    last = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)][-1]
+    return _insert(text, last, f"\n{line}")
+
+
+def _run(root: Path, *command: str) -> str:
+    """What a command printed.
+
+    Raises:
+        NotWrittenError: it failed.
+    """
+    # What names another stack must not end up in the generated files.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode != 0:
+        raise NotWrittenError(f"`{' '.join(command[:4])}` failed: {(ended.stderr or ended.stdout).strip()}")
+    return ended.stdout
