@@ -6,7 +6,6 @@ CELL=process_payment-do-lose_reply` replays one.
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
@@ -26,10 +25,11 @@ IN_MAKE_TEST = one_per_rule(CELLS)
 @pytest.fixture(scope="module")
 def matrix(request: pytest.FixtureRequest) -> Iterator[tuple[Board, Evidence]]:
     """All selected cells, being played; when they have been, conservation holds."""
-    selected: list[Cell] = [
-        cast("Cell", item.callspec.params["cell"])
+    selected = [
+        cell
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
+        if isinstance(cell := item.callspec.params["cell"], Cell)
     ]
     with own_stack(SHOP_UNDO_PATIENCE_SECONDS=f"{UNDO_PATIENCE_SECONDS:g}") as (shop, evidence):
         board = Board(shop, selected)

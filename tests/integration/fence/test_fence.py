@@ -202,6 +202,23 @@ async def test_an_undo_behind_the_first_do_takes_it_back(participant: Participan
     assert await participant.effects() == [1, -1]
 
 
+async def test_a_do_behind_the_first_undo_is_refused(participant: Participant) -> None:
+    """The undo has left its tombstone and not yet committed it when the do comes."""
+
+    async def undone(_: AsyncConnection, done: StockReserved | None) -> StockReleased:
+        assert done is None
+        late.append(asyncio.create_task(participant.do()))
+        await eventually(lambda: are_waiting(participant.database, 1), "the do waits for the undo")
+        return StockReleased(released_units=0)
+
+    late: list[asyncio.Task[StockReserved]] = []
+    await participant.fence.undo(KEY, StockReserved, StockReleased, undone)
+
+    with pytest.raises(Refused):
+        await late[0]
+    assert await participant.effects() == []
+
+
 async def test_every_repeat_is_counted(participant: Participant) -> None:
     """What the fence kept from taking effect again is on record: repeats of a do, of its undo, too late."""
     await participant.do()

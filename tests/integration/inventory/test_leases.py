@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -14,9 +15,11 @@ from sqlalchemy import text
 from inventory_service.leases import Leases, LeaseTimes
 from inventory_service.orders import Orders
 from shared.participant.errors import Refused
+from shared.shop.inventory import StockReleased
 from shared.web.http import application
 from shared.web.problems import ProblemError
 from tests.integration.inventory.world import Inventory
+from tests.integration.turns import in_turn
 
 TIMES: Final = LeaseTimes(lease_seconds=3600, sweep_seconds=0.01)
 OPEN: Final = ("accepted", "in_progress", "needs_attention")
@@ -234,6 +237,42 @@ async def test_a_sweep_that_races_the_sagas_own_calls(
 
         assert await inventory.available() == {"A": 10}
     assert set((await inventory.reservations()).values()) == {"released"}
+
+
+@pytest.mark.parametrize("sweeps_first", [True, False])
+async def test_a_sweep_and_the_sagas_undo_take_the_step_in_turn(
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble, *, sweeps_first: bool
+) -> None:
+    """Whoever comes first releases the units, and both know how many."""
+    await inventory.stocked(A=5)
+    await inventory.reserve(A=2)
+    orders_api.orders["order-1"] = "compensated"
+    await run_out(inventory)
+    rivals = (leases.sweep, inventory.release) if sweeps_first else (inventory.release, leases.sweep)
+
+    answers = await in_turn(inventory.database, "saga_steps WHERE saga_id = 'order-1'", *rivals)
+
+    assert {*answers} == {1, StockReleased(released_units=2)}
+    assert await inventory.available() == {"A": 5}
+
+
+@pytest.mark.parametrize("sweeps_first", [True, False])
+async def test_a_sweep_and_a_repeated_do_take_the_step_in_turn(
+    inventory: Inventory, leases: Leases, orders_api: OrderApiDouble, *, sweeps_first: bool
+) -> None:
+    """A do behind the sweep is refused; one before it gets its first answer, and the units go back all the same."""
+    await inventory.stocked(A=5)
+    first = await inventory.reserve(A=2)
+    orders_api.orders["order-1"] = "compensated"
+    await run_out(inventory)
+    repeat = partial(inventory.reserve, A=2)
+    rivals = (leases.sweep, repeat) if sweeps_first else (repeat, leases.sweep)
+
+    answers = await in_turn(inventory.database, "saga_steps WHERE saga_id = 'order-1'", *rivals)
+
+    repeated = answers[1 if sweeps_first else 0]
+    assert isinstance(repeated, Refused) if sweeps_first else repeated == first
+    assert await inventory.available() == {"A": 5}
 
 
 async def test_a_release_before_the_answer_comes_is_final(

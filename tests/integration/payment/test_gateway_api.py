@@ -1,11 +1,14 @@
 """The gateway's own promises, over HTTP."""
 
 import asyncio
+from functools import partial
 
 import aiohttp
 import pytest
 
-from tests.integration.payment.bench import GatewayClient
+from tests.integration.conftest import ServiceDatabase
+from tests.integration.payment.bench import GatewayClient, running_gateway
+from tests.integration.turns import in_turn
 
 pytestmark = pytest.mark.integration
 
@@ -190,6 +193,28 @@ async def test_voids_and_charges_that_race_keep_nothing(client: GatewayClient) -
 
         found = (await client.get("/v1/charges", key=key)).body
         assert (True, found["captured_cents"]) == (found["closed"], found["refunded_cents"])
+
+
+@pytest.mark.parametrize("voids_first", [True, False])
+async def test_a_void_and_a_repeated_charge_take_the_key_in_turn(
+    service_database: ServiceDatabase, *, voids_first: bool
+) -> None:
+    """A charge behind the void finds the key closed; one before it gets its first answer, and is given back."""
+    async with (
+        running_gateway(service_database("payment_gateway")) as (url, database),
+        aiohttp.ClientSession() as session,
+    ):
+        client = GatewayClient(session, url)
+        await client.charge("key-1")
+        void, charge = partial(client.void, "key-1"), partial(client.charge, "key-1")
+        rivals = (void, charge) if voids_first else (charge, void)
+
+        answers = await in_turn(database, "charges WHERE idempotency_key = 'key-1'", *rivals)
+
+        statuses = [answer.status for answer in answers]
+        found = (await client.get("/v1/charges", key="key-1")).body
+    assert statuses == ([200, 410] if voids_first else [200, 200])
+    assert (True, found["captured_cents"]) == (found["closed"], found["refunded_cents"])
 
 
 async def test_the_books_list_every_key_once(client: GatewayClient) -> None:

@@ -1,6 +1,6 @@
 """What the doctor says of an app that doesn't answer."""
 
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import aiohttp
 import pytest
@@ -10,13 +10,14 @@ from cli.doctor.collect.http import NoAnswerError, ask
 pytestmark = pytest.mark.unit
 
 
-class Broken:
-    """A session whose requests fail with an error that says nothing."""
+class Broken(aiohttp.TCPConnector):
+    """Connections that fail with an error that says nothing."""
 
-    def request(self, *_: object, **__: object) -> NoReturn:
+    async def connect(self, *_: object, **__: object) -> NoReturn:
         raise aiohttp.ClientPayloadError
 
 
 async def test_an_error_without_words_is_named_by_its_type() -> None:
-    with pytest.raises(NoAnswerError, match=r"http://there \(ClientPayloadError\)"):
-        await ask(cast("aiohttp.ClientSession", Broken()), "GET", "http://there")
+    async with aiohttp.ClientSession(connector=Broken()) as session:
+        with pytest.raises(NoAnswerError, match=r"http://there \(ClientPayloadError\)"):
+            await ask(session, "GET", "http://there")

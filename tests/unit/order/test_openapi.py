@@ -1,6 +1,6 @@
 """The OpenAPI document tells the truth about the routes."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,7 @@ def documented() -> set[tuple[str, str]]:
 
 def test_every_route_is_documented_and_nothing_else() -> None:
     """Clients are generated from the document."""
-    nobody = cast(Any, None)
+    nobody: Any = None
     api = OrderApi(
         orders=nobody,
         acceptance=nobody,
