@@ -102,6 +102,17 @@ def write(new: NewParticipant, root: Path) -> Sequence[str]:
     for path in files:
         if (root / path).exists() and path not in EDITS:
             raise NotWrittenError(f"{path} exists already")
+    try:
+        _write(files, root)
+    except BaseException:
+        # There was nothing uncommitted, so that whatever is there now is ours.
+        _run(root, "git", "reset", "--quiet", "--hard")
+        _run(root, "git", "clean", "--quiet", "-fd")
+        raise
+    return [line[3:] for line in _run(root, "git", "status", "--porcelain", "-uall").splitlines()]
+
+
+def _write(files: Mapping[str, str], root: Path) -> None:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
@@ -110,7 +121,6 @@ def write(new: NewParticipant, root: Path) -> Sequence[str]:
     _run(root, sys.executable, "-m", "ruff", "format", "--quiet", *python)
     _run(root, sys.executable, "-m", "devstack.generate")
     _run(root, sys.executable, "-m", "tests.golden")
-    return [line[3:] for line in _run(root, "git", "status", "--porcelain", "-uall").splitlines()]
 
 
 def _shop_modules() -> Iterator[Path]:
@@ -214,11 +224,14 @@ def _run(root: Path, *command: str) -> str:
     """What a command printed.
 
     Raises:
-        NotWrittenError: it failed.
+        NotWrittenError: it failed, or there is no such program.
     """
     # What names another stack must not end up in the generated files.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
-    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if ended.returncode != 0:
-        raise NotWrittenError(f"`{' '.join(command[:4])}` failed: {(ended.stderr or ended.stdout).strip()}")
+    try:
+        ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    except FileNotFoundError:
+        raise NotWrittenError(f"this needs {command[0]}, which isn't here") from None
+    except subprocess.CalledProcessError as error:
+        raise NotWrittenError(f"`{' '.join(command[:4])}` failed: {(error.stderr or error.stdout).strip()}") from error
     return ended.stdout

@@ -39,9 +39,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def gift(tree: Path) -> Path:
     """The copy with another participant, and nothing else done to it."""
-    told = new(tree, *GIFT)
-    assert told.returncode == 0, told.stderr
-    assert all(f"  {path}    " in told.stdout for path in BY_HAND)
+    ended = new(tree, *GIFT)
+    assert ended.returncode == 0, ended.stderr
+    assert all(f"  {path}    " in ended.stdout for path in BY_HAND)
     commit(tree)
     # What `make` would install anew, since pyproject.toml has changed.
     (tree / ".venv" / ".installed").touch()
@@ -74,9 +74,9 @@ def commit(tree: Path) -> None:
     ],
 )
 def test_senseless_names_change_nothing(tree: Path, arguments: tuple[str, ...], sentence: str) -> None:
-    told = new(tree, *arguments)
+    ended = new(tree, *arguments)
 
-    assert (told.returncode, sentence in told.stderr) == (2, True), told.stderr
+    assert (ended.returncode, sentence in ended.stderr) == (2, True), ended.stderr
     assert git(tree, "status", "--porcelain") == ""
 
 
@@ -84,11 +84,23 @@ def test_a_tree_with_uncommitted_changes_is_left_alone(tree: Path) -> None:
     """What the command writes could not be told from them."""
     (tree / "notes.txt").write_text("mine")
 
-    told = new(tree, *GIFT)
+    ended = new(tree, *GIFT)
 
-    assert (told.returncode, "uncommitted changes" in told.stderr) == (2, True), told.stderr
+    assert (ended.returncode, "uncommitted changes" in ended.stderr) == (2, True), ended.stderr
     assert git(tree, "status", "--porcelain") == "?? notes.txt\n"
     (tree / "notes.txt").unlink()
+
+
+def test_a_failure_on_the_way_leaves_the_tree_as_it_was(tree: Path) -> None:
+    """Half a participant would be nobody's."""
+    (tree / "tests" / "golden" / "__main__.py").write_text("raise SystemExit('no golden')")
+    commit(tree)
+
+    ended = new(tree, *GIFT)
+
+    assert (ended.returncode, "no golden" in ended.stderr) == (2, True), ended.stderr
+    assert git(tree, "status", "--porcelain") == ""
+    git(tree, "reset", "--hard", "-q", "HEAD~1")
 
 
 @pytest.mark.timeout(CHECK_SECONDS)
