@@ -3,28 +3,14 @@
 Money is in minor units of `currency`. Times are ISO 8601 in UTC.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from typing import Any, Literal
 
 from shared.contracts.repair import Decision, RepairOutcome, RepairStatus, StuckStep
 from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.order import OrderStatus
 from shared.shop.task import Lane, TaskStatus
-
-Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-Age = Annotated[
-    float, AfterValidator(lambda seconds: round(max(seconds, 0.0), 3)), Field(json_schema_extra={"minimum": 0})
-]
-"""Seconds. A row that is younger than its reader's transaction has the age 0."""
-
-
-class View(BaseModel):
-    """A document; a reader of another version may know more fields or fewer."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+from shared.web.bodies import Age, Moment, View
 
 
 class AcceptedBody(View):
