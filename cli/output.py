@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -10,6 +10,10 @@ from typer.core import TyperGroup
 from devstack.errors import StackError
 
 INTERRUPTED_EXIT_CODE = 130
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How a moment in UTC is shown."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class FriendlyGroup(TyperGroup):

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
 from devstack.errors import NotRunningError, SettingsError, StackError
 from devstack.settings import load_settings
@@ -61,6 +61,18 @@ def shop_url() -> str:
     return url
 
 
+def service_url(name: str) -> str:
+    """Where this process of the local stack answers.
+
+    Raises:
+        NotRunningError: it doesn't run.
+    """
+    urls = StackClient(load_settings().home).urls()
+    if name not in urls:
+        raise NotRunningError(f"{name} doesn't run; `shop up` starts it, `shop status` shows what runs")
+    return urls[name]
+
+
 class Ending(Protocol):
     """What goes through statuses to an end."""
 
@@ -87,7 +99,7 @@ def read(view: type[ViewT], document: object) -> ViewT:
 
 def shown_as_json(found: BaseModel | Sequence[BaseModel]) -> str:
     """Documents for programs."""
-    return to_json(found, indent=2).decode()
+    return json.dumps(to_jsonable_python(found), indent=2)
 
 
 def wait_until(

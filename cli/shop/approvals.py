@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import say
+from cli.output import JsonOption, say
 from cli.person import age, login_name
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
@@ -18,7 +18,6 @@ from shared.shop.views import ApprovalView
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class ApprovalClient(ShopClient):

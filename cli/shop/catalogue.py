@@ -10,17 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import FriendlyGroup, say
+from cli.output import FriendlyGroup, JsonOption, say
 from cli.shop.timeline import money
-from cli.shop_client import ShopClient, ShopRefusedError, shop_url, shown_as_json
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.shop_client import ShopClient, ShopRefusedError, service_url, shop_url, shown_as_json
 from shared.shop.inventory import INVENTORY_SERVICE
 
 COLUMNS: Final = "sku,name,price_cents,currency,stock"
-
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="The products on sale.")
 
@@ -37,7 +32,7 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Create and update products from a CSV file: all of it or, if it has an error, nothing."""
-    client = ShopClient(_inventory_url())
+    client = ShopClient(service_url(INVENTORY_SERVICE))
     try:
         answer = client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"})
     except ShopRefusedError as refusal:
@@ -82,10 +77,3 @@ def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> N
     if hidden > 0:
         say(f"... and {hidden} more")
     typer.echo("shop: nothing was imported", err=True)
-
-
-def _inventory_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if INVENTORY_SERVICE not in urls:
-        raise NotRunningError(f"{INVENTORY_SERVICE} doesn't run; `shop status` shows what does")
-    return urls[INVENTORY_SERVICE]

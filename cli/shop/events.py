@@ -1,26 +1,24 @@
 """`shop events dead|show|replay`: what consumers gave up on."""
 
-import getpass
 import json
-from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
+from collections.abc import Iterator
+from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import FriendlyGroup, say
-from cli.shop_client import ShopClient
-from devstack.errors import StackError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.output import TIME, FriendlyGroup, JsonOption, say
+from cli.person import login_name
+from cli.shop_client import ShopClient, read, service_url, shown_as_json
+from shared.events.views import DeadLetterView, WholeDeadLetter
 from shared.shop.registry import EVENT_RELAY
 
 REASON_SHOWN: Final = 90
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A dead letter's id, such as dead-1f0c….")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 ByOption = Annotated[str | None, typer.Option(help="Who wants it; you, by your login name, if left out.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Look at the events that consumers gave up on.")
@@ -34,36 +32,26 @@ def register(app: typer.Typer) -> None:
 class EventsClient(ShopClient):
     """A client of the relay's dead letters."""
 
-    def dead(self) -> list[dict[str, Any]]:
+    def dead(self) -> Iterator[DeadLetterView]:
         """All dead letters, the newest first."""
-        letters: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            query = f"?{urlencode({'cursor': cursor})}" if cursor is not None else ""
-            page = self.call("GET", f"/dead-letters{query}")
-            letters += page["items"]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return letters
+        return (read(DeadLetterView, one) for one in self.pages("/dead-letters"))
 
-    def letter(self, name: str) -> dict[str, Any]:
+    def letter(self, name: str) -> WholeDeadLetter:
         """One dead letter, with its event."""
-        found: dict[str, Any] = self.call("GET", f"/dead-letters/{quote(name, safe='')}")
-        return found
+        return read(WholeDeadLetter, self.call("GET", f"/dead-letters/{quote(name, safe='')}"))
 
-    def replay(self, name: str, by: str) -> dict[str, Any]:
+    def replay(self, name: str, by: str) -> DeadLetterView:
         """Have a letter replayed; a repeat changes nothing."""
         path = f"/dead-letters/{quote(name, safe='')}/replay"
-        replayed: dict[str, Any] = self.call("POST", path, json.dumps({"by": by}))
-        return replayed
+        return read(DeadLetterView, self.call("POST", path, json.dumps({"by": by})))
 
 
 @commands.command()
 def dead(*, as_json: JsonOption = False) -> None:
     """List the events that a consumer gave up on, the newest first."""
-    letters = _client().dead()
+    letters = list(_client().dead())
     if as_json:
-        say(json.dumps(letters, indent=2))
+        say(shown_as_json(letters))
         return
     if not letters:
         say("no dead letters")
@@ -73,40 +61,31 @@ def dead(*, as_json: JsonOption = False) -> None:
     for heading in ("consumer", "type", "subject", "replayed", "reason"):
         table.add_column(heading)
     for one in letters:
-        cells = (one["consumer"], one["type"] or "-", one["subject"] or "-", one["replayed_at"] or "-")
-        table.add_row(one["dead_letter_id"], *(escape(str(cell)) for cell in cells), escape(_short(one["reason"])))
+        replayed = "-" if one.replayed_at is None else f"{one.replayed_at:{TIME}}"
+        cells = (one.consumer, str(one.type or "-"), one.subject or "-", replayed, _short(one.reason))
+        table.add_row(one.dead_letter_id, *map(escape, cells))
     Console().print(table)
 
 
 @commands.command()
 def show(dead_letter_id: IdArgument) -> None:
     """Show one dead letter as JSON, with the event as it came."""
-    say(json.dumps(_client().letter(dead_letter_id), indent=2))
+    say(shown_as_json(_client().letter(dead_letter_id)))
 
 
 @commands.command()
 def replay(dead_letter_id: IdArgument, *, by: ByOption = None, as_json: JsonOption = False) -> None:
     """Send the event once more to the one consumer that gave up on it; a repeat changes nothing."""
-    letter = _client().replay(dead_letter_id, by or _login_name())
+    letter = _client().replay(dead_letter_id, by or login_name())
     if as_json:
-        say(json.dumps(letter, indent=2))
+        say(shown_as_json(letter))
     else:
-        by_whom = f"{letter['replay_requested_by']} wanted it at {letter['replay_requested_at']}"
-        say(f"{dead_letter_id} was replayed to {letter['consumer']} at {letter['replayed_at']} ({by_whom})")
+        by_whom = f"{letter.replay_requested_by} wanted it at {letter.replay_requested_at:{TIME}}"
+        say(f"{dead_letter_id} was replayed to {letter.consumer} at {letter.replayed_at:{TIME}} ({by_whom})")
 
 
 def _client() -> EventsClient:
-    url = StackClient(load_settings().home).urls().get(EVENT_RELAY)
-    if url is None:
-        raise StackError("the event relay isn't part of the stack that runs; start it with `shop up`")
-    return EventsClient(url)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise StackError("nobody is logged in here: say who wants it with --by NAME") from None
+    return EventsClient(service_url(EVENT_RELAY))
 
 
 def _short(reason: str) -> str:

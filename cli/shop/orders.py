@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cli.load.fault_spec import FORM, parse_fault
-from cli.output import say
+from cli.output import JsonOption, say
 from cli.shop.order_body import HOME, VISA, order_body, pair_lines
 from cli.shop.timeline import coloured, milliseconds_between, money, timeline
 from cli.shop_client import ENDS, POLL_SECONDS, ShopClient, shop_url, shown_as_json, wait_until
@@ -22,7 +22,6 @@ from shared.shop.views import OrderView
 WAIT_SECONDS = 120.0
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import FriendlyGroup, say
+from cli.output import TIME, FriendlyGroup, JsonOption, say
 from cli.person import age, login_name
 from cli.shop.repair_client import RepairClient
 from cli.shop.timeline import coloured, money
@@ -17,7 +17,6 @@ from devstack.errors import StackError
 from shared.shop.views import RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
-TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 """The saga gives up on a decision that it can't carry out after a minute, and says so."""
 
 OUTCOMES: Final = {
@@ -34,7 +33,6 @@ ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your lo
 ReasonOption = Annotated[str, typer.Option("--note", help="Why, and what is done by hand; it stays on the record.")]
 NoteOption = Annotated[str, typer.Option(help="What was in its way; it stays on the record.")]
 KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to repeat a decision safely.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
 

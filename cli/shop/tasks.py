@@ -11,13 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.load.fault_spec import FORM, parse_fault
-from cli.output import FriendlyGroup, say
+from cli.output import FriendlyGroup, JsonOption, say
 from cli.shop.order_body import HOME, OrderUsageError, pair_lines
 from cli.shop.timeline import coloured, milliseconds_between, steps_shown
-from cli.shop_client import ShopClient, read, shown_as_json, wait_until
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.shop_client import ShopClient, read, service_url, shown_as_json, wait_until
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
 from shared.shop.views import TaskView
 
@@ -25,7 +22,6 @@ WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
 
 TaskArgument = Annotated[str, typer.Argument(help="A task's id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Submit and follow pick-and-pack tasks.")
 
@@ -97,7 +93,7 @@ def submit(  # noqa: PLR0913 - one option per thing that a task has
         **({"order_id": order} if order else {}),
         **({"faults": faults} if faults else {}),
     }
-    client = TaskClient(_tasks_url())
+    client = _client()
     task_id = client.submit(body, key or str(uuid.uuid4()))
     if not wait:
         accepted = {"task_id": task_id, "status": "accepted"}
@@ -114,7 +110,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a task's steps."""
-    client = TaskClient(_tasks_url())
+    client = _client()
     _print(client.end_of(task_id, WAIT_SECONDS) if follow else client.task(task_id), as_json=as_json)
 
 
@@ -126,7 +122,7 @@ def list_tasks(
     as_json: JsonOption = False,
 ) -> None:
     """List the newest tasks."""
-    found = TaskClient(_tasks_url()).tasks(status, limit)
+    found = _client().tasks(status, limit)
     if as_json:
         say(shown_as_json(found))
         return
@@ -154,10 +150,5 @@ def _print(task: TaskView, *, as_json: bool) -> None:
     Console().print(Group(headline, *steps_shown(task.accepted_at, task.steps)))
 
 
-def _tasks_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if TASK_ORCHESTRATOR_SERVICE not in urls:
-        raise NotRunningError(
-            f"{TASK_ORCHESTRATOR_SERVICE} doesn't run; `shop up` starts it, `shop status` shows what runs"
-        )
-    return urls[TASK_ORCHESTRATOR_SERVICE]
+def _client() -> TaskClient:
+    return TaskClient(service_url(TASK_ORCHESTRATOR_SERVICE))

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, wait_until
+from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, shown_as_json, wait_until
 from devstack.errors import SettingsError, StackError
+from shared.events.views import WholeDeadLetter
 
 pytestmark = pytest.mark.unit
 
@@ -122,3 +123,10 @@ def test_who_waits_too_long_gets_what_was_seen_last() -> None:
     """In a sentence of the caller's."""
     with pytest.raises(StackError, match=r"^still running$"):
         wait_until(lambda: Seen("running"), lambda _: False, 0, lambda now: f"still {now}")
+
+
+def test_an_event_with_characters_that_utf_8_cannot_write_is_shown_escaped() -> None:
+    """`shop events show` prints what came, and JSON can escape what no terminal can print."""
+    letter = WholeDeadLetter.model_construct(event={"note": "\ud800"})
+
+    assert {"event": {"note": "\ud800"}} == json.loads(shown_as_json(letter))
