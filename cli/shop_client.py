@@ -17,8 +17,9 @@ from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient
 from shared.contracts.message import problems_in
 from shared.shop.approval import ApprovalState
+from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
-from shared.shop.views import OrderView, ProductView
+from shared.shop.views import OrderView
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0

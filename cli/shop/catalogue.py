@@ -12,8 +12,8 @@ from rich.table import Table
 
 from cli.output import FriendlyGroup, JsonOption, say
 from cli.shop.timeline import money
-from cli.shop_client import ShopClient, ShopRefusedError, service_url, shop_url, shown_as_json
-from shared.shop.inventory import INVENTORY_SERVICE
+from cli.shop_client import ShopClient, ShopRefusedError, read, service_url, shop_url, shown_as_json
+from shared.shop.inventory import INVENTORY_SERVICE, Imported
 
 COLUMNS: Final = "sku,name,price_cents,currency,stock"
 
@@ -34,14 +34,14 @@ def import_file(
     """Create and update products from a CSV file: all of it or, if it has an error, nothing."""
     client = ShopClient(service_url(INVENTORY_SERVICE))
     try:
-        answer = client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"})
+        imported = read(Imported, client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"}))
     except ShopRefusedError as refusal:
         if "errors" not in refusal.problem:
             raise
         _report_errors(refusal, file, as_json=as_json)
         raise typer.Exit(1) from None
-    counts = ", ".join(f"{count} {what}" for what, count in answer.items())
-    say(json.dumps(answer) if as_json else f"{file}: {counts}")
+    counts = ", ".join(f"{count} {what}" for what, count in imported)
+    say(shown_as_json(imported) if as_json else f"{file}: {counts}")
 
 
 @commands.command("list")

@@ -6,6 +6,7 @@ from order_service.acceptance import OrderBody
 from order_service.approval.service import ApprovalBody
 from order_service.repair.service import RepairBody
 from shared.shop import views
+from shared.shop.inventory import ProductPage
 from shared.shop.order import OrderStatus
 from shared.web.openapi import CURSOR, KEY, LIMIT, Operation, document, parameter
 
@@ -85,7 +86,7 @@ OPERATIONS: Final = (
         {200: views.ApprovalView},
         (404,),
     ),
-    Operation("list_products", "GET", "/products", "List products", {200: views.ProductPage}, (422,), _PAGE),
+    Operation("list_products", "GET", "/products", "List products", {200: ProductPage}, (422,), _PAGE),
     Operation("check_conservation", "GET", "/audit/conservation", "Check that nothing is lost or doubled", {200: None}),
     Operation(
         "show_reconciliation",

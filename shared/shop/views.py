@@ -52,23 +52,6 @@ class OrderPage(View):
     next_cursor: str | None
 
 
-class ProductView(View):
-    """One product on sale."""
-
-    sku: str
-    name: str
-    price_cents: int
-    currency: str
-    available: int
-
-
-class ProductPage(View):
-    """`GET /products`."""
-
-    items: list[ProductView]
-    next_cursor: str | None
-
-
 class ApprovalView(View):
     """An order that waits for approval, or has; a person can decide until `due_at`.
 

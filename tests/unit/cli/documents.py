@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.contracts.timeline import StepRecord
-from shared.shop.views import OrderView, ProductView
+from shared.shop.inventory import ProductView
+from shared.shop.views import OrderView
 
 ACCEPTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
