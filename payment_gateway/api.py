@@ -8,15 +8,17 @@ from typing import Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from payment_gateway.answers import books_answer, charge_answer, look_up_answer, refund_answer, void_answer
+from payment_gateway.answers import Refund, books_page, closed_key, looked_up
 from payment_gateway.bodies import ChargeBody, Key, KeyBody, RefundBody
 from payment_gateway.cards import CARDS, Reply
 from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderError
 from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
+from shared.shop.gateway import Charge
 from shared.web.http import Readiness, application
 from shared.web.paging import bad_query
 from shared.web.problems import ProblemError, problem_response, read_json
+from shared.web.views import answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,20 +67,20 @@ def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
         if charged.charge.status == "declined":
             raise CardDeclinedError
         status = HTTPStatus.CREATED if charged.is_first else HTTPStatus.OK
-        return web.json_response(charge_answer(charged.charge), status=status)
+        return answer(Charge.model_validate(charged.charge._asdict()), status)
 
     async def refund(request: web.Request) -> web.Response:
         key = _idempotency_key(request)
         body: RefundBody = await read_json(request, RefundBody)
-        return web.json_response(refund_answer(await store.refund(key, body)))
+        return answer(Refund.model_validate((await store.refund(key, body))._asdict()))
 
     async def void(request: web.Request) -> web.Response:
         body: KeyBody = await read_json(request, KeyBody)
-        return web.json_response(void_answer(await store.void(body.key)))
+        return answer(closed_key(await store.void(body.key)))
 
     async def seal(request: web.Request) -> web.Response:
         body: KeyBody = await read_json(request, KeyBody)
-        return web.json_response(void_answer(await store.seal(body.key)))
+        return answer(closed_key(await store.seal(body.key)))
 
     return [
         web.post("/v1/charges", charge),
@@ -90,16 +92,16 @@ def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
 
 def _look_ups(reports: GatewayReports) -> list[web.RouteDef]:
     async def by_key(request: web.Request) -> web.Response:
-        return web.json_response(look_up_answer(*await reports.by_key(_key(request.query.get("key"), "key"))))
+        return answer(looked_up(*await reports.by_key(_key(request.query.get("key"), "key"))))
 
     async def by_id(request: web.Request) -> web.Response:
         charge_id = _key(request.match_info["charge_id"], "charge_id")
-        return web.json_response(look_up_answer(*await reports.by_id(charge_id)))
+        return answer(looked_up(*await reports.by_id(charge_id)))
 
     async def books(request: web.Request) -> web.Response:
         query = _books_query(request)
         found = await reports.books(query.cursor, query.limit + 1)
-        return web.json_response(books_answer(found, query.limit))
+        return answer(books_page(found, query.limit))
 
     return [
         web.get("/v1/charges", by_key),
