@@ -19,6 +19,7 @@ from shared.contracts.message import problems_in
 from shared.shop.approval import ApprovalState
 from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
+from shared.shop.reports import ConservationReport, ReconciliationReport
 from shared.shop.views import OrderView
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
@@ -181,13 +182,14 @@ class ShopClient:
             if cursor is None:
                 return
 
-    def conservation(self) -> dict[str, Any]:
-        """The conservation report."""
-        return cast("dict[str, Any]", self.call("GET", "/audit/conservation", timeout_seconds=CHECK_TIMEOUT_SECONDS))
+    def conservation(self) -> ConservationReport:
+        """Whether nothing is lost or doubled."""
+        answer = self.call("GET", "/audit/conservation", timeout_seconds=CHECK_TIMEOUT_SECONDS)
+        return read(ConservationReport, answer)
 
-    def reconciliation(self) -> dict[str, Any]:
+    def reconciliation(self) -> ReconciliationReport:
         """What the reconciler found."""
-        return cast("dict[str, Any]", self.call("GET", "/audit/reconciliation"))
+        return read(ReconciliationReport, self.call("GET", "/audit/reconciliation"))
 
     def wait_for_end(self, order_id: str, timeout_seconds: float) -> OrderView:
         """The order once it has ended, or waits for a person; an outage of the shop in between is waited out.

@@ -8,6 +8,7 @@ from order_service.repair.service import RepairBody
 from shared.shop import views
 from shared.shop.inventory import ProductPage
 from shared.shop.order import OrderStatus
+from shared.shop.reports import ConservationReport, ReconciliationReport
 from shared.web.openapi import CURSOR, KEY, LIMIT, Operation, document, parameter
 
 _STATUS: Final = parameter("status", "query", f"One of {', '.join(OrderStatus)}.")
@@ -87,13 +88,19 @@ OPERATIONS: Final = (
         (404,),
     ),
     Operation("list_products", "GET", "/products", "List products", {200: ProductPage}, (422,), _PAGE),
-    Operation("check_conservation", "GET", "/audit/conservation", "Check that nothing is lost or doubled", {200: None}),
+    Operation(
+        "check_conservation",
+        "GET",
+        "/audit/conservation",
+        "Check that nothing is lost or doubled",
+        {200: ConservationReport},
+    ),
     Operation(
         "show_reconciliation",
         "GET",
         "/audit/reconciliation",
         "What the reconciler found, and what was done about it",
-        {200: None},
+        {200: ReconciliationReport},
     ),
 )
 

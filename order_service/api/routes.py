@@ -85,10 +85,10 @@ class OrderApi:
         return web.json_response(page, status=status, content_type=kind)
 
     async def check_conservation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self.conservation.report())
+        return answer(await self.conservation.report())
 
     async def show_reconciliation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self.reconciler.report())
+        return answer(await self.reconciler.report())
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.json_response(OPENAPI)

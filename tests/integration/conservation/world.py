@@ -1,11 +1,10 @@
 """The books of a shop in which everything adds up, and short ways to change and to check them."""
 
-from typing import Any
-
 import asyncpg
 
 from order_service.conservation.check import ConservationCheck
 from shared.database import create_engine
+from shared.shop.reports import ConservationReport
 
 HEALTHY = """
     INSERT INTO inventory_service.products VALUES ('MUG', 'Mug', 500, 'EUR', 1);
@@ -79,7 +78,7 @@ async def execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-async def audit(url: str) -> dict[str, Any]:
+async def audit(url: str) -> ConservationReport:
     check = ConservationCheck(create_engine(url, application_name="test", pool_size=1))
     try:
         return await check.report()
