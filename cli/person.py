@@ -15,12 +15,3 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         raise StackError("nobody is logged in here: say who decides with --by NAME") from None
-
-
-def age(seconds: float) -> str:
-    """How long something has waited, short."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar, cast
+from itertools import islice
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +21,7 @@ from shared.shop.approval import ApprovalState
 from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
 from shared.shop.reports import ConservationReport, ReconciliationReport
-from shared.shop.views import OrderView
+from shared.shop.views import AcceptedBody, CancelRequested, OrderView
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0
@@ -140,16 +141,15 @@ class ShopClient:
 
     def place(self, body: dict[str, Any], key: str) -> str:
         """Place an order, and give its id."""
-        answer = self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})
-        return cast("str", answer["order_id"])
+        return read(AcceptedBody, self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})).order_id
 
     def order(self, order_id: str) -> OrderView:
         """The order with its timeline."""
         return read(OrderView, self.call("GET", f"/orders/{quote(order_id, safe='')}"))
 
-    def cancel(self, order_id: str) -> dict[str, Any]:
+    def cancel(self, order_id: str) -> CancelRequested:
         """Ask for the order to be undone."""
-        return cast("dict[str, Any]", self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
+        return read(CancelRequested, self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
 
     def orders(self, status: str | None, limit: int) -> list[OrderView]:
         """The newest orders."""
@@ -157,28 +157,22 @@ class ShopClient:
 
     def newest(self, view: type[ViewT], path: str, status: str | None, limit: int) -> list[ViewT]:
         """The first items of a paged list that is narrowed to a status; not more than the limit."""
-        found: list[ViewT] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            query = {"status": status, "limit": min(limit - len(found), PAGE_LIMIT), "cursor": cursor}
-            page = self.call("GET", f"{path}?{_query(query)}")
-            found += [read(view, one) for one in page["items"]]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
-        return found
+        return list(islice(self.items(view, path, status=status, page=min(limit, PAGE_LIMIT)), limit))
 
     def products(self) -> Iterator[ProductView]:
         """All products."""
-        return (read(ProductView, one) for one in self.pages("/products"))
+        return self.items(ProductView, "/products")
 
-    def pages(self, path: str) -> Iterator[dict[str, Any]]:
-        """All items of a paged list, fetched page by page as they are needed."""
+    def items(
+        self, view: type[ViewT], path: str, *, status: str | None = None, page: int = PAGE_LIMIT
+    ) -> Iterator[ViewT]:
+        """All items of a paged list, fetched `page` by page as they are needed."""
         cursor: str | None = None
         while True:
-            page = self.call("GET", f"{path}?{_query({'limit': PAGE_LIMIT, 'cursor': cursor})}")
-            yield from page["items"]
-            cursor = page["next_cursor"]
+            asked = {name: value for name, value in (("status", status), ("cursor", cursor)) if value is not None}
+            answer = self.call("GET", f"{path}?{urlencode({'limit': page, **asked})}")
+            yield from (read(view, one) for one in answer["items"])
+            cursor = answer["next_cursor"]
             if cursor is None:
                 return
 
@@ -261,7 +255,3 @@ def read_answer(status: int, raw: bytes) -> Any:  # noqa: ANN401 - JSON
 
 def _url_of_environment() -> str:
     return os.environ.get("SHOP_API_URL", "").rstrip("/")
-
-
-def _query(values: dict[str, Any]) -> str:
-    return urlencode({name: value for name, value in values.items() if value is not None})

@@ -8,10 +8,9 @@ from urllib.parse import quote
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import JsonOption, say
-from cli.person import age, login_name
+from cli.output import JsonOption, age, say, table
+from cli.person import login_name
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
 from shared.shop.views import ApprovalView
@@ -25,7 +24,7 @@ class ApprovalClient(ShopClient):
 
     def waiting(self) -> Iterator[ApprovalView]:
         """All orders that wait for approval, the longest waiting first."""
-        return (read(ApprovalView, one) for one in self.pages("/approvals"))
+        return self.items(ApprovalView, "/approvals")
 
     def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalView:
         """Decide; the same decision again is harmless."""
@@ -48,17 +47,14 @@ def approvals(*, as_json: JsonOption = False) -> None:
     if not waiting:
         say("no order waits for approval")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("waits", "until UTC", "score", "at risk"):
-        table.add_column(heading, no_wrap=True)
+    shown = table("order", "waits", "until UTC", "score", "at risk", id_width=len("ord-") + 32, wraps=False)
     for order in waiting:
         score = "none" if order.score is None else f"{order.score:.2f}"
         at_risk = money(order.amount_at_risk_cents, order.currency)
         until = f"{order.due_at:%m-%d %H:%M}"
-        table.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
+        shown.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
     reasons = [f"{order.order_id}: {escape(order.why)}" for order in waiting]
-    Console().print(Group(table, *reasons))
+    Console().print(Group(shown, *reasons))
 
 
 def approve(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import TIME, FriendlyGroup, JsonOption, say
+from cli.output import TIME, FriendlyGroup, JsonOption, say, table
 from cli.shop_client import ShopClient, ShopRefusedError, read, service_url, shown_as_json
 from devstack.errors import SettingsError
 from shared.shop.audit import (
@@ -99,19 +99,17 @@ def verdict_lines(verdict: AuditVerdict, *, has_anchor: bool) -> list[str]:
 
 
 def _table(records: list[AuditRecordView]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("number", "recorded at", "subject", "what", "led to by"):
-        table.add_column(column)
+    shown = table("number", "recorded at", "subject", "what", "led to by")
     for record in records:
         lineage = [read(SeenWorkflow, one) for one in record.content.get("lineage", ())]
-        table.add_row(
+        shown.add_row(
             str(record.number),
             f"{record.recorded_at:{TIME}}",
             escape(record.subject),
             escape(str(record.content.get("action", record.kind))),
             escape("\n".join(map(_steps, lineage))),
         )
-    return table
+    return shown
 
 
 def _steps(workflow: SeenWorkflow) -> str:

@@ -8,9 +8,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import FriendlyGroup, JsonOption, say
+from cli.output import FriendlyGroup, JsonOption, say, table
 from cli.shop.timeline import money
 from cli.shop_client import ShopClient, ShopRefusedError, read, service_url, shop_url, shown_as_json
 from shared.shop.inventory import INVENTORY_SERVICE, Imported
@@ -55,15 +54,11 @@ def list_products(
     if as_json:
         say(shown_as_json(found))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("sku", no_wrap=True)
-    table.add_column("name")
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("available", justify="right")
+    shown = table("sku", "name", "price", "available", id_width=1, right=("price", "available"))
     for product in found:
         price = money(product.price_cents, product.currency)
-        table.add_row(product.sku, escape(product.name), price, str(product.available))
-    Console().print(table)
+        shown.add_row(product.sku, escape(product.name), price, str(product.available))
+    Console().print(shown)
 
 
 def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> None:

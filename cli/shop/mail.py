@@ -8,11 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import say
-from cli.shop_client import ShopClient
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.output import JsonOption, say, table
+from cli.shop_client import ShopClient, service_url
 from devstack.topology.addresses import MAILBOX
 
 COLUMNS: Final = {
@@ -29,10 +26,10 @@ def register(app: typer.Typer) -> None:
 def mail(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of each, the newest first.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the e-mail and the push messages that the local stack has sent."""
-    url = _mailbox_url()
+    url = service_url(MAILBOX)
     client = ShopClient(url)
     found = {kind: client.call("GET", f"/{kind}?limit={limit}")["items"] for kind in COLUMNS}
     if as_json:
@@ -44,16 +41,7 @@ def mail(
 
 
 def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "))
+    shown = table(*(column.replace("_", " ") for column in columns))
     for item in items:
-        table.add_row(*(escape(str(item[column]).strip()) for column in columns))
-    return table
-
-
-def _mailbox_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if MAILBOX not in urls:
-        raise NotRunningError(f"{MAILBOX} doesn't run; `shop up` starts it, `shop status` shows what runs")
-    return urls[MAILBOX]
+        shown.add_row(*(escape(str(item[column]).strip()) for column in columns))
+    return shown

@@ -1,20 +1,21 @@
 """`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
 
+import json
 import uuid
+from collections.abc import Iterator
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import TIME, FriendlyGroup, JsonOption, say
-from cli.person import age, login_name
-from cli.shop.repair_client import RepairClient
+from cli.output import TIME, FriendlyGroup, JsonOption, age, say, table
+from cli.person import login_name
 from cli.shop.timeline import coloured, money
-from cli.shop_client import ShopAwayError, shop_url, shown_as_json, wait_until
+from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
-from shared.shop.views import RepairView
+from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
 """The saga gives up on a decision that it can't carry out after a minute, and says so."""
@@ -37,6 +38,23 @@ KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to rep
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
 
 
+class RepairClient(ShopClient):
+    """A client of these routes."""
+
+    def waiting(self) -> Iterator[AttentionView]:
+        """All orders that need attention, oldest first."""
+        return self.items(AttentionView, "/attention")
+
+    def decide(self, order_id: str, body: dict[str, str], key: str) -> str:
+        """Decide, and give the decision's id."""
+        answer = self.call("POST", _repairs(order_id), json.dumps(body), {"Idempotency-Key": key})
+        return read(RepairRequested, answer).repair_id
+
+    def repairs(self, order_id: str) -> list[RepairView]:
+        """All decisions about the order, oldest first."""
+        return read(RepairList, self.call("GET", _repairs(order_id))).items
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(commands, name="repair")
@@ -52,16 +70,13 @@ def list_waiting(*, as_json: JsonOption = False) -> None:
     if not waiting:
         say("no order needs attention")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("waits", "at risk", "stuck"):
-        table.add_column(heading, no_wrap=True)
+    shown = table("order", "waits", "at risk", "stuck", id_width=len("ord-") + 32, wraps=False)
     for order in waiting:
         at_risk = money(order.money_at_risk_cents, order.currency)
         stuck = ", ".join(one.step for one in order.stuck)
-        table.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
+        shown.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
     reasons = [f"{order.order_id}: {escape(order.reason or '')}" for order in waiting]
-    Console().print(Group(table, *reasons))
+    Console().print(Group(shown, *reasons))
 
 
 @commands.command()
@@ -144,12 +159,12 @@ def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> 
         StackError: the time is over; the decision stands all the same.
     """
 
-    def read() -> RepairView:
-        (repair,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
-        return repair
+    def decision() -> RepairView:
+        (found,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
+        return found
 
     return wait_until(
-        read,
+        decision,
         lambda repair: repair.status == "applied",
         APPLIED_WITHIN_SECONDS,
         lambda now: (
@@ -168,3 +183,7 @@ def _story(repair: RepairView) -> str:
     applied = "-" if repair.applied_at is None else f"{repair.applied_at:{TIME}}"
     times = f"requested {repair.requested_at:{TIME}}, applied {applied}"
     return f"{repair.step}: {who}\n  {times} ({repair.repair_id})\n  {end}{detail}"
+
+
+def _repairs(order_id: str) -> str:
+    return f"/orders/{quote(order_id, safe='')}/repairs"

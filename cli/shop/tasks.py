@@ -2,21 +2,20 @@
 
 import json
 import uuid
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
 from cli.load.fault_spec import FORM, parse_fault
-from cli.output import FriendlyGroup, JsonOption, say
+from cli.output import FriendlyGroup, JsonOption, say, table
 from cli.shop.order_body import HOME, OrderUsageError, pair_lines
 from cli.shop.timeline import coloured, milliseconds_between, steps_shown
 from cli.shop_client import ShopClient, read, service_url, shown_as_json, wait_until
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
-from shared.shop.views import TaskView
+from shared.shop.views import TaskAccepted, TaskView
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
@@ -31,8 +30,7 @@ class TaskClient(ShopClient):
 
     def submit(self, body: dict[str, object], key: str) -> str:
         """Submit a task, and give its id."""
-        answer = self.call("POST", "/tasks", json.dumps(body), {"Idempotency-Key": key})
-        return cast("str", answer["task_id"])
+        return read(TaskAccepted, self.call("POST", "/tasks", json.dumps(body), {"Idempotency-Key": key})).task_id
 
     def task(self, task_id: str) -> TaskView:
         """The task with its steps."""
@@ -96,8 +94,8 @@ def submit(  # noqa: PLR0913 - one option per thing that a task has
     client = _client()
     task_id = client.submit(body, key or str(uuid.uuid4()))
     if not wait:
-        accepted = {"task_id": task_id, "status": "accepted"}
-        say(json.dumps(accepted) if as_json else f"{task_id} accepted; `shop task show --follow {task_id}` shows it")
+        accepted = f"{task_id} accepted; `shop task show --follow {task_id}` shows it"
+        say(shown_as_json(TaskAccepted(task_id=task_id)) if as_json else accepted)
         return
     _print(client.end_of(task_id, WAIT_SECONDS), as_json=as_json)
 
@@ -126,13 +124,10 @@ def list_tasks(
     if as_json:
         say(shown_as_json(found))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("task", no_wrap=True, min_width=len("task-ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("status", "accepted UTC", "assignee"):
-        table.add_column(heading)
+    shown = table("task", "status", "accepted UTC", "assignee", id_width=len("task-ord-") + 32)
     for task in found:
-        table.add_row(task.task_id, coloured(task.status), f"{task.accepted_at:%H:%M:%S}", escape(task.assignee or "-"))
-    Console().print(table)
+        shown.add_row(task.task_id, coloured(task.status), f"{task.accepted_at:%H:%M:%S}", escape(task.assignee or "-"))
+    Console().print(shown)
 
 
 def _print(task: TaskView, *, as_json: bool) -> None:
