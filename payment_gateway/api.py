@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from payment_gateway.answers import Refund, books_page, closed_key, looked_up
 from payment_gateway.bodies import ChargeBody, Key, KeyBody, RefundBody
@@ -16,7 +16,7 @@ from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
 from shared.shop.gateway import Charge
 from shared.web.http import Readiness, application
-from shared.web.paging import bad_query
+from shared.web.paging import bad_query, number_in
 from shared.web.problems import ProblemError, problem_response, read_json
 from shared.web.views import answer
 
@@ -25,15 +25,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _KEY: Final = TypeAdapter[str](Key)
 _DEFAULT_PAGE: Final = 100
 _MAX_PAGE: Final = 1000
-
-
-class BooksQuery(BaseModel):
-    """The query of the settlement report."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = _DEFAULT_PAGE
-    cursor: str = ""
 
 
 def gateway_application(
@@ -99,9 +90,13 @@ def _look_ups(reports: GatewayReports) -> list[web.RouteDef]:
         return answer(looked_up(*await reports.by_id(charge_id)))
 
     async def books(request: web.Request) -> web.Response:
-        query = _books_query(request)
-        found = await reports.books(query.cursor, query.limit + 1)
-        return answer(books_page(found, query.limit))
+        if set(request.query) - {"limit", "cursor"}:
+            raise bad_query("The books take limit and cursor only.")
+        limit = number_in(request.query, "limit", _DEFAULT_PAGE, lowest=1, highest=_MAX_PAGE)
+        cursor = request.query.get("cursor", "")
+        if cursor:
+            _key(cursor, "cursor", HTTPStatus.UNPROCESSABLE_ENTITY)
+        return answer(books_page(await reports.books(cursor, limit + 1), limit))
 
     return [
         web.get("/v1/charges", by_key),
@@ -127,18 +122,6 @@ def _key(value: str | None, name: str, status: HTTPStatus = HTTPStatus.BAD_REQUE
     except ValidationError as error:
         detail = f"{name} is needed: 1 to 255 printable ASCII characters without spaces."
         raise ProblemError(status, detail) from error
-
-
-def _books_query(request: web.Request) -> BooksQuery:
-    try:
-        query = BooksQuery.model_validate(dict(request.query))
-        if query.cursor:
-            _key(query.cursor, "cursor", HTTPStatus.UNPROCESSABLE_ENTITY)
-    except ValidationError as error:
-        raise bad_query("The books take limit and cursor only.") from error
-    if not 1 <= query.limit <= _MAX_PAGE:
-        raise bad_query(f"limit must be from 1 to {_MAX_PAGE}.")
-    return query
 
 
 @web.middleware

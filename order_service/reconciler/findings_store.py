@@ -123,17 +123,13 @@ class FindingsStore:
             late_sweep_seconds: a last sweep that ended longer ago says nothing about now.
             late_scan_seconds: nor does a last scan.
         """
-        known = select(FINDINGS)
+        is_open = FINDINGS.c.resolved_at.is_(None)
         async with self._database.connect() as connection:
             state = (await connection.execute(select(RECONCILER))).one()
-            open_ = await connection.execute(
-                known.where(FINDINGS.c.resolved_at.is_(None)).order_by(FINDINGS.c.first_seen_at).limit(SHOWN)
-            )
-            findings = [_view(row) for row in open_]
-            closed = await connection.execute(
-                known.where(FINDINGS.c.resolved_at.is_not(None)).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
-            )
-            resolved = [_view(row) for row in closed]
+            oldest = select(FINDINGS).where(is_open).order_by(FINDINGS.c.first_seen_at).limit(SHOWN)
+            findings = [_view(row) for row in await connection.execute(oldest)]
+            newest = select(FINDINGS).where(~is_open).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
+            resolved = [_view(row) for row in await connection.execute(newest)]
         skipped = _skipped(state, late_sweep_seconds, late_scan_seconds)
         return ReconciliationReport(
             reconciled=not findings and skipped is None,

@@ -3,11 +3,16 @@
 from shared.web.bodies import Moment, View
 
 
-class Violation(View):
-    """What breaks a rule of conservation: `subject` is the order or SKU, `detail` what was seen."""
+class RuleView(View):
+    """A rule of conservation."""
 
     rule: str
     promise: str
+
+
+class Violation(RuleView):
+    """What breaks the rule: `subject` is the order or SKU, `detail` what was seen."""
+
     subject: str
     detail: str
 
@@ -39,13 +44,6 @@ class HandClosing(View):
     note: str
     repair_id: str
     closed_at: Moment
-
-
-class RuleView(View):
-    """A rule of conservation."""
-
-    rule: str
-    promise: str
 
 
 class ConservationReport(ConservationVerdict):
