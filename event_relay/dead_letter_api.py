@@ -49,7 +49,7 @@ def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publi
 
     async def replay(request: web.Request) -> web.Response:
         letter = await _letter(letters, request)
-        body: ReplayBody = await read_json(request, ReplayBody)
+        body = await read_json(request, ReplayBody)
         event = replay_of(letter)
         if event is None:
             detail = f"{letter.dead_letter_id} was no event, so it can't be replayed: have it sent again, corrected."

@@ -48,7 +48,7 @@ def gateway_application(
 def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
     async def charge(request: web.Request) -> web.Response:
         key = _idempotency_key(request)
-        body: ChargeBody = await read_json(request, ChargeBody)
+        body = await read_json(request, ChargeBody)
         card = CARDS[body.token]
         if not card.in_order:
             raise OutOfOrderError
@@ -62,15 +62,15 @@ def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
 
     async def refund(request: web.Request) -> web.Response:
         key = _idempotency_key(request)
-        body: RefundBody = await read_json(request, RefundBody)
+        body = await read_json(request, RefundBody)
         return answer(Refund.model_validate((await store.refund(key, body))._asdict()))
 
     async def void(request: web.Request) -> web.Response:
-        body: KeyBody = await read_json(request, KeyBody)
+        body = await read_json(request, KeyBody)
         return answer(closed_key(await store.void(body.key)))
 
     async def seal(request: web.Request) -> web.Response:
-        body: KeyBody = await read_json(request, KeyBody)
+        body = await read_json(request, KeyBody)
         return answer(closed_key(await store.seal(body.key)))
 
     return [

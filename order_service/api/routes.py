@@ -48,7 +48,7 @@ class OrderApi:
 
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
-        body: OrderBody = await read_json(request, OrderBody)
+        body = await read_json(request, OrderBody)
         order_id = await self.acceptance.accept(key, body)
         return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
 

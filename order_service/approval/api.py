@@ -24,7 +24,7 @@ def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[
 
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
-        body: ApprovalBody = await read_json(request, ApprovalBody)
+        body = await read_json(request, ApprovalBody)
         return answer(_view(await service.decide(order_id, body)))
 
     async def show(request: web.Request) -> web.Response:

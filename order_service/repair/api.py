@@ -27,7 +27,7 @@ def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.Rout
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         key = idempotency_key_of(request, "decision")
-        body: RepairBody = await read_json(request, RepairBody)
+        body = await read_json(request, RepairBody)
         repair_id = await service.decide(order_id, key, body)
         requested = RepairRequested(repair_id=repair_id, order_id=order_id)
         return answer(requested, HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}/repairs"})

@@ -29,7 +29,7 @@ def task_routes(tasks: TaskStore, service: TaskService) -> list[web.RouteDef]:
 
     async def submit(request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "task")
-        body: TaskBody = await read_json(request, TaskBody)
+        body = await read_json(request, TaskBody)
         task_id = await service.accept(key, body)
         return answer(TaskAccepted(task_id=task_id), HTTPStatus.ACCEPTED, {"Location": f"/tasks/{task_id}"})
 
