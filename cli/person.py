@@ -1,8 +1,13 @@
-"""What approvals and repairs share: a person decides."""
+"""What approvals, repairs and replays share: a person decides."""
 
 import getpass
+from typing import Annotated
+
+import typer
 
 from devstack.errors import StackError
+
+ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
 
 
 def login_name() -> str:

@@ -22,6 +22,7 @@ from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
 from shared.shop.reports import ConservationReport, ReconciliationReport
 from shared.shop.views import AcceptedBody, CancelRequested, OrderView
+from shared.web.bodies import Page
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0
@@ -171,8 +172,9 @@ class ShopClient:
         while True:
             asked = {name: value for name, value in (("status", status), ("cursor", cursor)) if value is not None}
             answer = self.call("GET", f"{path}?{urlencode({'limit': page, **asked})}")
-            yield from (read(view, one) for one in answer["items"])
-            cursor = answer["next_cursor"]
+            found = read(Page[view], answer)  # type: ignore[valid-type]
+            yield from found.items
+            cursor = found.next_cursor
             if cursor is None:
                 return
 

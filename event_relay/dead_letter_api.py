@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Row
 
 from event_relay.dead_letters import DeadLetters, replay_of
 from shared.events.dead_letters import NotPublishedError
 from shared.events.views import DeadLetterView, WholeDeadLetter
+from shared.web.bodies import Body, Text
 from shared.web.paging import bad_query, cut
 from shared.web.problems import ProblemError, read_json
 
@@ -26,14 +26,10 @@ class Publishes(Protocol):
         """Raises NotPublishedError."""
 
 
-class ReplayBody(BaseModel):
-    """`POST /dead-letters/{id}/replay`."""
+class ReplayBody(Body):
+    """`POST /dead-letters/{id}/replay`. `by`: who wants it."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[ -~]+$")] = (
-        Field(description="Who wants it.")
-    )
+    by: Text
 
 
 def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publishes]) -> list[web.RouteDef]:

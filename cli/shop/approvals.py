@@ -1,7 +1,6 @@
 """`shop approvals`, `shop approve`, `shop reject`: where a person decides about risky orders."""
 
 import json
-from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import quote
 
@@ -10,26 +9,12 @@ from rich.console import Console, Group
 from rich.markup import escape
 
 from cli.output import JsonOption, age, say, table
-from cli.person import login_name
+from cli.person import ByOption, login_name
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
 from shared.shop.views import ApprovalView
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
-ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
-
-
-class ApprovalClient(ShopClient):
-    """A client of these routes."""
-
-    def waiting(self) -> Iterator[ApprovalView]:
-        """All orders that wait for approval, the longest waiting first."""
-        return self.items(ApprovalView, "/approvals")
-
-    def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalView:
-        """Decide; the same decision again is harmless."""
-        body = json.dumps({"decision": decision, "by": by, "reason": reason})
-        return read(ApprovalView, self.call("POST", f"/orders/{quote(order_id, safe='')}/approval", body))
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def approvals(*, as_json: JsonOption = False) -> None:
     """List the risky orders that wait for approval, the longest waiting first."""
-    waiting = list(ApprovalClient(shop_url()).waiting())
+    waiting = list(ShopClient(shop_url()).items(ApprovalView, "/approvals"))
     if as_json:
         say(shown_as_json(waiting))
         return
@@ -80,7 +65,9 @@ def reject(
 
 
 def _decide(order_id: str, decision: str, by: str | None, reason: str, *, as_json: bool) -> None:
-    decided = ApprovalClient(shop_url()).decide(order_id, decision, by or login_name(), reason)
+    body = json.dumps({"decision": decision, "by": by or login_name(), "reason": reason})
+    path = f"/orders/{quote(order_id, safe='')}/approval"
+    decided = read(ApprovalView, ShopClient(shop_url()).call("POST", path, body))
     if as_json:
         say(shown_as_json(decided))
         return

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.output import TIME, FriendlyGroup, JsonOption, say, table
-from cli.person import login_name
+from cli.person import ByOption, login_name
 from cli.shop_client import ShopClient, read, service_url, shown_as_json
 from shared.events.views import DeadLetterView, WholeDeadLetter
 from shared.shop.registry import EVENT_RELAY
@@ -17,7 +17,6 @@ from shared.shop.registry import EVENT_RELAY
 REASON_SHOWN: Final = 90
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A dead letter's id, such as dead-1f0c….")]
-ByOption = Annotated[str | None, typer.Option(help="Who wants it; you, by your login name, if left out.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Look at the events that consumers gave up on.")
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 
 from cli.output import TIME, FriendlyGroup, JsonOption, age, say, table
-from cli.person import login_name
+from cli.person import ByOption, login_name
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
@@ -30,7 +30,6 @@ OUTCOMES: Final = {
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 StepArgument = Annotated[str, typer.Argument(help="The stuck step, such as process_payment.")]
-ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
 ReasonOption = Annotated[str, typer.Option("--note", help="Why, and what is done by hand; it stays on the record.")]
 NoteOption = Annotated[str, typer.Option(help="What was in its way; it stays on the record.")]
 KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to repeat a decision safely.")]

@@ -60,16 +60,8 @@ def _table(now: StackStatus) -> Table:
             f"{row.cpu_seconds:.1f}" if row.pid else "-",
         )
     own = now.supervisor
-    table.add_row(
-        "supervisor",
-        "",
-        str(own["pid"]),
-        "",
-        "",
-        "",
-        megabytes(own["memory_bytes"]),
-        f"{own['cpu_seconds']:.1f}",
-    )
+    memory, cpu = megabytes(own["memory_bytes"]), f"{own['cpu_seconds']:.1f}"
+    table.add_row("supervisor", "", str(own["pid"]), "", "", "", memory, cpu)
     table.add_section()
     table.add_row("total", "", "", "", "", "", megabytes(now.memory_bytes), f"{now.cpu_seconds:.1f}")
     return table

@@ -29,7 +29,7 @@ from shared.shop.views import AcceptedBody, CancelRequested
 from shared.web.key import idempotency_key_of
 from shared.web.paging import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
-from shared.web.views import answer, item
+from shared.web.views import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class OrderApi:
 
     async def list_orders(self, request: web.Request) -> web.Response:
         newest = partial(self.orders.page, read_status(OrderStatus, request))
-        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=item(order_view))
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=order_view)
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)

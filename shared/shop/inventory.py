@@ -9,7 +9,7 @@ from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
 from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
-from shared.web.bodies import View
+from shared.web.bodies import Page, View
 
 INVENTORY_SERVICE: Final = "inventory-service"
 
@@ -53,11 +53,8 @@ class ProductView(View):
     available: int
 
 
-class ProductPage(View):
+class ProductPage(Page[ProductView]):
     """`GET /products`, in the order of the SKUs."""
-
-    items: list[ProductView]
-    next_cursor: str | None
 
 
 class ProductChange(View):

@@ -10,7 +10,7 @@ from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.order import OrderStatus
 from shared.shop.task import Lane, TaskStatus
-from shared.web.bodies import Age, Moment, View
+from shared.web.bodies import Age, Moment, Page, View
 
 
 class AcceptedBody(View):
@@ -45,11 +45,8 @@ class OrderView(View):
     steps: tuple[StepRecord, ...]
 
 
-class OrderPage(View):
+class OrderPage(Page[OrderView]):
     """`GET /orders`, newest first."""
-
-    items: list[OrderView]
-    next_cursor: str | None
 
 
 class ApprovalView(View):
@@ -74,11 +71,8 @@ class ApprovalView(View):
     decided_at: Moment | None
 
 
-class ApprovalPage(View):
+class ApprovalPage(Page[ApprovalView]):
     """`GET /approvals`, the longest waiting first."""
-
-    items: list[ApprovalView]
-    next_cursor: str | None
 
 
 class RepairRequested(View):
@@ -123,11 +117,8 @@ class AttentionView(View):
     stuck: tuple[StuckStep, ...]
 
 
-class AttentionPage(View):
+class AttentionPage(Page[AttentionView]):
     """`GET /attention`, oldest first."""
-
-    items: list[AttentionView]
-    next_cursor: str | None
 
 
 class TaskAccepted(View):
@@ -170,8 +161,5 @@ class TaskView(View):
     steps: tuple[StepRecord, ...]
 
 
-class TaskPage(View):
+class TaskPage(Page[TaskView]):
     """`GET /tasks`, newest first."""
-
-    items: list[TaskView]
-    next_cursor: str | None

@@ -1,7 +1,7 @@
 """What the JSON bodies of several services have in common, those of requests and those of answers."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -22,6 +22,7 @@ Age = Annotated[
     float, AfterValidator(lambda seconds: round(max(seconds, 0.0), 3)), Field(json_schema_extra={"minimum": 0})
 ]
 """Seconds. A row that is younger than its reader's transaction has the age 0."""
+ItemT = TypeVar("ItemT", bound=BaseModel)
 
 
 class Body(BaseModel):
@@ -44,6 +45,13 @@ class View(BaseModel):
     """A document; a reader of another version may know more fields or fewer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(View, Generic[ItemT]):
+    """A page of a list; `next_cursor` is None on the last one."""
+
+    items: list[ItemT]
+    next_cursor: str | None
 
 
 class Problem(BaseModel):

@@ -1,13 +1,10 @@
 """How rows are shown, as far as it is the same everywhere."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
-from sqlalchemy import Row
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -18,8 +15,3 @@ def iso(moment: datetime | None) -> str | None:
 def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
     """The document as the answer to a request."""
     return web.Response(text=view.model_dump_json(), status=status, headers=headers, content_type="application/json")
-
-
-def item(view: Callable[[Row[Any]], BaseModel]) -> Callable[[Row[Any]], dict[str, Any]]:
-    """The document of a row as an item of a page."""
-    return lambda row: view(row).model_dump(mode="json")
