@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
@@ -101,7 +101,7 @@ def read(view: type[ViewT], document: object) -> ViewT:
         raise StackError(f"the shop's answer can't be read by this version: {problems_in(error)}") from error
 
 
-def shown_as_json(found: BaseModel | Sequence[BaseModel]) -> str:
+def shown_as_json(found: BaseModel | Sequence[BaseModel] | Mapping[str, Sequence[BaseModel]]) -> str:
     """Documents for programs."""
     return json.dumps(to_jsonable_python(found), indent=2)
 

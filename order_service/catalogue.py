@@ -114,12 +114,7 @@ class Catalogue:
         new = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=["sku"],
-            set_={
-                "name": new.name,
-                "price_cents": new.price_cents,
-                "currency": new.currency,
-                "revision": new.revision,
-            },
+            set_={name: new[name] for name in ProductChange.model_fields if name != "sku"},
             where=CATALOGUE.c.revision < new.revision,
         )
         async with self._database.begin() as tx:

@@ -1,21 +1,17 @@
 """`shop mail`: what the local stack's mailbox holds."""
 
-import json
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import JsonOption, say, table
-from cli.shop_client import ShopClient, service_url
+from cli.output import TIME, JsonOption, say, table
+from cli.shop_client import ShopClient, read, service_url, shown_as_json
 from devstack.topology.addresses import MAILBOX
-
-COLUMNS: Final = {
-    "messages": ("received_at", "recipient", "subject", "body"),
-    "pushes": ("received_at", "user_id", "message", "repeats"),
-}
+from shared.mailbox import MailList, MailView, PushList, PushView
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +27,18 @@ def mail(
     """Show the e-mail and the push messages that the local stack has sent."""
     url = service_url(MAILBOX)
     client = ShopClient(url)
-    found = {kind: client.call("GET", f"/{kind}?limit={limit}")["items"] for kind in COLUMNS}
+    mails = read(MailList, client.call("GET", f"/messages?limit={limit}")).items
+    pushes = read(PushList, client.call("GET", f"/pushes?limit={limit}")).items
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json({"messages": mails, "pushes": pushes}))
         return
     say(f"{url} shows it as a page")
-    for kind, columns in COLUMNS.items():
-        Console().print(_table(columns, found[kind]) if found[kind] else f"no {kind} yet")
+    Console().print(_table(("recipient", "subject", "body"), mails) if mails else "no messages yet")
+    Console().print(_table(("user_id", "message", "repeats"), pushes) if pushes else "no pushes yet")
 
 
-def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
-    shown = table(*(column.replace("_", " ") for column in columns))
+def _table(columns: Sequence[str], items: Sequence[MailView | PushView]) -> Table:
+    shown = table("received at", *(column.replace("_", " ") for column in columns))
     for item in items:
-        shown.add_row(*(escape(str(item[column]).strip()) for column in columns))
+        shown.add_row(f"{item.received_at:{TIME}}", *(escape(str(getattr(item, name)).strip()) for name in columns))
     return shown

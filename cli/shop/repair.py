@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -37,23 +36,6 @@ KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to rep
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
 
 
-class RepairClient(ShopClient):
-    """A client of these routes."""
-
-    def waiting(self) -> Iterator[AttentionView]:
-        """All orders that need attention, oldest first."""
-        return self.items(AttentionView, "/attention")
-
-    def decide(self, order_id: str, body: dict[str, str], key: str) -> str:
-        """Decide, and give the decision's id."""
-        answer = self.call("POST", _repairs(order_id), json.dumps(body), {"Idempotency-Key": key})
-        return read(RepairRequested, answer).repair_id
-
-    def repairs(self, order_id: str) -> list[RepairView]:
-        """All decisions about the order, oldest first."""
-        return read(RepairList, self.call("GET", _repairs(order_id))).items
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(commands, name="repair")
@@ -62,7 +44,7 @@ def register(app: typer.Typer) -> None:
 @commands.command("list")
 def list_waiting(*, as_json: JsonOption = False) -> None:
     """List the orders that need attention, the longest waiting first."""
-    waiting = list(RepairClient(shop_url()).waiting())
+    waiting = list(ShopClient(shop_url()).items(AttentionView, "/attention"))
     if as_json:
         say(shown_as_json(waiting))
         return
@@ -81,7 +63,7 @@ def list_waiting(*, as_json: JsonOption = False) -> None:
 @commands.command()
 def show(order_id: OrderArgument, *, as_json: JsonOption = False) -> None:
     """Show what persons decided about an order, and what came of it."""
-    repairs = RepairClient(shop_url()).repairs(order_id)
+    repairs = _decisions(ShopClient(shop_url()), order_id)
     if as_json:
         say(shown_as_json(repairs))
     elif not repairs:
@@ -135,14 +117,14 @@ def settle(  # noqa: PLR0913 - one option per thing that a decision has
 def _decide(  # noqa: PLR0913 - what a decision has
     order_id: str, step: str, what: str, *, by: str | None, note: str, key: str | None, as_json: bool
 ) -> None:
-    client, key = RepairClient(shop_url()), key or str(uuid.uuid4())
+    client, key = ShopClient(shop_url()), key or str(uuid.uuid4())
     decision = {"step": step, "decision": what, "by": by or login_name(), "note": note}
     try:
-        repair_id = client.decide(order_id, decision, key)
+        answer = client.call("POST", _repairs(order_id), json.dumps(decision), {"Idempotency-Key": key})
     except ShopAwayError as error:
         # The answer may have been lost on its way back: only with this key is a repeat no second decision.
         raise StackError(f"{error}; to repeat this very decision, add --key {key}") from None
-    repair = _wait_until_applied(client, order_id, repair_id)
+    repair = _wait_until_applied(client, order_id, read(RepairRequested, answer).repair_id)
     if as_json:
         say(shown_as_json(repair))
     else:
@@ -151,7 +133,7 @@ def _decide(  # noqa: PLR0913 - what a decision has
         raise typer.Exit(1)
 
 
-def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> RepairView:
+def _wait_until_applied(client: ShopClient, order_id: str, repair_id: str) -> RepairView:
     """The decision once it was carried out; an outage of the shop in between is waited out.
 
     Raises:
@@ -159,7 +141,7 @@ def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> 
     """
 
     def decision() -> RepairView:
-        (found,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
+        (found,) = [one for one in _decisions(client, order_id) if one.repair_id == repair_id]
         return found
 
     return wait_until(
@@ -182,6 +164,10 @@ def _story(repair: RepairView) -> str:
     applied = "-" if repair.applied_at is None else f"{repair.applied_at:{TIME}}"
     times = f"requested {repair.requested_at:{TIME}}, applied {applied}"
     return f"{repair.step}: {who}\n  {times} ({repair.repair_id})\n  {end}{detail}"
+
+
+def _decisions(client: ShopClient, order_id: str) -> list[RepairView]:
+    return read(RepairList, client.call("GET", _repairs(order_id))).items
 
 
 def _repairs(order_id: str) -> str:

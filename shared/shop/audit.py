@@ -8,7 +8,7 @@ from shared.contracts.contract import TASK_SECONDS, UNTIL_DONE, ChildContract, C
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.shop.groups import TASKS
-from shared.web.bodies import Moment, View
+from shared.web.bodies import Items, Moment, View
 
 AUDIT_SERVICE: Final = "audit-service"
 
@@ -76,10 +76,9 @@ class AuditRecordView(View):
     hash: str
 
 
-class AuditRecordPage(View):
+class AuditRecordPage(Items[AuditRecordView]):
     """`GET /records`, oldest first."""
 
-    items: list[AuditRecordView]
     next_after: int | None
 
 

@@ -9,7 +9,7 @@ from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
 from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
-from shared.web.bodies import Page, View
+from shared.web.bodies import Items, Page, View
 
 INVENTORY_SERVICE: Final = "inventory-service"
 
@@ -67,10 +67,9 @@ class ProductChange(View):
     revision: int
 
 
-class CatalogueChanges(View):
+class CatalogueChanges(Items[ProductChange]):
     """`GET /catalogue/changes`, oldest change first; `revision` is the one to go on from."""
 
-    items: list[ProductChange]
     revision: int
 
 

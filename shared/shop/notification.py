@@ -7,7 +7,7 @@ from shared.contracts.app import App
 from shared.contracts.contract import DO, TASK_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.shop.groups import TASKS
-from shared.web.bodies import Moment, View
+from shared.web.bodies import Items, Moment, View
 
 NOTIFICATION_SERVICE: Final = "notification-service"
 
@@ -49,10 +49,8 @@ class NotificationRecord(View):
     sent_at: Moment | None
 
 
-class NotificationList(View):
+class NotificationList(Items[NotificationRecord]):
     """`GET /notifications`, oldest first."""
-
-    items: list[NotificationRecord]
 
 
 SEND_EMAIL: Final = Contract(NOTIFICATION_SERVICE, "send_email", SendEmail, NotificationSent, DO, TASK_SECONDS)

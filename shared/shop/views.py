@@ -10,7 +10,7 @@ from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.order import OrderStatus
 from shared.shop.task import Lane, TaskStatus
-from shared.web.bodies import Age, Moment, Page, View
+from shared.web.bodies import Age, Items, Moment, Page, View
 
 
 class AcceptedBody(View):
@@ -99,10 +99,8 @@ class RepairView(View):
     applied_at: Moment | None
 
 
-class RepairList(View):
+class RepairList(Items[RepairView]):
     """`GET /orders/{id}/repairs`, oldest first."""
-
-    items: list[RepairView]
 
 
 class AttentionView(View):

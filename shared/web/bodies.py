@@ -47,10 +47,15 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Page(View, Generic[ItemT]):
-    """A page of a list; `next_cursor` is None on the last one."""
+class Items(View, Generic[ItemT]):
+    """A list."""
 
     items: list[ItemT]
+
+
+class Page(Items[ItemT], Generic[ItemT]):
+    """A page of a list; `next_cursor` is None on the last one."""
+
     next_cursor: str | None
 
 

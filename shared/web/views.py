@@ -1,15 +1,9 @@
-"""How rows are shown, as far as it is the same everywhere."""
+"""How documents are answered."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 
 from aiohttp import web
 from pydantic import BaseModel
-
-
-def iso(moment: datetime | None) -> str | None:
-    """The moment in ISO 8601, in UTC."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
