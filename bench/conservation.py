@@ -119,8 +119,8 @@ async def measure(layout: DatabaseLayout, times: int) -> None:
             began = time.monotonic()
             report = await auditor.report()
             seconds = time.monotonic() - began
-            holds = "holds" if report["holds"] else "does NOT hold"
-            say(f"{report['orders']} orders: {seconds:.2f} s, conservation {holds}")
+            holds = "holds" if report.holds else "does NOT hold"
+            say(f"{report.orders} orders: {seconds:.2f} s, conservation {holds}")
     finally:
         await auditor.close()
 

@@ -114,7 +114,7 @@ def main() -> None:
         soak = Soak(fresh.settings)
         say(f"{options.orders} orders, {options.clients} clients, retention {options.retention_seconds:g} s")
         ended = asyncio.run(soak.run(options.orders, options.clients))
-        holds = ShopClient(fresh.settings.api_url).conservation()["holds"]
+        holds = ShopClient(fresh.settings.api_url).conservation().holds
     if options.json:
         options.json.write_text(json.dumps([asdict(sample) for sample in soak.samples]))
     sys.exit(0 if _verdict(soak.samples, ended, options.orders, holds=holds) else 1)

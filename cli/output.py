@@ -2,14 +2,21 @@
 
 import sys
 import time
-from typing import Any
+from collections.abc import Collection
+from typing import Annotated, Any, Final
 
 import typer
+from rich.console import JustifyMethod
+from rich.table import Table
 from typer.core import TyperGroup
 
 from devstack.errors import StackError
 
 INTERRUPTED_EXIT_CODE = 130
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How a moment in UTC is shown."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 class FriendlyGroup(TyperGroup):
@@ -37,6 +44,17 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def table(*headings: str, id_width: int = 0, right: Collection[str] = (), wraps: bool = True) -> Table:
+    """A table without lines; the first column shows ids of this width whole, for an id that is cut can't be copied."""
+    empty = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings):
+        is_id, is_right = bool(id_width) and place == 0, heading in right
+        justify: JustifyMethod = "right" if is_right else "left"
+        whole = is_id or is_right or not wraps
+        empty.add_column(heading, no_wrap=whole, min_width=id_width if is_id else None, justify=justify)
+    return empty
+
+
 def megabytes(amount_bytes: int) -> str:
     """An amount of memory."""
     return f"{amount_bytes / 1_000_000:.0f} MB"
@@ -44,11 +62,13 @@ def megabytes(amount_bytes: int) -> str:
 
 def duration(since: float | None) -> str:
     """The time since a moment, as people say it."""
-    if since is None:
-        return "-"
-    seconds = int(max(0.0, time.time() - since))
-    hours, rest = divmod(seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
+    return "-" if since is None else age(max(0.0, time.time() - since))
+
+
+def age(seconds: float) -> str:
+    """How long something has waited, short."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{seconds:02d}s" if minutes else f"{seconds}s"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

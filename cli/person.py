@@ -1,8 +1,13 @@
-"""What approvals and repairs share: a person decides."""
+"""What approvals, repairs and replays share: a person decides."""
 
 import getpass
+from typing import Annotated
+
+import typer
 
 from devstack.errors import StackError
+
+ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
 
 
 def login_name() -> str:
@@ -15,12 +20,3 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         raise StackError("nobody is logged in here: say who decides with --by NAME") from None
-
-
-def age(seconds: float) -> str:
-    """How long something has waited, short."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -4,21 +4,25 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar, cast
+from itertools import islice
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
 from devstack.errors import NotRunningError, SettingsError, StackError
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient
 from shared.contracts.message import problems_in
 from shared.shop.approval import ApprovalState
+from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
-from shared.shop.views import OrderView, ProductView
+from shared.shop.reports import ConservationReport, ReconciliationReport
+from shared.shop.views import AcceptedBody, CancelRequested, OrderView
+from shared.web.bodies import Page
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0
@@ -61,6 +65,18 @@ def shop_url() -> str:
     return url
 
 
+def service_url(name: str) -> str:
+    """Where this process of the local stack answers.
+
+    Raises:
+        NotRunningError: it doesn't run.
+    """
+    urls = StackClient(load_settings().home).urls()
+    if name not in urls:
+        raise NotRunningError(f"{name} doesn't run; `shop up` starts it, `shop status` shows what runs")
+    return urls[name]
+
+
 class Ending(Protocol):
     """What goes through statuses to an end."""
 
@@ -85,9 +101,9 @@ def read(view: type[ViewT], document: object) -> ViewT:
         raise StackError(f"the shop's answer can't be read by this version: {problems_in(error)}") from error
 
 
-def shown_as_json(found: BaseModel | Sequence[BaseModel]) -> str:
+def shown_as_json(found: BaseModel | Sequence[BaseModel] | Mapping[str, Sequence[BaseModel]]) -> str:
     """Documents for programs."""
-    return to_json(found, indent=2).decode()
+    return json.dumps(to_jsonable_python(found), indent=2)
 
 
 def wait_until(
@@ -126,16 +142,15 @@ class ShopClient:
 
     def place(self, body: dict[str, Any], key: str) -> str:
         """Place an order, and give its id."""
-        answer = self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})
-        return cast("str", answer["order_id"])
+        return read(AcceptedBody, self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})).order_id
 
     def order(self, order_id: str) -> OrderView:
         """The order with its timeline."""
         return read(OrderView, self.call("GET", f"/orders/{quote(order_id, safe='')}"))
 
-    def cancel(self, order_id: str) -> dict[str, Any]:
+    def cancel(self, order_id: str) -> CancelRequested:
         """Ask for the order to be undone."""
-        return cast("dict[str, Any]", self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
+        return read(CancelRequested, self.call("POST", f"/orders/{quote(order_id, safe='')}/cancel"))
 
     def orders(self, status: str | None, limit: int) -> list[OrderView]:
         """The newest orders."""
@@ -143,38 +158,34 @@ class ShopClient:
 
     def newest(self, view: type[ViewT], path: str, status: str | None, limit: int) -> list[ViewT]:
         """The first items of a paged list that is narrowed to a status; not more than the limit."""
-        found: list[ViewT] = []
-        cursor: str | None = None
-        while len(found) < limit:
-            query = {"status": status, "limit": min(limit - len(found), PAGE_LIMIT), "cursor": cursor}
-            page = self.call("GET", f"{path}?{_query(query)}")
-            found += [read(view, one) for one in page["items"]]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                break
-        return found
+        return list(islice(self.items(view, path, status=status, page=min(limit, PAGE_LIMIT)), limit))
 
     def products(self) -> Iterator[ProductView]:
         """All products."""
-        return (read(ProductView, one) for one in self.pages("/products"))
+        return self.items(ProductView, "/products")
 
-    def pages(self, path: str) -> Iterator[dict[str, Any]]:
-        """All items of a paged list, fetched page by page as they are needed."""
+    def items(
+        self, view: type[ViewT], path: str, *, status: str | None = None, page: int = PAGE_LIMIT
+    ) -> Iterator[ViewT]:
+        """All items of a paged list, fetched `page` by page as they are needed."""
         cursor: str | None = None
         while True:
-            page = self.call("GET", f"{path}?{_query({'limit': PAGE_LIMIT, 'cursor': cursor})}")
-            yield from page["items"]
-            cursor = page["next_cursor"]
+            asked = {name: value for name, value in (("status", status), ("cursor", cursor)) if value is not None}
+            answer = self.call("GET", f"{path}?{urlencode({'limit': page, **asked})}")
+            found = read(Page[view], answer)  # type: ignore[valid-type]
+            yield from found.items
+            cursor = found.next_cursor
             if cursor is None:
                 return
 
-    def conservation(self) -> dict[str, Any]:
-        """The conservation report."""
-        return cast("dict[str, Any]", self.call("GET", "/audit/conservation", timeout_seconds=CHECK_TIMEOUT_SECONDS))
+    def conservation(self) -> ConservationReport:
+        """Whether nothing is lost or doubled."""
+        answer = self.call("GET", "/audit/conservation", timeout_seconds=CHECK_TIMEOUT_SECONDS)
+        return read(ConservationReport, answer)
 
-    def reconciliation(self) -> dict[str, Any]:
+    def reconciliation(self) -> ReconciliationReport:
         """What the reconciler found."""
-        return cast("dict[str, Any]", self.call("GET", "/audit/reconciliation"))
+        return read(ReconciliationReport, self.call("GET", "/audit/reconciliation"))
 
     def wait_for_end(self, order_id: str, timeout_seconds: float) -> OrderView:
         """The order once it has ended, or waits for a person; an outage of the shop in between is waited out.
@@ -246,7 +257,3 @@ def read_answer(status: int, raw: bytes) -> Any:  # noqa: ANN401 - JSON
 
 def _url_of_environment() -> str:
     return os.environ.get("SHOP_API_URL", "").rstrip("/")
-
-
-def _query(values: dict[str, Any]) -> str:
-    return urlencode({name: value for name, value in values.items() if value is not None})

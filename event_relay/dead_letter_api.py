@@ -4,17 +4,17 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Row
 
 from event_relay.dead_letters import DeadLetters, replay_of
 from shared.events.dead_letters import NotPublishedError
+from shared.events.views import DeadLetterView, WholeDeadLetter
+from shared.web.bodies import Body, Text
 from shared.web.paging import bad_query, cut
 from shared.web.problems import ProblemError, read_json
-from shared.web.views import iso
 
 LIMIT: Final = 200
 
@@ -26,14 +26,10 @@ class Publishes(Protocol):
         """Raises NotPublishedError."""
 
 
-class ReplayBody(BaseModel):
-    """`POST /dead-letters/{id}/replay`."""
+class ReplayBody(Body):
+    """`POST /dead-letters/{id}/replay`. `by`: who wants it."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[ -~]+$")] = (
-        Field(description="Who wants it.")
-    )
+    by: Text
 
 
 def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publishes]) -> list[web.RouteDef]:
@@ -42,14 +38,14 @@ def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publi
     async def show_all(request: web.Request) -> web.Response:
         shown, last = cut(await letters.list(LIMIT + 1, _before(request.query.get("cursor"))), LIMIT)
         following = None if last is None else f"{last.died_at.isoformat()}/{last.dead_letter_id}"
-        return web.json_response({"items": [_summary(row) for row in shown], "next_cursor": following})
+        return web.json_response({"items": [_shown(row) for row in shown], "next_cursor": following})
 
     async def show_one(request: web.Request) -> web.Response:
-        return web.json_response(_whole(await _letter(letters, request)))
+        return web.json_response(_shown(await _letter(letters, request), WholeDeadLetter))
 
     async def replay(request: web.Request) -> web.Response:
         letter = await _letter(letters, request)
-        body: ReplayBody = await read_json(request, ReplayBody)
+        body = await read_json(request, ReplayBody)
         event = replay_of(letter)
         if event is None:
             detail = f"{letter.dead_letter_id} was no event, so it can't be replayed: have it sent again, corrected."
@@ -63,7 +59,7 @@ def dead_letter_routes(letters: DeadLetters, publisher_to: Callable[[str], Publi
                 detail = f"The replay couldn't be published ({error}). Ask again; it takes effect once."
                 raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"}) from error
             await letters.replayed(letter.dead_letter_id)
-        return web.json_response(_summary(await _letter(letters, request)))
+        return web.json_response(_shown(await _letter(letters, request)))
 
     return [
         web.get("/dead-letters", show_all),
@@ -94,23 +90,9 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     return died_at, name
 
 
-def _summary(row: Row[Any]) -> dict[str, Any]:
-    event = json.loads(row.event) if row.event is not None else {}
-    return {
-        "dead_letter_id": row.dead_letter_id,
-        "consumer": row.consumer,
-        "event_id": row.event_id,
-        "type": event.get("type"),
-        "subject": row.subject,
-        "reason": row.reason,
-        "attempts": row.attempts,
-        "died_at": iso(row.died_at),
-        "replay_requested_by": row.replay_requested_by,
-        "replay_requested_at": iso(row.replay_requested_at),
-        "replayed_at": iso(row.replayed_at),
-    }
-
-
-def _whole(row: Row[Any]) -> dict[str, Any]:
+def _shown(row: Row[Any], view: type[DeadLetterView] = DeadLetterView) -> dict[str, Any]:
+    # Not as JSON text yet: an event may hold characters that UTF-8 can't write, only JSON's escapes.
     event = json.loads(row.event) if row.event is not None else None
-    return {**_summary(row), "topic": row.topic, "event": event, "body": row.body}
+    return view.model_validate({**row._asdict(), "event": event, "type": (event or {}).get("type")}).model_dump(
+        mode="json"
+    )

@@ -11,8 +11,10 @@ from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
+from shared.shop.inventory import ProductPage
 from shared.web.paging import bad_query, cut, number_in
 from shared.web.problems import ProblemError
+from shared.web.views import answer
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -33,20 +35,19 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
         limit = number_in(request.query, "limit", PAGE_LIMIT, lowest=1, highest=MAX_PAGE_LIMIT)
         items, last = cut(await catalogue.page(cursor, limit + 1), limit)
         following = None if last is None else last.sku
-        return web.json_response({"items": [asdict(item) for item in items], "next_cursor": following})
+        return answer(ProductPage(items=items, next_cursor=following))
 
     async def product(request: web.Request) -> web.Response:
         sku = request.match_info["sku"]
         found = await catalogue.product(sku) if is_sku(sku) else None
         if found is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no product {sku[:64]!a}.")
-        return web.json_response(asdict(found))
+        return answer(found)
 
     async def changes(request: web.Request) -> web.Response:
         since = number_in(request.query, "since", 0, lowest=0, highest=MAX_REVISION)
         limit = number_in(request.query, "limit", CHANGES_LIMIT, lowest=1, highest=MAX_CHANGES_LIMIT)
-        items, revision = await catalogue.changes(since, limit)
-        return web.json_response({"items": [asdict(item) for item in items], "revision": revision})
+        return answer(await catalogue.changes(since, limit))
 
     async def import_catalogue(request: web.Request) -> web.Response:
         if request.content_type != "text/csv":
@@ -57,7 +58,7 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
             imported = await catalogue.import_file(file)
         except CatalogueRejectedError as rejection:
             raise _rejected(rejection) from rejection
-        return web.json_response(asdict(imported))
+        return answer(imported)
 
     return [
         web.get("/products", products),

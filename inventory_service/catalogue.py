@@ -4,7 +4,6 @@ Whoever changes products holds the lock on the one row of `catalogue_state` unti
 in the order in which they become visible, so that a reader who has seen one revision has missed none before it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import func as sql
@@ -12,30 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inventory_service.catalogue_file import CatalogueFile
-from inventory_service.catalogue_import import Imported, import_products
+from inventory_service.catalogue_import import import_products
 from inventory_service.tables import CATALOGUE_STATE, PRODUCTS, STOCK
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What the shop shows of a product; `available` is what can be ordered now."""
-
-    sku: str
-    name: str
-    price_cents: int
-    currency: str
-    available: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProductChange:
-    """A product as its latest change left it."""
-
-    sku: str
-    name: str
-    price_cents: int
-    currency: str
-    revision: int
+from shared.shop.inventory import CatalogueChanges, Imported, ProductChange, ProductView
 
 
 class Catalogue:
@@ -68,25 +46,25 @@ class Catalogue:
             await _hold(tx)
             return await import_products(tx, file, "import")
 
-    async def product(self, sku: str) -> Product | None:
+    async def product(self, sku: str) -> ProductView | None:
         async with self._database.connect() as connection:
             row = (await connection.execute(_PRODUCT.where(PRODUCTS.c.sku == sku))).one_or_none()
-            return None if row is None else Product(*row)
+            return None if row is None else ProductView(**row._asdict())
 
-    async def page(self, after_sku: str, limit: int) -> list[Product]:
+    async def page(self, after_sku: str, limit: int) -> list[ProductView]:
         """The next products in the order of their SKUs."""
         statement = _PRODUCT.where(PRODUCTS.c.sku > after_sku).order_by(PRODUCTS.c.sku).limit(limit)
         async with self._database.connect() as connection:
-            return [Product(*row) for row in await connection.execute(statement)]
+            return [ProductView(**row._asdict()) for row in await connection.execute(statement)]
 
-    async def changes(self, since: int, limit: int) -> tuple[list[ProductChange], int]:
-        """The products changed after revision `since`, oldest change first, and the revision to go on from."""
+    async def changes(self, since: int, limit: int) -> CatalogueChanges:
+        """The products changed after revision `since`."""
         statement = select(PRODUCTS).where(PRODUCTS.c.revision > since).order_by(PRODUCTS.c.revision).limit(limit)
         async with self._database.connect() as connection:
             # First: what is changed from now on must not count as seen.
             revision: int = (await connection.execute(select(CATALOGUE_STATE.c.revision))).scalar_one()
-            items = [ProductChange(**row._mapping) for row in await connection.execute(statement)]  # noqa: SLF001
-        return items, items[-1].revision if items else revision
+            items = [ProductChange(**row._asdict()) for row in await connection.execute(statement)]
+        return CatalogueChanges(items=items, revision=items[-1].revision if items else revision)
 
 
 _PRODUCT: Final = select(

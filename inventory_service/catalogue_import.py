@@ -1,13 +1,14 @@
 """Brings the products and their stock to what a file says, in the caller's transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inventory_service.catalogue_file import CatalogueFile, CatalogueLine, LineError
+from shared.shop.inventory import Imported
 
 ReceiptKind = Literal["seed", "import"]
 
@@ -18,15 +19,6 @@ class CatalogueRejectedError(Exception):
     def __init__(self, errors: Sequence[LineError]) -> None:
         super().__init__(f"{len(errors)} errors in the catalogue")
         self.errors = tuple(sorted(errors, key=lambda error: error.line))
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """How many products an import created, changed, or found as they should be."""
-
-    created: int
-    updated: int
-    unchanged: int
 
 
 async def import_products(tx: AsyncConnection, file: CatalogueFile, kind: ReceiptKind) -> Imported:
@@ -42,7 +34,7 @@ async def import_products(tx: AsyncConnection, file: CatalogueFile, kind: Receip
     if errors:
         raise CatalogueRejectedError(errors)
     await tx.execute(_HOLD_STOCK)
-    imported = Imported(*(await tx.execute(_COUNT)).one())
+    imported = Imported(**(await tx.execute(_COUNT)).one()._asdict())
     await tx.execute(_WRITE_PRODUCTS)
     await tx.execute(_CREATE_STOCK)
     await tx.execute(_RECEIVE_DIFFERENCE, {"kind": kind})
@@ -91,9 +83,9 @@ _COUNT: Final = text("""
                    IS DISTINCT FROM (incoming.name, incoming.price_cents, incoming.stock) AS is_changed
         FROM incoming LEFT JOIN products USING (sku) LEFT JOIN stock USING (sku)
     )
-    SELECT count(*) FILTER (WHERE is_new),
-           count(*) FILTER (WHERE is_changed AND NOT is_new),
-           count(*) FILTER (WHERE NOT is_changed)
+    SELECT count(*) FILTER (WHERE is_new) AS created,
+           count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
+           count(*) FILTER (WHERE NOT is_changed) AS unchanged
     FROM compared
 """)
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from local_mailbox.habits import habit_of
 from local_mailbox.page import page
 from local_mailbox.store import Kind, MailboxStore
-from shared.web.json_text import parse_json
-from shared.web.paging import bad_query, whole_number
+from shared.mailbox import MailList, PushList
+from shared.web.paging import bad_query, number_in
 from shared.web.problems import ProblemError
-from shared.web.views import iso
+from shared.web.views import answer
 from shared.webhooks import Secret, SignatureError, verify
 
 DEFAULT_LIMIT: Final = 100
@@ -64,10 +63,10 @@ def mailbox_routes(store: MailboxStore, secrets: Sequence[Secret], *, slow_secon
         return web.json_response({"taken": is_new})
 
     async def messages(request: web.Request) -> web.Response:
-        return web.json_response({"items": await _found(store, "messages", request, "recipient")})
+        return answer(MailList.model_validate({"items": await _found(store, "messages", request, "recipient")}))
 
     async def pushes(request: web.Request) -> web.Response:
-        return web.json_response({"items": await _found(store, "pushes", request, "user_id")})
+        return answer(PushList.model_validate({"items": await _found(store, "pushes", request, "user_id")}))
 
     async def look(_: web.Request) -> web.Response:
         mails = await asyncio.to_thread(store.find, "messages", None, DEFAULT_LIMIT)
@@ -92,17 +91,16 @@ def _verified(request: web.Request, raw: bytes, secrets: Sequence[Secret]) -> st
 
 def _read(raw: bytes) -> PushData:
     try:
-        return PushEvent.model_validate(parse_json(raw)).data
-    except (ValueError, ValidationError) as error:
+        return PushEvent.model_validate_json(raw).data
+    except ValidationError as error:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The body must be a push event.") from error
 
 
 async def _found(store: MailboxStore, kind: Kind, request: web.Request, who: str) -> list[dict[str, Any]]:
     query = request.query
-    limit, name = whole_number(query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT), query.get(who)
-    if set(query) - {who, "limit"} or limit is None:
-        raise bad_query(f"Takes {who}, and limit from 1 to {MAX_LIMIT}, only.")
+    limit, name = number_in(query, "limit", DEFAULT_LIMIT, lowest=1, highest=MAX_LIMIT), query.get(who)
+    if set(query) - {who, "limit"}:
+        raise bad_query(f"Takes {who} and limit only.")
     if name is not None and (not name.isprintable() or len(name) > MAX_NAME_LENGTH):
         raise bad_query(f"{who} has at most {MAX_NAME_LENGTH} printable characters.")
-    found = await asyncio.to_thread(store.find, kind, name, limit)
-    return [{**row, "received_at": iso(datetime.fromisoformat(row["received_at"]))} for row in found]
+    return await asyncio.to_thread(store.find, kind, name, limit)

@@ -1,14 +1,15 @@
 """The notification-service's HTTP surface: who was notified of what."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notification_service.store import of_saga
+from shared.shop.notification import NotificationList
 from shared.web.problems import ProblemError
-from shared.web.views import iso
+from shared.web.views import answer
 
 MAX_SAGA_ID_LENGTH: Final = 255
 MAX_ITEMS: Final = 200
@@ -22,12 +23,6 @@ def notification_routes(database: AsyncEngine) -> list[web.RouteDef]:
         if set(request.query) != {"saga_id"} or not saga_id.isprintable() or not 0 < len(saga_id) <= MAX_SAGA_ID_LENGTH:
             detail = f"Say whose: /notifications?saga_id=ID, with at most {MAX_SAGA_ID_LENGTH} printable characters."
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
-        rows = await of_saga(database, saga_id, MAX_ITEMS)
-        return web.json_response({"items": [_shown(row) for row in rows]})
+        return answer(NotificationList(items=await of_saga(database, saga_id, MAX_ITEMS)))
 
     return [web.get("/notifications", notifications)]
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    times = {name: iso(row[name]) for name in ("created_at", "sent_at")}
-    return {**row, **times}

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from notification_service.tables import NOTIFICATIONS, Medium, Status
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey, StepState, StillPendingError, claim, first_answer, lock, repeated, settle
-from shared.shop.notification import NotificationSent
+from shared.shop.notification import NotificationRecord, NotificationSent
 
 LOCK_WAIT: Final = "25s"
 """A sender that lives is done by then."""
@@ -135,13 +135,12 @@ class NotificationStore:
         raise Refused(reason)
 
 
-async def of_saga(database: AsyncEngine, saga_id: str, limit: int) -> list[dict[str, Any]]:
-    """Who was notified of what in this saga, oldest first; without the messages."""
-    columns = [column for column in NOTIFICATIONS.c if column.name != "attempt_id"]
-    statement = select(*columns).where(NOTIFICATIONS.c.saga_id == saga_id)
+async def of_saga(database: AsyncEngine, saga_id: str, limit: int) -> list[NotificationRecord]:
+    """Who was notified of what in this saga, oldest first."""
+    statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.saga_id == saga_id)
     async with database.connect() as connection:
         rows = await connection.execute(statement.order_by(NOTIFICATIONS.c.created_at).limit(limit))
-        return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for what is public
+        return [NotificationRecord.model_validate(row._asdict()) for row in rows]
 
 
 async def _move(tx: AsyncConnection, key: StepKey, status: Status, detail: str | None, **values: object) -> None:

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 import structlog
+from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.tables import CATALOGUE
+from shared.shop.inventory import CatalogueChanges, ProductChange
 
 SYNC_SECONDS: Final = 2.0
 PAGE: Final = 1000
@@ -75,12 +76,15 @@ class Catalogue:
         async with self._syncing:
             while True:
                 query = {"since": str(await self._newest_revision()), "limit": str(PAGE)}
-                status, changes = await self._get("/catalogue/changes", query)
-                items = changes.get("items") if isinstance(changes, dict) else None
-                if status != HTTPStatus.OK or not isinstance(items, list):
-                    raise InventoryAwayError(f"inventory-service answered {status} to a question for changes")
-                await self._store(items)
-                if len(items) < PAGE:
+                status, answer = await self._get("/catalogue/changes", query)
+                try:
+                    changes = CatalogueChanges.model_validate(answer).items
+                except ValidationError as error:
+                    raise InventoryAwayError(
+                        f"inventory-service answered {status} to a question for changes"
+                    ) from error
+                await self._store(changes)
+                if len(changes) < PAGE:
                     return
 
     async def run(self) -> None:
@@ -103,23 +107,18 @@ class Catalogue:
             rows = await connection.execute(select(*columns).where(CATALOGUE.c.sku.in_(skus)))
             return {row.sku: PricedProduct(*row) for row in rows}
 
-    async def _store(self, items: list[dict[str, Any]]) -> None:
+    async def _store(self, items: list[ProductChange]) -> None:
         if not items:
             return
         statement = insert(CATALOGUE)
         new = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=["sku"],
-            set_={
-                "name": new.name,
-                "price_cents": new.price_cents,
-                "currency": new.currency,
-                "revision": new.revision,
-            },
+            set_={name: new[name] for name in ProductChange.model_fields if name != "sku"},
             where=CATALOGUE.c.revision < new.revision,
         )
         async with self._database.begin() as tx:
-            await tx.execute(statement, items)
+            await tx.execute(statement, [item.model_dump() for item in items])
 
     async def _get(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)

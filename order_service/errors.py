@@ -1,4 +1,4 @@
-"""Why the order-service turns a request away. Each docstring is the sentence for the client; nothing was changed.
+"""Why the order-service turns a request away. Each has a sentence for the client; nothing was changed.
 
 OrderError
 ├── UnknownOrderError
@@ -28,7 +28,7 @@ class OrderError(RequestRefusedError):
 
 
 class UnknownOrderError(OrderError):
-    """There is no order {order_id}."""
+    sentence = "There is no order {order_id}."
 
 
 class CannotPriceError(OrderError):
@@ -36,23 +36,23 @@ class CannotPriceError(OrderError):
 
 
 class PriceUnknownError(CannotPriceError):
-    """An SKU of this order isn't known here yet, and the inventory-service can't be asked now. Try again."""
+    sentence = "An SKU of this order isn't known here yet, and the inventory-service can't be asked now. Try again."
 
 
 class UnknownProductError(CannotPriceError):
-    """lines: there is no product with SKU {skus}; GET /products lists them."""
+    sentence = "lines: there is no product with SKU {skus}; GET /products lists them."
 
 
 class SeveralCurrenciesError(CannotPriceError):
-    """lines: an order has one currency, these have {currencies}: place an order for each."""
+    sentence = "lines: an order has one currency, these have {currencies}: place an order for each."
 
 
 class TotalTooLargeError(CannotPriceError):
-    """lines: the total of {total_cents} cents is above the limit of {limit_cents}: split the order."""
+    sentence = "lines: the total of {total_cents} cents is above the limit of {limit_cents}: split the order."
 
 
 class TooLateToCancelError(OrderError):
-    """Order {order_id} {why}."""
+    sentence = "Order {order_id} {why}."
 
 
 class ApprovalError(OrderError):
@@ -60,19 +60,19 @@ class ApprovalError(OrderError):
 
 
 class NoApprovalError(ApprovalError):
-    """Order {order_id} waits for no approval: it is {status}."""
+    sentence = "Order {order_id} waits for no approval: it is {status}."
 
 
 class NothingToApproveError(NoApprovalError):
-    """Order {order_id} waits for no approval: it is {status}."""
+    """The same, for one who decides: NoApprovalError is for one who looks."""
 
 
 class ApprovalEndedError(ApprovalError):
-    """Order {order_id} {why}."""
+    sentence = "Order {order_id} {why}."
 
 
 class ApprovalExpiredError(ApprovalError):
-    """Order {order_id} was not approved in time, and is being undone: it has to be placed anew."""
+    sentence = "Order {order_id} was not approved in time, and is being undone: it has to be placed anew."
 
 
 class RepairError(OrderError):
@@ -80,16 +80,16 @@ class RepairError(OrderError):
 
 
 class UnknownStepError(RepairError):
-    """step: no step is named {step!r}; what waits for a decision is {waiting}."""
+    sentence = "step: no step is named {step!r}; what waits for a decision is {waiting}."
 
 
 class NeedsNoAttentionError(RepairError):
-    """Order {order_id} doesn't need attention: it is {status}."""
+    sentence = "Order {order_id} doesn't need attention: it is {status}."
 
 
 class NotStuckError(RepairError):
-    """{step} of order {order_id} doesn't wait for a decision; what does is {waiting}."""
+    sentence = "{step} of order {order_id} doesn't wait for a decision; what does is {waiting}."
 
 
 class BeingDecidedError(RepairError):
-    """{step} of order {order_id} is being decided: {decision} by {by} ({repair_id}) is under way; see what comes of it first."""  # noqa: E501 - one sentence for the client
+    sentence = "{step} of order {order_id} is being decided: {decision} by {by} ({repair_id}) is under way; see what comes of it first."  # noqa: E501 - one sentence for the client

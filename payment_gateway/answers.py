@@ -1,4 +1,4 @@
-"""What the gateway answers: its rows as JSON objects."""
+"""What this gateway answers, which is more than what the shop reads of it; and how it is made of rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,76 +6,84 @@ from typing import Any
 from sqlalchemy import Row
 
 from payment_gateway.reports import Books
+from shared.shop.gateway import ChargeState, Refunded, Reversal
+from shared.web.bodies import Moment, View
 from shared.web.paging import cut
-from shared.web.views import iso
-
-Answer = dict[str, Any]
 
 
-def charge_answer(charge: Row[Any]) -> Answer:
-    """The first answer to a charge; it never changes, whatever happens to the charge later."""
-    return {
-        "charge_id": charge.charge_id,
-        "status": charge.status,
-        "amount_cents": charge.amount_cents,
-        "currency": charge.currency,
-    }
+class BookedCharge(ChargeState):
+    """`captured_cents` were taken."""
+
+    idempotency_key: str
+    reference: str | None
+    captured_cents: int
+    created_at: Moment
 
 
-def charge_state(charge: Row[Any]) -> Answer:
-    """How the charge stands now. `amount_cents` was asked for, `captured_cents` taken, `refunded_cents` given back."""
-    return {
-        "idempotency_key": charge.idempotency_key,
-        "reference": charge.reference,
-        "captured_cents": charge.captured_cents,
-        "refunded_cents": charge.refunded_cents,
-        "closed": charge.closed_at is not None or charge.sealed_at is not None,
-        "created_at": iso(charge.created_at),
-        **charge_answer(charge),
-    }
+class Refund(Refunded):
+    """One refund."""
+
+    refund_id: str
+    charge_id: str
+    amount_cents: int
 
 
-def refund_answer(refund: Row[Any]) -> Answer:
-    """One refund; `total_refunded_cents` is what had been given back of the charge with it and all before it."""
-    return {
-        "refund_id": refund.refund_id,
-        "charge_id": refund.charge_id,
-        "amount_cents": refund.amount_cents,
-        "total_refunded_cents": refund.total_refunded_cents,
-    }
-
-
-def void_answer(charge: Row[Any]) -> Answer:
-    """What became of the key: whether it had been charged, and what of that is given back (all, after a void)."""
-    charged = charge.status == "succeeded"
-    return {
-        "charged": charged,
-        "charge_id": charge.charge_id if charged else None,
-        "amount_cents": charge.captured_cents,
-        "refunded_cents": charge.refunded_cents,
-        "currency": charge.currency if charged else None,
-    }
-
-
-def look_up_answer(charge: Row[Any], refunds: Sequence[Row[Any]]) -> Answer:
+class LookedUpCharge(BookedCharge):
     """The charge as it stands, with its refunds."""
-    return {**charge_state(charge), "refunds": [refund_answer(refund) for refund in refunds]}
+
+    refunds: tuple[Refund, ...]
 
 
-def books_answer(books: Books, limit: int) -> Answer:
-    """The settlement report; `next_cursor` is null on the last page. The books hold one row more than the page."""
+class ClosedKey(Reversal):
+    """What became of the key: whether it had been charged."""
+
+    charged: bool
+
+
+class BooksSum(View):
+    """The books of one currency."""
+
+    currency: str
+    charges: int
+    captured_cents: int
+    refunded_cents: int
+    net_cents: int
+
+
+class BooksPage(View):
+    """The settlement report: the sums over all keys, and one page of the keys."""
+
+    sums: list[BooksSum]
+    items: list[BookedCharge]
+    next_cursor: str | None
+
+
+def closed_key(charge: Row[Any]) -> ClosedKey:
+    """What became of the key of this charge."""
+    charged = charge.status == "succeeded"
+    return ClosedKey(
+        charged=charged,
+        charge_id=charge.charge_id if charged else None,
+        amount_cents=charge.captured_cents,
+        refunded_cents=charge.refunded_cents,
+        currency=charge.currency if charged else None,
+    )
+
+
+def looked_up(charge: Row[Any], refunds: Sequence[Row[Any]]) -> LookedUpCharge:
+    """The charge as it stands, with its refunds."""
+    return LookedUpCharge.model_validate({**_state(charge), "refunds": [refund._asdict() for refund in refunds]})
+
+
+def books_page(books: Books, limit: int) -> BooksPage:
+    """The settlement report; the books hold one row more than the page."""
     shown, last = cut(books.page, limit)
-    return {
-        "sums": [
-            {
-                "currency": row.currency,
-                "charges": row.charges,
-                "captured_cents": int(row.captured_cents),
-                "refunded_cents": int(row.refunded_cents),
-                "net_cents": int(row.captured_cents - row.refunded_cents),
-            }
-            for row in books.sums
-        ],
-        "items": [charge_state(row) for row in shown],
-        "next_cursor": None if last is None else last.idempotency_key,
-    }
+    return BooksPage(
+        sums=[BooksSum(**row._asdict(), net_cents=row.captured_cents - row.refunded_cents) for row in books.sums],
+        items=[BookedCharge.model_validate(_state(row)) for row in shown],
+        next_cursor=None if last is None else last.idempotency_key,
+    )
+
+
+def _state(charge: Row[Any]) -> dict[str, Any]:
+    return {**charge._asdict(), "closed": charge.closed_at is not None or charge.sealed_at is not None}

@@ -6,32 +6,25 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from payment_gateway.answers import books_answer, charge_answer, look_up_answer, refund_answer, void_answer
+from payment_gateway.answers import Refund, books_page, closed_key, looked_up
 from payment_gateway.bodies import ChargeBody, Key, KeyBody, RefundBody
 from payment_gateway.cards import CARDS, Reply
 from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderError
 from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
+from shared.shop.gateway import Charge
 from shared.web.http import Readiness, application
-from shared.web.paging import bad_query
+from shared.web.paging import bad_query, number_in
 from shared.web.problems import ProblemError, problem_response, read_json
+from shared.web.views import answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _KEY: Final = TypeAdapter[str](Key)
 _DEFAULT_PAGE: Final = 100
 _MAX_PAGE: Final = 1000
-
-
-class BooksQuery(BaseModel):
-    """The query of the settlement report."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = _DEFAULT_PAGE
-    cursor: str = ""
 
 
 def gateway_application(
@@ -55,7 +48,7 @@ def gateway_application(
 def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
     async def charge(request: web.Request) -> web.Response:
         key = _idempotency_key(request)
-        body: ChargeBody = await read_json(request, ChargeBody)
+        body = await read_json(request, ChargeBody)
         card = CARDS[body.token]
         if not card.in_order:
             raise OutOfOrderError
@@ -65,20 +58,20 @@ def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
         if charged.charge.status == "declined":
             raise CardDeclinedError
         status = HTTPStatus.CREATED if charged.is_first else HTTPStatus.OK
-        return web.json_response(charge_answer(charged.charge), status=status)
+        return answer(Charge.model_validate(charged.charge._asdict()), status)
 
     async def refund(request: web.Request) -> web.Response:
         key = _idempotency_key(request)
-        body: RefundBody = await read_json(request, RefundBody)
-        return web.json_response(refund_answer(await store.refund(key, body)))
+        body = await read_json(request, RefundBody)
+        return answer(Refund.model_validate((await store.refund(key, body))._asdict()))
 
     async def void(request: web.Request) -> web.Response:
-        body: KeyBody = await read_json(request, KeyBody)
-        return web.json_response(void_answer(await store.void(body.key)))
+        body = await read_json(request, KeyBody)
+        return answer(closed_key(await store.void(body.key)))
 
     async def seal(request: web.Request) -> web.Response:
-        body: KeyBody = await read_json(request, KeyBody)
-        return web.json_response(void_answer(await store.seal(body.key)))
+        body = await read_json(request, KeyBody)
+        return answer(closed_key(await store.seal(body.key)))
 
     return [
         web.post("/v1/charges", charge),
@@ -90,16 +83,20 @@ def _changes(store: GatewayStore, slow_seconds: float) -> list[web.RouteDef]:
 
 def _look_ups(reports: GatewayReports) -> list[web.RouteDef]:
     async def by_key(request: web.Request) -> web.Response:
-        return web.json_response(look_up_answer(*await reports.by_key(_key(request.query.get("key"), "key"))))
+        return answer(looked_up(*await reports.by_key(_key(request.query.get("key"), "key"))))
 
     async def by_id(request: web.Request) -> web.Response:
         charge_id = _key(request.match_info["charge_id"], "charge_id")
-        return web.json_response(look_up_answer(*await reports.by_id(charge_id)))
+        return answer(looked_up(*await reports.by_id(charge_id)))
 
     async def books(request: web.Request) -> web.Response:
-        query = _books_query(request)
-        found = await reports.books(query.cursor, query.limit + 1)
-        return web.json_response(books_answer(found, query.limit))
+        if set(request.query) - {"limit", "cursor"}:
+            raise bad_query("The books take limit and cursor only.")
+        limit = number_in(request.query, "limit", _DEFAULT_PAGE, lowest=1, highest=_MAX_PAGE)
+        cursor = request.query.get("cursor", "")
+        if cursor:
+            _key(cursor, "cursor", HTTPStatus.UNPROCESSABLE_ENTITY)
+        return answer(books_page(await reports.books(cursor, limit + 1), limit))
 
     return [
         web.get("/v1/charges", by_key),
@@ -125,18 +122,6 @@ def _key(value: str | None, name: str, status: HTTPStatus = HTTPStatus.BAD_REQUE
     except ValidationError as error:
         detail = f"{name} is needed: 1 to 255 printable ASCII characters without spaces."
         raise ProblemError(status, detail) from error
-
-
-def _books_query(request: web.Request) -> BooksQuery:
-    try:
-        query = BooksQuery.model_validate(dict(request.query))
-        if query.cursor:
-            _key(query.cursor, "cursor", HTTPStatus.UNPROCESSABLE_ENTITY)
-    except ValidationError as error:
-        raise bad_query("The books take limit and cursor only.") from error
-    if not 1 <= query.limit <= _MAX_PAGE:
-        raise bad_query(f"limit must be from 1 to {_MAX_PAGE}.")
-    return query
 
 
 @web.middleware

@@ -1,4 +1,4 @@
-"""Why the gateway says no. Each answers with its status, its `code` and its docstring; nothing was changed.
+"""Why the gateway says no. Each answers with its status, its `code` and its sentence; nothing was changed.
 
 GatewayError
 ├── CardDeclinedError      402 card_declined
@@ -21,70 +21,62 @@ class GatewayError(Exception):
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
+    sentence: ClassVar[str]
 
     @property
     def detail(self) -> str:
-        return str(self) or (self.__doc__ or "").strip()
+        return str(self) or self.sentence
 
 
 class CardDeclinedError(GatewayError):
-    """The card was declined; this key stays declined, so try another card under a new key."""
-
+    sentence = "The card was declined; this key stays declined, so try another card under a new key."
     status = HTTPStatus.PAYMENT_REQUIRED
     code = "card_declined"
 
 
 class KeyClosedError(GatewayError):
-    """This key was voided or sealed: no charge will ever be made under it."""
-
+    sentence = "This key was voided or sealed: no charge will ever be made under it."
     status = HTTPStatus.GONE
     code = "key_closed"
 
 
 class KeyReusedError(GatewayError):
-    """This key was used with another body; use a new key for a new request."""
-
+    sentence = "This key was used with another body; use a new key for a new request."
     status = HTTPStatus.CONFLICT
     code = "key_reused"
 
 
 class UnknownChargeError(GatewayError):
-    """There is no such charge."""
-
+    sentence = "There is no such charge."
     status = HTTPStatus.NOT_FOUND
     code = "unknown_charge"
 
 
 class NotCapturedError(GatewayError):
-    """This charge took no money, so there is nothing to refund."""
-
+    sentence = "This charge took no money, so there is nothing to refund."
     status = HTTPStatus.CONFLICT
     code = "not_captured"
 
 
 class AlreadyRefundedError(GatewayError):
-    """All of this charge is refunded already."""
-
+    sentence = "All of this charge is refunded already."
     status = HTTPStatus.CONFLICT
     code = "already_refunded"
 
 
 class ChargeSealedError(GatewayError):
-    """This charge was sealed: what was taken stays, whatever is asked for later."""
-
+    sentence = "This charge was sealed: what was taken stays, whatever is asked for later."
     status = HTTPStatus.CONFLICT
     code = "charge_sealed"
 
 
 class RefundTooLargeError(GatewayError):
-    """The refund is larger than what is left of the charge."""
-
+    sentence = "The refund is larger than what is left of the charge."
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "refund_too_large"
 
 
 class OutOfOrderError(GatewayError):
-    """The card network doesn't answer; nothing was charged. Try again with the same key."""
-
+    sentence = "The card network doesn't answer; nothing was charged. Try again with the same key."
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "out_of_order"

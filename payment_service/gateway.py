@@ -1,10 +1,8 @@
 """The payment gateway as this service needs it."""
 
-from enum import StrEnum
 from typing import Final, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
+from shared.shop.gateway import Charge, ChargeState, Reversal
 from shared.shop.payment import ProcessPayment
 
 CARD_DECLINED: Final = "the card was declined: use another card"
@@ -22,44 +20,6 @@ class ChargeSealedError(Exception):
     """A person settled what was charged under this key: the gateway gives none of it back any more."""
 
 
-class ChargeStatus(StrEnum):
-    """What became of a key at the gateway."""
-
-    SUCCEEDED = "succeeded"
-    DECLINED = "declined"
-    VOID = "void"
-    """Closed before any charge."""
-
-
-class Charge(BaseModel):
-    """The charge under a key. Amounts are int minor units, None if the key was closed before any charge."""
-
-    model_config = ConfigDict(frozen=True)
-
-    charge_id: str
-    status: ChargeStatus
-    amount_cents: int | None
-    currency: str | None
-    refunded_cents: int = 0
-    closed: bool = False
-
-
-class Reversal(BaseModel):
-    """What had been charged under a key and how much of it is given back, in int minor units."""
-
-    model_config = ConfigDict(frozen=True)
-
-    charge_id: str | None
-    amount_cents: int
-    refunded_cents: int
-    currency: str | None
-
-    @property
-    def kept_cents(self) -> int:
-        """What the gateway still holds."""
-        return self.amount_cents - self.refunded_cents
-
-
 class PaymentGateway(Protocol):
     """Takes and gives back money. Whatever raises `GatewayOutageError` may have happened: ask again, same key."""
 
@@ -71,7 +31,7 @@ class PaymentGateway(Protocol):
             ChargeUnwantedError: the key was closed for good.
         """
 
-    async def look_up(self, key: str) -> Charge | None:
+    async def look_up(self, key: str) -> ChargeState | None:
         """The charge under this key as it stands now, or None if the gateway has none (yet)."""
 
     async def refund(self, key: str, charge_id: str) -> int:

@@ -7,15 +7,9 @@ from typing import Any, TypeVar
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from payment_service.gateway import (
-    CARD_DECLINED,
-    Charge,
-    ChargeSealedError,
-    ChargeUnwantedError,
-    GatewayOutageError,
-    Reversal,
-)
+from payment_service.gateway import CARD_DECLINED, ChargeSealedError, ChargeUnwantedError, GatewayOutageError
 from shared.participant.errors import Refused
+from shared.shop.gateway import Charge, ChargeState, Refunded, Reversal
 from shared.shop.payment import ProcessPayment
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -33,10 +27,6 @@ class _Answer:
     @property
     def sentence(self) -> str:
         return str(self.body.get("detail", "no reason given")).rstrip(".")
-
-
-class _Refund(BaseModel):
-    total_refunded_cents: int
 
 
 class HttpGateway:
@@ -59,17 +49,17 @@ class HttpGateway:
                 raise ChargeUnwantedError
         return _read(answer, Charge)
 
-    async def look_up(self, key: str) -> Charge | None:
+    async def look_up(self, key: str) -> ChargeState | None:
         answer = await self._ask("GET", "/v1/charges", query={"key": key})
         if answer.code == "unknown_charge":
             return None
-        return _read(answer, Charge)
+        return _read(answer, ChargeState)
 
     async def refund(self, key: str, charge_id: str) -> int:
         answer = await self._ask("POST", "/v1/refunds", body={"charge_id": charge_id}, key=key)
         if answer.code == "already_refunded":  # by someone at the gateway: what counts is that it is back
-            return _read(await self._ask("GET", f"/v1/charges/{charge_id}"), Charge).refunded_cents
-        return _read(_unsealed(answer), _Refund).total_refunded_cents
+            return _read(await self._ask("GET", f"/v1/charges/{charge_id}"), ChargeState).refunded_cents
+        return _read(_unsealed(answer), Refunded).total_refunded_cents
 
     async def void(self, key: str) -> Reversal:
         return _read(_unsealed(await self._ask("POST", "/v1/voids", body={"key": key})), Reversal)

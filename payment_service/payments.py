@@ -4,19 +4,12 @@ Do and undo are each two transactions with the gateway between them, and can die
 undo, finds what was begun and settles it with the gateway, which is asked by a key made of saga id and step.
 """
 
-from payment_service.gateway import (
-    CARD_DECLINED,
-    Charge,
-    ChargeSealedError,
-    ChargeStatus,
-    ChargeUnwantedError,
-    PaymentGateway,
-    Reversal,
-)
+from payment_service.gateway import CARD_DECLINED, ChargeSealedError, ChargeUnwantedError, PaymentGateway
 from payment_service.store import TAKEN_BACK, Captured, PaymentStore
 from shared.contracts.repair import ByHand
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
+from shared.shop.gateway import Charge, ChargeState, ChargeStatus, Reversal
 from shared.shop.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
 
 
@@ -40,10 +33,10 @@ class Payments:
         if begun.is_disowned:
             return await self._disown(key)
         try:
-            charge = None if begun.is_first else await self._gateway.look_up(str(key))
+            found = None if begun.is_first else await self._gateway.look_up(str(key))
             # The gateway may know of none only because the earlier request is still on its way. With the same key
             # both get the same charge.
-            charge = charge or await self._gateway.charge(str(key), key.saga_id, payment)
+            charge = found or await self._gateway.charge(str(key), key.saga_id, payment)
             return await self._store.capture(key, _standing(charge))
         except ChargeUnwantedError:
             return await self._disown(key)
@@ -100,6 +93,7 @@ def _standing(charge: Charge) -> Captured:
     """
     if charge.status is ChargeStatus.DECLINED:
         raise Refused(CARD_DECLINED)
-    if charge.closed or charge.refunded_cents or charge.amount_cents is None or charge.currency is None:
+    given_back = isinstance(charge, ChargeState) and (charge.closed or charge.refunded_cents)
+    if given_back or charge.amount_cents is None or charge.currency is None:
         raise ChargeUnwantedError
     return Captured(charge.charge_id, charge.amount_cents, charge.currency)

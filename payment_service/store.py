@@ -17,7 +17,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from payment_service.gateway import ChargeUnwantedError, GatewayOutageError, Reversal
+from payment_service.gateway import ChargeUnwantedError, GatewayOutageError
 from payment_service.ledger import post
 from payment_service.tables import PAYMENTS, EntryKind, PaymentStatus
 from shared.contracts.repair import ByHand, Decision
@@ -26,6 +26,7 @@ from shared.events.outbox import FIRST, SECOND
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey, StepState, claim, first_answer, lock, repeated, settle
 from shared.participant.hand_closings import STATUS, record_closing
+from shared.shop.gateway import Reversal
 from shared.shop.payment import PaymentProcessed, PaymentRefunded, ProcessPayment
 
 # A charge of which no attempt has been recorded here has no payment.

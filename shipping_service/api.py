@@ -6,8 +6,9 @@ from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.shop.shipping import ShipmentView
 from shared.web.problems import ProblemError
-from shared.web.views import iso
+from shared.web.views import answer
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import is_tracking_number
 
@@ -19,27 +20,12 @@ def shipping_routes(database: AsyncEngine) -> list[web.RouteDef]:
         tracking_number = request.match_info["tracking_number"]
         if not is_tracking_number(tracking_number):
             raise _unknown(tracking_number)
-        # No name and no street: whoever finds a label may ask.
-        shown = select(
-            SHIPMENTS.c.tracking_number,
-            SHIPMENTS.c.status,
-            SHIPMENTS.c.country,
-            SHIPMENTS.c.booked_at,
-            SHIPMENTS.c.cancelled_at,
-        ).where(SHIPMENTS.c.tracking_number == tracking_number)
+        shown = select(*(SHIPMENTS.c[name] for name in ShipmentView.model_fields))
         async with database.connect() as connection:
-            row = (await connection.execute(shown)).one_or_none()
+            row = (await connection.execute(shown.where(SHIPMENTS.c.tracking_number == tracking_number))).one_or_none()
         if row is None:
             raise _unknown(tracking_number)
-        return web.json_response(
-            {
-                "tracking_number": row.tracking_number,
-                "status": row.status,
-                "country": row.country,
-                "booked_at": iso(row.booked_at),
-                "cancelled_at": iso(row.cancelled_at),
-            }
-        )
+        return answer(ShipmentView.model_validate(row._asdict()))
 
     return [web.get("/shipments/{tracking_number}", shipment)]
 

@@ -1,7 +1,7 @@
-"""Why the task-orchestrator-service turns a task away. The docstring is the sentence for the client."""
+"""Why the task-orchestrator-service turns a task away, with a sentence for the client."""
 
 from shared.web.requests import RequestRefusedError
 
 
 class UnpackableError(RequestRefusedError):
-    """lines: {why}."""
+    sentence = "lines: {why}."

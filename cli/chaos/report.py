@@ -38,7 +38,7 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
         "retried_posts": played.load.retries,
         "repeats_absorbed": played.sampler.repeats[-1][1] if played.sampler.repeats else None,
         "undos": dict(sorted(Counter(step.name for step in _undos(played.orders)).items())),
-        "conservation": {key: played.conservation[key] for key in ("holds", "violations")},
+        "conservation": played.conservation.model_dump(mode="json", include={"holds", "violations"}),
         "faults": _faults(played),
     }
 
@@ -57,9 +57,7 @@ def problems_of(played: Played) -> list[str]:
             problems.append(f"{order.order_id} had ended and is {order.status} again")
         if order.status == "needs_attention" and not order.reason:
             problems.append(f"{order.order_id} needs attention and doesn't say why")
-    problems += [
-        f"conservation: {one['rule']}: {one['subject']}: {one['detail']}" for one in played.conservation["violations"]
-    ]
+    problems += [f"conservation: {one.rule}: {one.subject}: {one.detail}" for one in played.conservation.violations]
     ended = played.load.ended
     problems += [
         f"after {injected.fault} no new order was completed"

@@ -20,6 +20,7 @@ from devstack.errors import StackError
 from devstack.settings import StackSettings
 from devstack.supervisor.client import StackClient
 from shared.shop.order import ORDER_SERVICE
+from shared.shop.reports import ConservationVerdict
 from shared.shop.views import OrderView
 
 SETTLE_SECONDS: Final = 600.0
@@ -42,7 +43,7 @@ class Played:
     faults: tuple[Injected, ...]
     load: LoadResult
     orders: tuple[OrderView, ...]
-    conservation: dict[str, Any]
+    conservation: ConservationVerdict
     sampler: Sampler
 
 
@@ -110,7 +111,7 @@ def _plan(client: ShopClient, count: int, seed: int) -> list[PlannedOrder]:
     return plan_orders(count, Mix(REFUSED, FAULTS, seed, CANCELLED), skus, f"chaos-{uuid.uuid4().hex[:12]}")
 
 
-def _audit(client: ShopClient) -> tuple[dict[str, Any], tuple[OrderView, ...]]:
+def _audit(client: ShopClient) -> tuple[ConservationVerdict, tuple[OrderView, ...]]:
     """Conservation and all orders; the shop may need a moment after the last fault."""
     deadline = time.monotonic() + READY_SECONDS
     while True:

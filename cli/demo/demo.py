@@ -101,7 +101,7 @@ def _demonstrate(client: ShopClient) -> bool:
     say(f"{held} of {len(cases)} orders came out as expected")
     for line in verdict(report):
         say(line)
-    return held == len(cases) and bool(report["holds"])
+    return held == len(cases) and report.holds
 
 
 def _place(client: ShopClient, case: DemoCase) -> str:

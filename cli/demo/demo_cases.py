@@ -8,10 +8,10 @@ from cli.load.mix import ABROAD, DECLINED
 from cli.shop.order_body import Line, OrderUsageError, order_body
 from shared.contracts.faults import Fault, FaultMode
 from shared.contracts.timeline import StepRecord
-from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK
+from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ProductView
 from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT
 from shared.shop.shipping import BOOK_SHIPMENT
-from shared.shop.views import OrderView, ProductView
+from shared.shop.views import OrderView
 
 RESERVE: Final = RESERVE_STOCK.activity
 PAY: Final = PROCESS_PAYMENT.activity

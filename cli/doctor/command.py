@@ -10,7 +10,7 @@ import typer
 
 from cli.doctor.kubernetes import CLUSTER_APPS, forwarded_targets, surroundings_of
 from cli.doctor.targets import LOCAL, CouldNotLookError, Surroundings, Target, given_targets, local_targets
-from cli.output import say
+from cli.output import JsonOption, say
 from devstack.errors import NotRunningError, SettingsError
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient
@@ -33,7 +33,7 @@ def doctor(
     *,
     target: TargetOption = None,
     kubernetes: NamespaceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find out why calls between the apps fail. Exit code 0: healthy, 1: something found, 2: couldn't look."""
     if target and kubernetes:

@@ -20,6 +20,7 @@ from devstack.errors import StackError
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient, StackStatus
 from shared.shop.order import ORDER_SERVICE
+from shared.shop.reports import ConservationVerdict, Violation
 
 PRODUCTS_READ = 500
 
@@ -53,11 +54,13 @@ def load(  # noqa: PLR0913 - one option per knob
     after = _local_status(client.url)
     cpu_seconds = cpu_spent(before, after) if before and after else None
     knobs = {"orders": orders, "clients": clients, "seed": chosen_seed, "faults": faults, "refused": refused}
+    report: ConservationVerdict
     try:
         report = client.conservation()
     except ShopAwayError as error:
         # The figures were paid for; they are shown even if the shop died at the end.
-        report = {"holds": False, "violations": [{"rule": "unchecked", "subject": client.url, "detail": str(error)}]}
+        unchecked = Violation(rule="unchecked", promise="The shop answers.", subject=client.url, detail=str(error))
+        report = ConservationVerdict(holds=False, violations=[unchecked])
     summary = {**knobs, **summarise(result, cpu_seconds, report)}
     if as_json:
         say(json.dumps(summary, indent=2))
@@ -65,7 +68,7 @@ def load(  # noqa: PLR0913 - one option per knob
         for line in (*summary_lines(summary), *verdict(report)):
             say(line)
         say(f"seed         {chosen_seed}")
-    if result.not_ended or result.errors or not report["holds"]:
+    if result.not_ended or result.errors or not report.holds:
         raise typer.Exit(1)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devstack.supervisor.client import StackStatus
+from shared.shop.reports import ConservationVerdict
 
 PERCENTILES: Final = (50, 95, 99)
 
@@ -51,7 +52,7 @@ def cpu_spent(before: StackStatus, after: StackStatus) -> float:
     return rows + float(after.supervisor["cpu_seconds"]) - float(before.supervisor["cpu_seconds"])
 
 
-def summarise(result: LoadResult, cpu_seconds: float | None, report: dict[str, Any]) -> dict[str, Any]:
+def summarise(result: LoadResult, cpu_seconds: float | None, verdict: ConservationVerdict) -> dict[str, Any]:
     """The summary as `--json` prints it."""
     ended = result.ended
     latencies = [order.latency_ms for order in ended]
@@ -67,7 +68,7 @@ def summarise(result: LoadResult, cpu_seconds: float | None, report: dict[str, A
         "retried_posts": result.retries,
         "errors": result.errors,
         "not_ended": result.not_ended,
-        "conservation": {"holds": report["holds"], "violations": report["violations"]},
+        "conservation": verdict.model_dump(mode="json", include={"holds", "violations"}),
     }
 
 

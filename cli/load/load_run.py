@@ -6,14 +6,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import aiohttp
 
 from cli.load.load_report import EndedOrder, LoadResult
 from cli.load.mix import PlannedOrder
 from cli.shop_client import ENDS, PAGE_LIMIT, ShopAwayError, ShopRefusedError, away, read, read_answer
-from shared.shop.views import OrderPage, OrderView
+from shared.shop.views import AcceptedBody, OrderPage, OrderView
 
 POLL_SECONDS: Final = 0.2
 CALL_SECONDS: Final = 30.0
@@ -118,8 +118,7 @@ class LoadRun:
             await asyncio.wait_for(ended.wait(), self._left())
 
     async def _place(self, session: aiohttp.ClientSession, order: PlannedOrder) -> str:
-        answer = await self._insist(session, "/orders", json=order.body, key=order.key)
-        return cast("str", answer["order_id"])
+        return read(AcceptedBody, await self._insist(session, "/orders", json=order.body, key=order.key)).order_id
 
     async def _cancel(self, session: aiohttp.ClientSession, order_id: str) -> None:
         try:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from cli.shop.order_body import HOME, VISA, Line, OrderUsageError, order_body
 from shared.contracts.faults import Fault, FaultMode
+from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_STEPS
-from shared.shop.views import ProductView
 
 DECLINED: Final = "tok_declined"
 ABROAD: Final = "AQ"

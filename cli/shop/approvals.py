@@ -1,37 +1,20 @@
 """`shop approvals`, `shop approve`, `shop reject`: where a person decides about risky orders."""
 
 import json
-from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import say
-from cli.person import age, login_name
+from cli.output import JsonOption, age, say, table
+from cli.person import ByOption, login_name
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
 from shared.shop.views import ApprovalView
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
-ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
-
-
-class ApprovalClient(ShopClient):
-    """A client of these routes."""
-
-    def waiting(self) -> Iterator[ApprovalView]:
-        """All orders that wait for approval, the longest waiting first."""
-        return (read(ApprovalView, one) for one in self.pages("/approvals"))
-
-    def decide(self, order_id: str, decision: str, by: str, reason: str) -> ApprovalView:
-        """Decide; the same decision again is harmless."""
-        body = json.dumps({"decision": decision, "by": by, "reason": reason})
-        return read(ApprovalView, self.call("POST", f"/orders/{quote(order_id, safe='')}/approval", body))
 
 
 def register(app: typer.Typer) -> None:
@@ -42,24 +25,21 @@ def register(app: typer.Typer) -> None:
 
 def approvals(*, as_json: JsonOption = False) -> None:
     """List the risky orders that wait for approval, the longest waiting first."""
-    waiting = list(ApprovalClient(shop_url()).waiting())
+    waiting = list(ShopClient(shop_url()).items(ApprovalView, "/approvals"))
     if as_json:
         say(shown_as_json(waiting))
         return
     if not waiting:
         say("no order waits for approval")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("waits", "until UTC", "score", "at risk"):
-        table.add_column(heading, no_wrap=True)
+    shown = table("order", "waits", "until UTC", "score", "at risk", id_width=len("ord-") + 32, wraps=False)
     for order in waiting:
         score = "none" if order.score is None else f"{order.score:.2f}"
         at_risk = money(order.amount_at_risk_cents, order.currency)
         until = f"{order.due_at:%m-%d %H:%M}"
-        table.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
+        shown.add_row(order.order_id, age(order.age_seconds), until, score, at_risk)
     reasons = [f"{order.order_id}: {escape(order.why)}" for order in waiting]
-    Console().print(Group(table, *reasons))
+    Console().print(Group(shown, *reasons))
 
 
 def approve(
@@ -85,7 +65,9 @@ def reject(
 
 
 def _decide(order_id: str, decision: str, by: str | None, reason: str, *, as_json: bool) -> None:
-    decided = ApprovalClient(shop_url()).decide(order_id, decision, by or login_name(), reason)
+    body = json.dumps({"decision": decision, "by": by or login_name(), "reason": reason})
+    path = f"/orders/{quote(order_id, safe='')}/approval"
+    decided = read(ApprovalView, ShopClient(shop_url()).call("POST", path, body))
     if as_json:
         say(shown_as_json(decided))
         return

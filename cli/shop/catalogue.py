@@ -8,19 +8,13 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import FriendlyGroup, say
+from cli.output import FriendlyGroup, JsonOption, say, table
 from cli.shop.timeline import money
-from cli.shop_client import ShopClient, ShopRefusedError, shop_url, shown_as_json
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
-from shared.shop.inventory import INVENTORY_SERVICE
+from cli.shop_client import ShopClient, ShopRefusedError, read, service_url, shop_url, shown_as_json
+from shared.shop.inventory import INVENTORY_SERVICE, Imported
 
 COLUMNS: Final = "sku,name,price_cents,currency,stock"
-
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="The products on sale.")
 
@@ -37,16 +31,16 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Create and update products from a CSV file: all of it or, if it has an error, nothing."""
-    client = ShopClient(_inventory_url())
+    client = ShopClient(service_url(INVENTORY_SERVICE))
     try:
-        answer = client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"})
+        imported = read(Imported, client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"}))
     except ShopRefusedError as refusal:
         if "errors" not in refusal.problem:
             raise
         _report_errors(refusal, file, as_json=as_json)
         raise typer.Exit(1) from None
-    counts = ", ".join(f"{count} {what}" for what, count in answer.items())
-    say(json.dumps(answer) if as_json else f"{file}: {counts}")
+    counts = ", ".join(f"{count} {what}" for what, count in imported)
+    say(shown_as_json(imported) if as_json else f"{file}: {counts}")
 
 
 @commands.command("list")
@@ -60,15 +54,11 @@ def list_products(
     if as_json:
         say(shown_as_json(found))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("sku", no_wrap=True)
-    table.add_column("name")
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("available", justify="right")
+    shown = table("sku", "name", "price", "available", id_width=1, right=("price", "available"))
     for product in found:
         price = money(product.price_cents, product.currency)
-        table.add_row(product.sku, escape(product.name), price, str(product.available))
-    Console().print(table)
+        shown.add_row(product.sku, escape(product.name), price, str(product.available))
+    Console().print(shown)
 
 
 def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> None:
@@ -82,10 +72,3 @@ def _report_errors(refusal: ShopRefusedError, file: Path, *, as_json: bool) -> N
     if hidden > 0:
         say(f"... and {hidden} more")
     typer.echo("shop: nothing was imported", err=True)
-
-
-def _inventory_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if INVENTORY_SERVICE not in urls:
-        raise NotRunningError(f"{INVENTORY_SERVICE} doesn't run; `shop status` shows what does")
-    return urls[INVENTORY_SERVICE]

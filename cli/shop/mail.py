@@ -1,24 +1,17 @@
 """`shop mail`: what the local stack's mailbox holds."""
 
-import json
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.output import say
-from cli.shop_client import ShopClient
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.output import TIME, JsonOption, say, table
+from cli.shop_client import ShopClient, read, service_url, shown_as_json
 from devstack.topology.addresses import MAILBOX
-
-COLUMNS: Final = {
-    "messages": ("received_at", "recipient", "subject", "body"),
-    "pushes": ("received_at", "user_id", "message", "repeats"),
-}
+from shared.mailbox import MailList, MailView, PushList, PushView
 
 
 def register(app: typer.Typer) -> None:
@@ -29,31 +22,23 @@ def register(app: typer.Typer) -> None:
 def mail(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of each, the newest first.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the e-mail and the push messages that the local stack has sent."""
-    url = _mailbox_url()
+    url = service_url(MAILBOX)
     client = ShopClient(url)
-    found = {kind: client.call("GET", f"/{kind}?limit={limit}")["items"] for kind in COLUMNS}
+    mails = read(MailList, client.call("GET", f"/messages?limit={limit}")).items
+    pushes = read(PushList, client.call("GET", f"/pushes?limit={limit}")).items
     if as_json:
-        say(json.dumps(found, indent=2))
+        say(shown_as_json({"messages": mails, "pushes": pushes}))
         return
     say(f"{url} shows it as a page")
-    for kind, columns in COLUMNS.items():
-        Console().print(_table(columns, found[kind]) if found[kind] else f"no {kind} yet")
+    Console().print(_table(("recipient", "subject", "body"), mails) if mails else "no messages yet")
+    Console().print(_table(("user_id", "message", "repeats"), pushes) if pushes else "no pushes yet")
 
 
-def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "))
+def _table(columns: Sequence[str], items: Sequence[MailView | PushView]) -> Table:
+    shown = table("received at", *(column.replace("_", " ") for column in columns))
     for item in items:
-        table.add_row(*(escape(str(item[column]).strip()) for column in columns))
-    return table
-
-
-def _mailbox_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if MAILBOX not in urls:
-        raise NotRunningError(f"{MAILBOX} doesn't run; `shop up` starts it, `shop status` shows what runs")
-    return urls[MAILBOX]
+        shown.add_row(f"{item.received_at:{TIME}}", *(escape(str(getattr(item, name)).strip()) for name in columns))
+    return shown

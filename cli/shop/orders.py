@@ -1,6 +1,5 @@
 """`shop order`, `shop show`, `shop cancel`, `shop orders`."""
 
-import json
 import math
 import time
 import uuid
@@ -9,20 +8,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from cli.load.fault_spec import FORM, parse_fault
-from cli.output import say
+from cli.output import JsonOption, say, table
 from cli.shop.order_body import HOME, VISA, order_body, pair_lines
 from cli.shop.timeline import coloured, milliseconds_between, money, timeline
 from cli.shop_client import ENDS, POLL_SECONDS, ShopClient, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
-from shared.shop.views import OrderView
+from shared.shop.views import AcceptedBody, OrderView
 
 WAIT_SECONDS = 120.0
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +47,8 @@ def order(  # noqa: PLR0913 - one option per thing that an order has
     body = order_body(lines, token=token, country=country, faults=faults)
     order_id = client.place(body, key or str(uuid.uuid4()))
     if not wait:
-        accepted = {"order_id": order_id, "status": "accepted"}
-        say(json.dumps(accepted) if as_json else f"{order_id} accepted; `shop show --follow {order_id}` shows it")
+        accepted = f"{order_id} accepted; `shop show --follow {order_id}` shows it"
+        say(shown_as_json(AcceptedBody(order_id=order_id)) if as_json else accepted)
         return
     _print(client.wait_for_end(order_id, WAIT_SECONDS), as_json=as_json)
 
@@ -76,7 +73,7 @@ def show(
 def cancel(order_id: OrderArgument, *, as_json: JsonOption = False) -> None:
     """Cancel an order that isn't completed yet; what it did is undone."""
     answer = ShopClient(shop_url()).cancel(order_id)
-    say(json.dumps(answer) if as_json else f"{order_id} is being undone; `shop show --follow {order_id}` shows it")
+    say(shown_as_json(answer) if as_json else f"{order_id} is being undone; `shop show --follow {order_id}` shows it")
 
 
 def orders(
@@ -90,22 +87,18 @@ def orders(
     if as_json:
         say(shown_as_json(found))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("status", "accepted UTC"):
-        table.add_column(heading)
-    for heading in ("took ms", "total"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    right = ("took ms", "total")
+    shown = table("order", "status", "accepted UTC", *right, id_width=len("ord-") + 32, right=right)
     for one in found:
         ended = one.ended_at
-        table.add_row(
+        shown.add_row(
             one.order_id,
             coloured(one.status),
             f"{one.accepted_at:%H:%M:%S}",
             str(milliseconds_between(one.accepted_at, ended)) if ended else "...",
             money(one.total_cents, one.currency),
         )
-    Console().print(table)
+    Console().print(shown)
 
 
 def _print(found: OrderView, *, as_json: bool) -> None:

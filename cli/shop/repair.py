@@ -1,23 +1,22 @@
 """`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
 
+import json
 import uuid
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
-from cli.output import FriendlyGroup, say
-from cli.person import age, login_name
-from cli.shop.repair_client import RepairClient
+from cli.output import TIME, FriendlyGroup, JsonOption, age, say, table
+from cli.person import ByOption, login_name
 from cli.shop.timeline import coloured, money
-from cli.shop_client import ShopAwayError, shop_url, shown_as_json, wait_until
+from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
-from shared.shop.views import RepairView
+from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
-TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 """The saga gives up on a decision that it can't carry out after a minute, and says so."""
 
 OUTCOMES: Final = {
@@ -30,11 +29,9 @@ OUTCOMES: Final = {
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 StepArgument = Annotated[str, typer.Argument(help="The stuck step, such as process_payment.")]
-ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
 ReasonOption = Annotated[str, typer.Option("--note", help="Why, and what is done by hand; it stays on the record.")]
 NoteOption = Annotated[str, typer.Option(help="What was in its way; it stays on the record.")]
 KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to repeat a decision safely.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
 
@@ -47,29 +44,26 @@ def register(app: typer.Typer) -> None:
 @commands.command("list")
 def list_waiting(*, as_json: JsonOption = False) -> None:
     """List the orders that need attention, the longest waiting first."""
-    waiting = list(RepairClient(shop_url()).waiting())
+    waiting = list(ShopClient(shop_url()).items(AttentionView, "/attention"))
     if as_json:
         say(shown_as_json(waiting))
         return
     if not waiting:
         say("no order needs attention")
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("order", no_wrap=True, min_width=len("ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("waits", "at risk", "stuck"):
-        table.add_column(heading, no_wrap=True)
+    shown = table("order", "waits", "at risk", "stuck", id_width=len("ord-") + 32, wraps=False)
     for order in waiting:
         at_risk = money(order.money_at_risk_cents, order.currency)
         stuck = ", ".join(one.step for one in order.stuck)
-        table.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
+        shown.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
     reasons = [f"{order.order_id}: {escape(order.reason or '')}" for order in waiting]
-    Console().print(Group(table, *reasons))
+    Console().print(Group(shown, *reasons))
 
 
 @commands.command()
 def show(order_id: OrderArgument, *, as_json: JsonOption = False) -> None:
     """Show what persons decided about an order, and what came of it."""
-    repairs = RepairClient(shop_url()).repairs(order_id)
+    repairs = _decisions(ShopClient(shop_url()), order_id)
     if as_json:
         say(shown_as_json(repairs))
     elif not repairs:
@@ -123,14 +117,14 @@ def settle(  # noqa: PLR0913 - one option per thing that a decision has
 def _decide(  # noqa: PLR0913 - what a decision has
     order_id: str, step: str, what: str, *, by: str | None, note: str, key: str | None, as_json: bool
 ) -> None:
-    client, key = RepairClient(shop_url()), key or str(uuid.uuid4())
+    client, key = ShopClient(shop_url()), key or str(uuid.uuid4())
     decision = {"step": step, "decision": what, "by": by or login_name(), "note": note}
     try:
-        repair_id = client.decide(order_id, decision, key)
+        answer = client.call("POST", _repairs(order_id), json.dumps(decision), {"Idempotency-Key": key})
     except ShopAwayError as error:
         # The answer may have been lost on its way back: only with this key is a repeat no second decision.
         raise StackError(f"{error}; to repeat this very decision, add --key {key}") from None
-    repair = _wait_until_applied(client, order_id, repair_id)
+    repair = _wait_until_applied(client, order_id, read(RepairRequested, answer).repair_id)
     if as_json:
         say(shown_as_json(repair))
     else:
@@ -139,19 +133,19 @@ def _decide(  # noqa: PLR0913 - what a decision has
         raise typer.Exit(1)
 
 
-def _wait_until_applied(client: RepairClient, order_id: str, repair_id: str) -> RepairView:
+def _wait_until_applied(client: ShopClient, order_id: str, repair_id: str) -> RepairView:
     """The decision once it was carried out; an outage of the shop in between is waited out.
 
     Raises:
         StackError: the time is over; the decision stands all the same.
     """
 
-    def read() -> RepairView:
-        (repair,) = [one for one in client.repairs(order_id) if one.repair_id == repair_id]
-        return repair
+    def decision() -> RepairView:
+        (found,) = [one for one in _decisions(client, order_id) if one.repair_id == repair_id]
+        return found
 
     return wait_until(
-        read,
+        decision,
         lambda repair: repair.status == "applied",
         APPLIED_WITHIN_SECONDS,
         lambda now: (
@@ -170,3 +164,11 @@ def _story(repair: RepairView) -> str:
     applied = "-" if repair.applied_at is None else f"{repair.applied_at:{TIME}}"
     times = f"requested {repair.requested_at:{TIME}}, applied {applied}"
     return f"{repair.step}: {who}\n  {times} ({repair.repair_id})\n  {end}{detail}"
+
+
+def _decisions(client: ShopClient, order_id: str) -> list[RepairView]:
+    return read(RepairList, client.call("GET", _repairs(order_id))).items
+
+
+def _repairs(order_id: str) -> str:
+    return f"/orders/{quote(order_id, safe='')}/repairs"

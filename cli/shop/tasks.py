@@ -2,30 +2,25 @@
 
 import json
 import uuid
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import typer
 from rich.console import Console, Group
 from rich.markup import escape
-from rich.table import Table
 
 from cli.load.fault_spec import FORM, parse_fault
-from cli.output import FriendlyGroup, say
+from cli.output import FriendlyGroup, JsonOption, say, table
 from cli.shop.order_body import HOME, OrderUsageError, pair_lines
 from cli.shop.timeline import coloured, milliseconds_between, steps_shown
-from cli.shop_client import ShopClient, read, shown_as_json, wait_until
-from devstack.errors import NotRunningError
-from devstack.settings import load_settings
-from devstack.supervisor.client import StackClient
+from cli.shop_client import ShopClient, read, service_url, shown_as_json, wait_until
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
-from shared.shop.views import TaskView
+from shared.shop.views import TaskAccepted, TaskView
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
 
 TaskArgument = Annotated[str, typer.Argument(help="A task's id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Submit and follow pick-and-pack tasks.")
 
@@ -35,8 +30,7 @@ class TaskClient(ShopClient):
 
     def submit(self, body: dict[str, object], key: str) -> str:
         """Submit a task, and give its id."""
-        answer = self.call("POST", "/tasks", json.dumps(body), {"Idempotency-Key": key})
-        return cast("str", answer["task_id"])
+        return read(TaskAccepted, self.call("POST", "/tasks", json.dumps(body), {"Idempotency-Key": key})).task_id
 
     def task(self, task_id: str) -> TaskView:
         """The task with its steps."""
@@ -97,11 +91,11 @@ def submit(  # noqa: PLR0913 - one option per thing that a task has
         **({"order_id": order} if order else {}),
         **({"faults": faults} if faults else {}),
     }
-    client = TaskClient(_tasks_url())
+    client = _client()
     task_id = client.submit(body, key or str(uuid.uuid4()))
     if not wait:
-        accepted = {"task_id": task_id, "status": "accepted"}
-        say(json.dumps(accepted) if as_json else f"{task_id} accepted; `shop task show --follow {task_id}` shows it")
+        accepted = f"{task_id} accepted; `shop task show --follow {task_id}` shows it"
+        say(shown_as_json(TaskAccepted(task_id=task_id)) if as_json else accepted)
         return
     _print(client.end_of(task_id, WAIT_SECONDS), as_json=as_json)
 
@@ -114,7 +108,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a task's steps."""
-    client = TaskClient(_tasks_url())
+    client = _client()
     _print(client.end_of(task_id, WAIT_SECONDS) if follow else client.task(task_id), as_json=as_json)
 
 
@@ -126,17 +120,14 @@ def list_tasks(
     as_json: JsonOption = False,
 ) -> None:
     """List the newest tasks."""
-    found = TaskClient(_tasks_url()).tasks(status, limit)
+    found = _client().tasks(status, limit)
     if as_json:
         say(shown_as_json(found))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("task", no_wrap=True, min_width=len("task-ord-") + 32)  # an id that is cut can't be copied
-    for heading in ("status", "accepted UTC", "assignee"):
-        table.add_column(heading)
+    shown = table("task", "status", "accepted UTC", "assignee", id_width=len("task-ord-") + 32)
     for task in found:
-        table.add_row(task.task_id, coloured(task.status), f"{task.accepted_at:%H:%M:%S}", escape(task.assignee or "-"))
-    Console().print(table)
+        shown.add_row(task.task_id, coloured(task.status), f"{task.accepted_at:%H:%M:%S}", escape(task.assignee or "-"))
+    Console().print(shown)
 
 
 def _print(task: TaskView, *, as_json: bool) -> None:
@@ -154,10 +145,5 @@ def _print(task: TaskView, *, as_json: bool) -> None:
     Console().print(Group(headline, *steps_shown(task.accepted_at, task.steps)))
 
 
-def _tasks_url() -> str:
-    urls = StackClient(load_settings().home).urls()
-    if TASK_ORCHESTRATOR_SERVICE not in urls:
-        raise NotRunningError(
-            f"{TASK_ORCHESTRATOR_SERVICE} doesn't run; `shop up` starts it, `shop status` shows what runs"
-        )
-    return urls[TASK_ORCHESTRATOR_SERVICE]
+def _client() -> TaskClient:
+    return TaskClient(service_url(TASK_ORCHESTRATOR_SERVICE))

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from cli.output import table
 from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.views import OrderView
@@ -40,13 +41,10 @@ def timeline(order: OrderView) -> Group:
 
 def steps_shown(accepted_at: datetime, steps: Sequence[StepRecord]) -> list[Table | str]:
     """A table of steps, and a line for each error."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("step", "app", "kind", "outcome"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("tries", "at ms", "took ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    right = ("tries", "at ms", "took ms")
+    shown = table("step", "app", "kind", "outcome", *right, right=right, wraps=False)
     for step in steps:
-        table.add_row(
+        shown.add_row(
             step.name,
             step.app_id,
             step.kind,
@@ -56,7 +54,7 @@ def steps_shown(accepted_at: datetime, steps: Sequence[StepRecord]) -> list[Tabl
             took(step),
         )
     # A column for errors would leave them a few letters' width on an 80 column terminal.
-    return [table, *(f"{step.name}: {escape(step.error)}" for step in steps if step.error)]
+    return [shown, *(f"{step.name}: {escape(step.error)}" for step in steps if step.error)]
 
 
 def headline(order: OrderView) -> str:

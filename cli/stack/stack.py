@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import say
+from cli.output import JsonOption, say
 from devstack.errors import AlreadyRunningError, NotRunningError, StartFailedError
 from devstack.programs.build import ensure_programs
 from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
@@ -34,7 +34,6 @@ OnlyOption = Annotated[
 WithoutAppsOption = Annotated[
     bool, typer.Option("--without-apps", help="Only what apps need; `dapr run -f .` starts them and their sidecars.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import duration, megabytes, say
+from cli.output import JsonOption, duration, megabytes, say
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient, StackStatus
 
@@ -18,7 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(*, as_json: JsonOption = False) -> None:
     """Every process: its state, memory and processor time."""
     now = StackClient(load_settings().home).status()
     if as_json:
@@ -61,16 +60,8 @@ def _table(now: StackStatus) -> Table:
             f"{row.cpu_seconds:.1f}" if row.pid else "-",
         )
     own = now.supervisor
-    table.add_row(
-        "supervisor",
-        "",
-        str(own["pid"]),
-        "",
-        "",
-        "",
-        megabytes(own["memory_bytes"]),
-        f"{own['cpu_seconds']:.1f}",
-    )
+    memory, cpu = megabytes(own["memory_bytes"]), f"{own['cpu_seconds']:.1f}"
+    table.add_row("supervisor", "", str(own["pid"]), "", "", "", memory, cpu)
     table.add_section()
     table.add_row("total", "", "", "", "", "", megabytes(now.memory_bytes), f"{now.cpu_seconds:.1f}")
     return table

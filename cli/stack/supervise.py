@@ -3,11 +3,11 @@
 import contextlib
 import json
 import time
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
-from cli.output import say
+from cli.output import JsonOption, say
 from cli.stack.stack import OnlyOption
 from devstack.errors import AlreadyRunningError, NotRunningError
 from devstack.programs.build import ensure_programs
@@ -43,7 +43,7 @@ def supervise(*, only: OnlyOption = None) -> None:
 def topology(
     *,
     only: OnlyOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The processes of the stack, in the order in which they start; neither runs nor needs any of them."""
     from devstack.supervisor.stack import planned_topology  # noqa: PLC0415

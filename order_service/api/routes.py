@@ -29,7 +29,7 @@ from shared.shop.views import AcceptedBody, CancelRequested
 from shared.web.key import idempotency_key_of
 from shared.web.paging import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
-from shared.web.views import answer, item
+from shared.web.views import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class OrderApi:
 
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
-        body: OrderBody = await read_json(request, OrderBody)
+        body = await read_json(request, OrderBody)
         order_id = await self.acceptance.accept(key, body)
         return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
 
@@ -62,7 +62,7 @@ class OrderApi:
 
     async def list_orders(self, request: web.Request) -> web.Response:
         newest = partial(self.orders.page, read_status(OrderStatus, request))
-        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=item(order_view))
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.order_id), view=order_view)
 
     async def cancel_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)
@@ -85,10 +85,10 @@ class OrderApi:
         return web.json_response(page, status=status, content_type=kind)
 
     async def check_conservation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self.conservation.report())
+        return answer(await self.conservation.report())
 
     async def show_reconciliation(self, _: web.Request) -> web.Response:
-        return web.json_response(await self.reconciler.report())
+        return answer(await self.reconciler.report())
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.json_response(OPENAPI)

@@ -11,7 +11,7 @@ from order_service.approval.store import ApprovalStore
 from shared.shop.views import ApprovalView
 from shared.web.paging import page_of
 from shared.web.problems import answering, read_json
-from shared.web.views import answer, item
+from shared.web.views import answer
 
 
 def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[web.RouteDef]:
@@ -19,12 +19,12 @@ def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[
 
     async def list_waiting(request: web.Request) -> web.Response:
         return await page_of(
-            request, approvals.waiting, place=lambda row: (row.approval_since, row.order_id), view=item(_view)
+            request, approvals.waiting, place=lambda row: (row.approval_since, row.order_id), view=_view
         )
 
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
-        body: ApprovalBody = await read_json(request, ApprovalBody)
+        body = await read_json(request, ApprovalBody)
         return answer(_view(await service.decide(order_id, body)))
 
     async def show(request: web.Request) -> web.Response:

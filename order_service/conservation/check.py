@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -12,6 +12,7 @@ from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
 from order_service.conservation.by_hand import CLOSED_BY_HAND
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, RULES, SUMS
 from shared.contracts.app import Rule
+from shared.shop.reports import ConservationReport, HandClosing, OrderAtRisk, RuleView, Violation
 
 SHOWN_PER_RULE: Final = 100
 
@@ -29,10 +30,10 @@ class ConservationCheck:
         """`database`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`."""
         self._database = database
         self._one_at_a_time = asyncio.Lock()
-        self._next: asyncio.Task[dict[str, Any]] | None = None
-        self._running: asyncio.Task[dict[str, Any]] | None = None
+        self._next: asyncio.Task[ConservationReport] | None = None
+        self._running: asyncio.Task[ConservationReport] | None = None
 
-    async def report(self) -> dict[str, Any]:
+    async def report(self) -> ConservationReport:
         """Whether conservation holds, every violation by rule, and the sums.
 
         Who asks while a check runs gets the answer of the next one, together with all others who ask meanwhile: an
@@ -50,13 +51,13 @@ class ConservationCheck:
     async def close(self) -> None:
         await self._database.dispose()
 
-    async def _check_alone(self) -> dict[str, Any]:
+    async def _check_alone(self) -> ConservationReport:
         async with self._one_at_a_time:
             # Kept while it runs: the loop alone would let a task go whose askers have all left.
             self._running, self._next = self._next, None
             return await self._check()
 
-    async def _check(self) -> dict[str, Any]:
+    async def _check(self) -> ConservationReport:
         violations = await self._violations(OF_ACCOUNTS, {"accounts": ACCOUNTS})
         for rule in ALONE:
             violations += await self._violations([rule])
@@ -65,25 +66,22 @@ class ConservationCheck:
             by_status = await connection.execute(text(BY_STATUS))
             waiting = await connection.execute(text(NEEDS_ATTENTION), {"limit": SHOWN_PER_RULE})
             by_hand = await connection.execute(text(CLOSED_BY_HAND), {"limit": SHOWN_PER_RULE})
-            return {
-                "holds": not violations,
-                "violations": violations,
-                **{name: int(value) for name, value in sums.items()},
-                "orders_by_status": {row.status: row.orders for row in by_status},
-                "needs_attention": [dict(row) for row in waiting.mappings()],
-                "closed_by_hand": [dict(row) for row in by_hand.mappings()],
-                "rules": [{"rule": rule.name, "promise": rule.promise} for rule in RULES],
-            }
+            return ConservationReport(
+                holds=not violations,
+                violations=violations,
+                **sums,
+                orders_by_status={row.status: row.orders for row in by_status},
+                needs_attention=[OrderAtRisk(**row) for row in waiting.mappings()],
+                closed_by_hand=[HandClosing(**row) for row in by_hand.mappings()],
+                rules=[RuleView(rule=rule.name, promise=rule.promise) for rule in RULES],
+            )
 
-    async def _violations(self, rules: Sequence[Rule], books: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    async def _violations(self, rules: Sequence[Rule], books: Mapping[str, str] | None = None) -> list[Violation]:
         """What breaks these rules, in one statement; `books` are queries that theirs select from, by name."""
         promises = {rule.name: rule.promise for rule in rules}
         async with self._snapshot() as connection:
             rows = await connection.execute(text(statement(rules, books)))
-            return [
-                {"rule": row.rule, "promise": promises[row.rule], "subject": row.subject, "detail": row.detail}
-                for row in rows
-            ]
+            return [Violation(**row._asdict(), promise=promises[row.rule]) for row in rows]
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[AsyncConnection]:

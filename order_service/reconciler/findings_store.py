@@ -1,6 +1,7 @@
 """The findings: what is open, since when, and what was done about it. It outlives the process that wrote it."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import MEANINGS, OF_WORKFLOWS, Finding, FindingKind
 from order_service.tables import FINDINGS, ORDERS, RECONCILER
-from shared.web.views import iso
+from shared.shop.reports import FindingView, ReconciliationReport
 
 SHOWN: Final = 200
 KEPT: Final = text("interval '30 days'")
@@ -115,33 +116,29 @@ class FindingsStore:
             rows = await connection.execute(statement.group_by(FINDINGS.c.kind))
             return {kind: count for kind, count in rows}  # noqa: C416 - rows are no tuples
 
-    async def report(self, late_sweep_seconds: float, late_scan_seconds: float) -> dict[str, Any]:
+    async def report(self, late_sweep_seconds: float, late_scan_seconds: float) -> ReconciliationReport:
         """All findings, open ones and the last that were resolved; `reconciled` if none is open and all was looked at.
 
         Args:
             late_sweep_seconds: a last sweep that ended longer ago says nothing about now.
             late_scan_seconds: nor does a last scan.
         """
-        known = select(FINDINGS)
+        is_open = FINDINGS.c.resolved_at.is_(None)
         async with self._database.connect() as connection:
             state = (await connection.execute(select(RECONCILER))).one()
-            open_ = await connection.execute(
-                known.where(FINDINGS.c.resolved_at.is_(None)).order_by(FINDINGS.c.first_seen_at).limit(SHOWN)
-            )
-            findings = [_shown(row) for row in open_]
-            closed = await connection.execute(
-                known.where(FINDINGS.c.resolved_at.is_not(None)).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
-            )
-            resolved = [_shown(row) for row in closed]
+            oldest = select(FINDINGS).where(is_open).order_by(FINDINGS.c.first_seen_at).limit(SHOWN)
+            findings = [_view(row) for row in await connection.execute(oldest)]
+            newest = select(FINDINGS).where(~is_open).order_by(FINDINGS.c.resolved_at.desc()).limit(SHOWN)
+            resolved = [_view(row) for row in await connection.execute(newest)]
         skipped = _skipped(state, late_sweep_seconds, late_scan_seconds)
-        return {
-            "reconciled": not findings and skipped is None,
-            "swept_at": iso(state.swept_at),
-            "audited_at": iso(state.audited_at),
-            "skipped": skipped,
-            "findings": findings,
-            "resolved": resolved,
-        }
+        return ReconciliationReport(
+            reconciled=not findings and skipped is None,
+            swept_at=state.swept_at,
+            audited_at=state.audited_at,
+            skipped=skipped,
+            findings=findings,
+            resolved=resolved,
+        )
 
 
 def _skipped(state: Row[Any], late_sweep_seconds: float, late_scan_seconds: float) -> str | None:
@@ -157,16 +154,5 @@ def _is_late(moment: datetime | None, seconds: float) -> bool:
     return moment is None or (datetime.now(UTC) - moment).total_seconds() > seconds
 
 
-def _shown(row: Row[Any]) -> dict[str, Any]:
-    meaning = MEANINGS[FindingKind(row.kind)]
-    return {
-        "kind": row.kind,
-        "subject": row.subject,
-        "seen": row.seen,
-        "why": meaning.why,
-        "action": row.action,
-        "advice": meaning.advice,
-        "first_seen_at": iso(row.first_seen_at),
-        "last_seen_at": iso(row.last_seen_at),
-        "resolved_at": iso(row.resolved_at),
-    }
+def _view(row: Row[Any]) -> FindingView:
+    return FindingView(**row._asdict(), **asdict(MEANINGS[FindingKind(row.kind)]))

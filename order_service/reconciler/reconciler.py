@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 import structlog
@@ -27,6 +27,7 @@ from order_service.reconciler.scan import Cursors, Scan
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder
 from shared.contracts.message import problems_in
 from shared.shop.order import ORDER_RECOVERY_WORKFLOW, RecoverOrder
+from shared.shop.reports import ReconciliationReport
 from shared.workflows.client import (
     EngineAwayError,
     InstanceStatus,
@@ -121,7 +122,7 @@ class Reconciler:
                 log.warning("not reconciled, trying again", error=str(error))
             await asyncio.sleep(self._pace.sweep_seconds)
 
-    async def report(self) -> dict[str, Any]:
+    async def report(self) -> ReconciliationReport:
         """What is open and what was resolved (see `FindingsStore.report`)."""
         return await self._findings.report(_late(self._pace.sweep_seconds), _late(self._pace.scan_seconds))
 

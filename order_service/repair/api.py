@@ -13,7 +13,7 @@ from shared.shop.views import AttentionView, RepairList, RepairRequested, Repair
 from shared.web.key import idempotency_key_of
 from shared.web.paging import page_of
 from shared.web.problems import answering, read_json
-from shared.web.views import answer, item
+from shared.web.views import answer
 
 
 def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.RouteDef]:
@@ -21,13 +21,13 @@ def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.Rout
 
     async def list_attention(request: web.Request) -> web.Response:
         return await page_of(
-            request, repairs.waiting, place=lambda row: (row.attention_since, row.order_id), view=item(_attention_view)
+            request, repairs.waiting, place=lambda row: (row.attention_since, row.order_id), view=_attention_view
         )
 
     async def decide(request: web.Request) -> web.Response:
         order_id = order_id_of(request)
         key = idempotency_key_of(request, "decision")
-        body: RepairBody = await read_json(request, RepairBody)
+        body = await read_json(request, RepairBody)
         repair_id = await service.decide(order_id, key, body)
         requested = RepairRequested(repair_id=repair_id, order_id=order_id)
         return answer(requested, HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}/repairs"})

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from shared.contracts.message import Message, problems_in
 from shared.events.event import CloudEvent
+from shared.events.json_text import parse_json
 from shared.participant.errors import Refused
-from shared.web.json_text import parse_json
 
 DataT = TypeVar("DataT", bound=Message)
 

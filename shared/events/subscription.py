@@ -10,7 +10,7 @@ from aiohttp import web
 from shared.events.consumer import Answer
 from shared.events.event import PUBSUB, EventType
 from shared.events.heartbeats import HEARTBEAT_TYPE
-from shared.web.json_text import parse_json
+from shared.events.json_text import parse_json
 
 EVENTS_PATH: Final = "/dapr/events"
 HEARTBEAT_PATH: Final = "/dapr/heartbeats"

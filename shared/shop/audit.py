@@ -1,13 +1,14 @@
-"""Messages of the audit-service."""
+"""Messages and documents of the audit-service."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from shared.contracts.app import App
 from shared.contracts.contract import TASK_SECONDS, UNTIL_DONE, ChildContract, Contract
 from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.shop.groups import TASKS
+from shared.web.bodies import Items, Moment, View
 
 AUDIT_SERVICE: Final = "audit-service"
 
@@ -60,6 +61,50 @@ class AppendAuditRecord(Message):
     task_id: str
     action: str
     lineage: tuple[SeenWorkflow, ...] = ()
+
+
+class AuditRecordView(View):
+    """`GET /records/{id}`. `content` is as it was hashed; of an audit it is the action and its `SeenWorkflow`s."""
+
+    audit_id: str
+    number: int
+    kind: str
+    subject: str
+    content: dict[str, Any]
+    recorded_at: Moment
+    previous_hash: str
+    hash: str
+
+
+class AuditRecordPage(Items[AuditRecordView]):
+    """`GET /records`, oldest first."""
+
+    next_after: int | None
+
+
+class AuditHead(View):
+    """`GET /head`: the newest record; `anchor` is what people note down."""
+
+    number: int
+    hash: str
+    anchor: str
+
+
+class BrokenRecord(View):
+    """The first record that is not as it was appended."""
+
+    number: int
+    what: str
+    what_to_do: str
+
+
+class AuditVerdict(View):
+    """`GET /verify`. `records`: how many hold; `anchor`: the head, if all do."""
+
+    holds: bool
+    records: int
+    anchor: str | None
+    broken: BrokenRecord | None
 
 
 COMPLIANCE_AUDIT: Final = ChildContract(

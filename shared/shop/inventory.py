@@ -1,4 +1,4 @@
-"""Messages of the inventory-service."""
+"""Messages and documents of the inventory-service."""
 
 from typing import Final
 
@@ -9,6 +9,7 @@ from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
 from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
+from shared.web.bodies import Items, Page, View
 
 INVENTORY_SERVICE: Final = "inventory-service"
 
@@ -40,6 +41,44 @@ class StockReleased(UndoAnswer):
     @property
     def _undone(self) -> str:
         return f"{self.released_units} units are back on sale" if self.released_units else "nothing was reserved"
+
+
+class ProductView(View):
+    """What the shop shows of a product; `available` is what can be ordered now."""
+
+    sku: str
+    name: str
+    price_cents: int
+    currency: str
+    available: int
+
+
+class ProductPage(Page[ProductView]):
+    """`GET /products`, in the order of the SKUs."""
+
+
+class ProductChange(View):
+    """A product as its latest change left it."""
+
+    sku: str
+    name: str
+    price_cents: int
+    currency: str
+    revision: int
+
+
+class CatalogueChanges(Items[ProductChange]):
+    """`GET /catalogue/changes`, oldest change first; `revision` is the one to go on from."""
+
+    revision: int
+
+
+class Imported(View):
+    """The answer to `POST /catalogue`: how many products were created, changed, or found as they should be."""
+
+    created: int
+    updated: int
+    unchanged: int
 
 
 RELEASE_STOCK: Final = Contract(INVENTORY_SERVICE, "release_stock", UndoStep, StockReleased, UNDO, UNDO_SECONDS)

@@ -1,4 +1,4 @@
-"""Messages of the notification-service."""
+"""Messages and documents of the notification-service."""
 
 from datetime import datetime
 from typing import Final
@@ -7,6 +7,7 @@ from shared.contracts.app import App
 from shared.contracts.contract import DO, TASK_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.shop.groups import TASKS
+from shared.web.bodies import Items, Moment, View
 
 NOTIFICATION_SERVICE: Final = "notification-service"
 
@@ -31,6 +32,25 @@ class NotificationSent(Message):
 
     sent: bool
     sent_at: datetime
+
+
+class NotificationRecord(View):
+    """Who was notified of what; without the message."""
+
+    saga_id: str
+    step: str
+    medium: str
+    recipient: str
+    subject: str | None
+    status: str
+    attempts: int
+    detail: str | None
+    created_at: Moment
+    sent_at: Moment | None
+
+
+class NotificationList(Items[NotificationRecord]):
+    """`GET /notifications`, oldest first."""
 
 
 SEND_EMAIL: Final = Contract(NOTIFICATION_SERVICE, "send_email", SendEmail, NotificationSent, DO, TASK_SECONDS)

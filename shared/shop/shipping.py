@@ -1,4 +1,4 @@
-"""Messages of the shipping-service."""
+"""Messages and documents of the shipping-service."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ from shared.contracts.repair import UndoAnswer
 from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
 from shared.shop.inventory import StockLine
+from shared.web.bodies import Moment, View
 
 SHIPPING_SERVICE: Final = "shipping-service"
 
@@ -46,6 +47,16 @@ class ShipmentCancelled(UndoAnswer):
     @property
     def _undone(self) -> str:
         return "the parcel was cancelled" if self.cancelled else "no parcel was booked"
+
+
+class ShipmentView(View):
+    """`GET /shipments/{tracking_number}`. No name and no street: whoever finds a label may ask."""
+
+    tracking_number: str
+    status: str
+    country: str
+    booked_at: Moment
+    cancelled_at: Moment | None
 
 
 CANCEL_SHIPMENT: Final = Contract(SHIPPING_SERVICE, "cancel_shipment", UndoStep, ShipmentCancelled, UNDO, UNDO_SECONDS)

@@ -3,28 +3,14 @@
 Money is in minor units of `currency`. Times are ISO 8601 in UTC.
 """
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from typing import Any, Literal
 
 from shared.contracts.repair import Decision, RepairOutcome, RepairStatus, StuckStep
 from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
 from shared.shop.order import OrderStatus
 from shared.shop.task import Lane, TaskStatus
-
-Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-Age = Annotated[
-    float, AfterValidator(lambda seconds: round(max(seconds, 0.0), 3)), Field(json_schema_extra={"minimum": 0})
-]
-"""Seconds. A row that is younger than its reader's transaction has the age 0."""
-
-
-class View(BaseModel):
-    """A document; a reader of another version may know more fields or fewer."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+from shared.web.bodies import Age, Items, Moment, Page, View
 
 
 class AcceptedBody(View):
@@ -59,28 +45,8 @@ class OrderView(View):
     steps: tuple[StepRecord, ...]
 
 
-class OrderPage(View):
+class OrderPage(Page[OrderView]):
     """`GET /orders`, newest first."""
-
-    items: list[OrderView]
-    next_cursor: str | None
-
-
-class ProductView(View):
-    """One product on sale."""
-
-    sku: str
-    name: str
-    price_cents: int
-    currency: str
-    available: int
-
-
-class ProductPage(View):
-    """`GET /products`."""
-
-    items: list[ProductView]
-    next_cursor: str | None
 
 
 class ApprovalView(View):
@@ -105,11 +71,8 @@ class ApprovalView(View):
     decided_at: Moment | None
 
 
-class ApprovalPage(View):
+class ApprovalPage(Page[ApprovalView]):
     """`GET /approvals`, the longest waiting first."""
-
-    items: list[ApprovalView]
-    next_cursor: str | None
 
 
 class RepairRequested(View):
@@ -136,10 +99,8 @@ class RepairView(View):
     applied_at: Moment | None
 
 
-class RepairList(View):
+class RepairList(Items[RepairView]):
     """`GET /orders/{id}/repairs`, oldest first."""
-
-    items: list[RepairView]
 
 
 class AttentionView(View):
@@ -154,11 +115,8 @@ class AttentionView(View):
     stuck: tuple[StuckStep, ...]
 
 
-class AttentionPage(View):
+class AttentionPage(Page[AttentionView]):
     """`GET /attention`, oldest first."""
-
-    items: list[AttentionView]
-    next_cursor: str | None
 
 
 class TaskAccepted(View):
@@ -201,8 +159,5 @@ class TaskView(View):
     steps: tuple[StepRecord, ...]
 
 
-class TaskPage(View):
+class TaskPage(Page[TaskView]):
     """`GET /tasks`, newest first."""
-
-    items: list[TaskView]
-    next_cursor: str | None

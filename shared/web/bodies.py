@@ -1,6 +1,7 @@
-"""What the JSON bodies of several services have in common."""
+"""What the JSON bodies of several services have in common, those of requests and those of answers."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -15,6 +16,13 @@ def _printable(text: str) -> str:
 Printable = AfterValidator(_printable)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable]
 Quantity = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+"""Written as ISO 8601 in UTC."""
+Age = Annotated[
+    float, AfterValidator(lambda seconds: round(max(seconds, 0.0), 3)), Field(json_schema_extra={"minimum": 0})
+]
+"""Seconds. A row that is younger than its reader's transaction has the age 0."""
+ItemT = TypeVar("ItemT", bound=BaseModel)
 
 
 class Body(BaseModel):
@@ -31,6 +39,24 @@ class CustomerBody(Body):
 class LineBody(Body):
     sku: Text
     quantity: Quantity
+
+
+class View(BaseModel):
+    """A document; a reader of another version may know more fields or fewer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Items(View, Generic[ItemT]):
+    """A list."""
+
+    items: list[ItemT]
+
+
+class Page(Items[ItemT], Generic[ItemT]):
+    """A page of a list; `next_cursor` is None on the last one."""
+
+    next_cursor: str | None
 
 
 class Problem(BaseModel):

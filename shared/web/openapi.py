@@ -23,12 +23,11 @@ Parameter = dict[str, Any]
 class Operation:
     """One operation: its answers by status, and the statuses that are problem documents, besides 500 and 503.
 
-    Its tag is the first part of its path.
+    Its tag is the first part of its path. `route` is method and path.
     """
 
     operation_id: str
-    method: str
-    path: str
+    route: str
     summary: str
     answers: dict[int, type[BaseModel] | None]
     problems: Sequence[int] = ()
@@ -46,8 +45,9 @@ def document(title: str, description: str, operations: Sequence[Operation]) -> d
     paths: dict[str, dict[str, Any]] = {}
     models: set[type[BaseModel]] = {Problem}
     for one in (*operations, *_COMMON):
-        tag = "service" if one in _COMMON else one.path.split("/")[1]
-        paths.setdefault(one.path, {})[one.method.lower()] = _shown(one, tag)
+        method, path = one.route.split()
+        tag = "service" if one in _COMMON else path.split("/")[1]
+        paths.setdefault(path, {})[method.lower()] = _shown(one, tag)
         models |= {model for model in (*one.answers.values(), one.body) if model is not None}
     by_name = sorted(models, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(one, "validation") for one in by_name], ref_template=_REFERENCE + "{model}")
@@ -68,7 +68,7 @@ def _shown(one: Operation, tag: str) -> dict[str, Any]:
     for status in sorted({*one.problems, *_ALWAYS}):
         content = {"application/problem+json": {"schema": _schema(Problem)}}
         responses[str(int(status))] = {"description": HTTPStatus(status).phrase, "content": content}
-    in_path = [parameter(name, "path", f"The {name}.", required=True) for name in re.findall(r"{(\w+)}", one.path)]
+    in_path = [parameter(name, "path", f"The {name}.", required=True) for name in re.findall(r"{(\w+)}", one.route)]
     shown: dict[str, Any] = {
         "operationId": one.operation_id,
         "tags": [tag],
@@ -91,9 +91,9 @@ KEY: Final = parameter(
     "Idempotency-Key", "header", "A fresh UUID per request; the same one on every retry.", required=True
 )
 _COMMON: Final = (
-    Operation("show_openapi", "GET", "/openapi.json", "This document", {200: None}),
-    Operation("show_health", "GET", "/healthz", "Is the process alive?", {200: None}),
-    Operation("show_readiness", "GET", "/readyz", "Can it do its work?", {200: None}),
-    Operation("show_about", "GET", "/about", "What it registered, its versions, its clock", {200: About}),
-    Operation("show_metrics", "GET", "/metrics", "Prometheus metrics", {200: None}),
+    Operation("show_openapi", "GET /openapi.json", "This document", {200: None}),
+    Operation("show_health", "GET /healthz", "Is the process alive?", {200: None}),
+    Operation("show_readiness", "GET /readyz", "Can it do its work?", {200: None}),
+    Operation("show_about", "GET /about", "What it registered, its versions, its clock", {200: About}),
+    Operation("show_metrics", "GET /metrics", "Prometheus metrics", {200: None}),
 )

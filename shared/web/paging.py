@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel
 from sqlalchemy import Row
 
 from shared.web.problems import ProblemError
@@ -90,7 +91,7 @@ async def page_of(
     rows_after: Callable[[Place | None, int], Awaitable[Sequence[Row[Any]]]],
     *,
     place: Callable[[Row[Any]], Place],
-    view: Callable[[Row[Any]], dict[str, Any]],
+    view: Callable[[Row[Any]], BaseModel],
 ) -> web.Response:
     """The page that the request asks for; `rows_after` reads so many rows behind a place, or from the beginning.
 
@@ -101,7 +102,7 @@ async def page_of(
     cursor = request.query.get("cursor")
     shown, last = cut(await rows_after(decode_cursor(cursor) if cursor else None, limit + 1), limit)
     following = None if last is None else encode_cursor(*place(last))
-    return web.json_response({"items": [view(row) for row in shown], "next_cursor": following})
+    return web.json_response({"items": [view(row).model_dump(mode="json") for row in shown], "next_cursor": following})
 
 
 def read_status(statuses: type[StatusT], request: web.Request) -> StatusT | None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from shared.database import is_unreachable, may_pass
-from shared.web.json_text import parse_json
 from shared.web.requests import (
     FaultsForbiddenError,
     KeyReusedError,
@@ -17,6 +16,8 @@ from shared.web.requests import (
     RequestRefusedError,
     UnknownActivityError,
 )
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -99,26 +100,24 @@ def _answering(statuses: Statuses, handler: Handler) -> Handler:
     return answer
 
 
-async def read_json(request: web.Request, model: type[BaseModel]) -> Any:  # noqa: ANN401 - an instance of `model`
+async def read_json(request: web.Request, model: type[ModelT]) -> ModelT:
     """The request's body as a validated model.
 
     Raises:
         ProblemError: 400 for what isn't JSON or nested too deeply, 422 with a sentence per field for what
             doesn't fit the model.
     """
-    raw = await request.read()
     try:
-        body = parse_json(raw)
-    except ValueError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body must be JSON: {error}.") from error
-    try:
-        # Read again from its text: what is said of a wrong value is then said of JSON, not of Python.
-        return model.model_validate_json(raw) if isinstance(body, dict) else model.model_validate(body)
+        return model.model_validate_json(await request.read())
     except ValidationError as error:
+        found = error.errors()
+        if found[0]["type"] == "json_invalid":
+            detail = f"The body must be JSON: {found[0]['ctx']['error']}."
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from error
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors()) + ".",
-            errors=[{"field": _place(one["loc"]), "message": one["msg"]} for one in error.errors()],
+            "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in found) + ".",
+            errors=[{"field": _place(one["loc"]), "message": one["msg"]} for one in found],
         ) from error
 
 

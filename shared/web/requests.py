@@ -11,7 +11,7 @@ RequestRefusedError
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 from sqlalchemy import Row
@@ -22,13 +22,15 @@ from shared.contracts.faults import Fault, FaultMode
 class RequestRefusedError(Exception):
     """The service turns the request away; nothing was changed."""
 
+    sentence: ClassVar[str]
+
     def __init__(self, **facts: object) -> None:
-        """Say the class's docstring, with these facts in it."""
-        super().__init__((self.__doc__ or "").format(**facts))
+        """Say the class's sentence, with these facts in it."""
+        super().__init__(self.sentence.format(**facts))
 
 
 class KeyReusedError(RequestRefusedError):
-    """This Idempotency-Key was used for another {what}: send the same body again, or a new key."""
+    sentence = "This Idempotency-Key was used for another {what}: send the same body again, or a new key."
 
 
 class FaultPlanError(RequestRefusedError):
@@ -36,15 +38,15 @@ class FaultPlanError(RequestRefusedError):
 
 
 class FaultsForbiddenError(FaultPlanError):
-    """This shop runs in production mode and takes no fault plans: leave `faults` out, or start it with `shop up --demo`."""  # noqa: E501 - one sentence for the client
+    sentence = "This shop runs in production mode and takes no fault plans: leave `faults` out, or start it with `shop up --demo`."  # noqa: E501 - one sentence for the client
 
 
 class UnknownActivityError(FaultPlanError):
-    """faults: no activity is named {unknown}; there are {known}."""
+    sentence = "faults: no activity is named {unknown}; there are {known}."
 
 
 class NeverRefusesError(FaultPlanError):
-    """faults: {records} only records what the saga decided and never refuses: choose another mode or another activity."""  # noqa: E501 - one sentence for the client
+    sentence = "faults: {records} only records what the saga decided and never refuses: choose another mode or another activity."  # noqa: E501 - one sentence for the client
 
 
 def request_hash(body: BaseModel, *, about: str = "") -> str:

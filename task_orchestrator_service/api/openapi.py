@@ -11,19 +11,12 @@ _STATUS: Final = parameter("status", "query", f"One of {', '.join(TaskStatus)}."
 
 OPERATIONS: Final = (
     Operation(
-        "submit_task",
-        "POST",
-        "/tasks",
-        "Submit a task",
-        {202: TaskAccepted},
-        (400, 403, 409, 413, 422),
-        (KEY,),
-        TaskBody,
+        "submit_task", "POST /tasks", "Submit a task", {202: TaskAccepted}, (400, 403, 409, 413, 422), (KEY,), TaskBody
     ),
     Operation(
-        "list_tasks", "GET", "/tasks", "List tasks, newest first", {200: TaskPage}, (422,), (_STATUS, LIMIT, CURSOR)
+        "list_tasks", "GET /tasks", "List tasks, newest first", {200: TaskPage}, (422,), (_STATUS, LIMIT, CURSOR)
     ),
-    Operation("show_task", "GET", "/tasks/{task_id}", "Show a task", {200: TaskView}, (404,)),
+    Operation("show_task", "GET /tasks/{task_id}", "Show a task", {200: TaskView}, (404,)),
 )
 
 

@@ -11,7 +11,7 @@ from shared.shop.views import TaskAccepted
 from shared.web.key import idempotency_key_of
 from shared.web.paging import page_of, read_status
 from shared.web.problems import REQUEST_STATUSES, ProblemError, Statuses, answering, read_json
-from shared.web.views import answer, item
+from shared.web.views import answer
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view
 from task_orchestrator_service.errors import UnpackableError
@@ -29,7 +29,7 @@ def task_routes(tasks: TaskStore, service: TaskService) -> list[web.RouteDef]:
 
     async def submit(request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "task")
-        body: TaskBody = await read_json(request, TaskBody)
+        body = await read_json(request, TaskBody)
         task_id = await service.accept(key, body)
         return answer(TaskAccepted(task_id=task_id), HTTPStatus.ACCEPTED, {"Location": f"/tasks/{task_id}"})
 
@@ -42,7 +42,7 @@ def task_routes(tasks: TaskStore, service: TaskService) -> list[web.RouteDef]:
 
     async def list_tasks(request: web.Request) -> web.Response:
         newest = partial(tasks.page, read_status(TaskStatus, request))
-        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.task_id), view=item(task_view))
+        return await page_of(request, newest, place=lambda row: (row.accepted_at, row.task_id), view=task_view)
 
     async def openapi(_: web.Request) -> web.Response:
         return web.json_response(OPENAPI)

@@ -14,7 +14,7 @@ from shared.participant.activities import ActivityHost
 from shared.participant.errors import NonRetryableError
 from shared.participant.faults import FaultInjector, InjectedOutageError
 from shared.service.about import About
-from shared.shop.audit import AUDIT_SERVICE
+from shared.shop.audit import AUDIT_SERVICE, AuditRecordPage, AuditRecordView, AuditVerdict
 from tests.integration.api import client_of
 from tests.integration.audit.world import Trail
 from tests.integration.service_process import running
@@ -45,6 +45,14 @@ async def ask(trail: Trail, path: str) -> tuple[int, Any]:
     async with client_of(audit_routes(AuditTrail(trail.writer))) as client:
         response = await client.get(path)
         return response.status, await response.json()
+
+
+async def page(trail: Trail, query: str) -> AuditRecordPage:
+    return AuditRecordPage.model_validate((await ask(trail, f"/records?{query}"))[1])
+
+
+async def verify(trail: Trail, query: str = "") -> AuditVerdict:
+    return AuditVerdict.model_validate((await ask(trail, f"/verify{query}"))[1])
 
 
 async def test_a_repeat_gets_the_first_answer(trail: Trail) -> None:
@@ -111,13 +119,13 @@ async def test_a_fault_that_ends_well_leaves_one_record(trail: Trail, mode: str)
 async def test_records_are_read_page_by_page_and_by_task(trail: Trail) -> None:
     await trail.filled(3)
 
-    status, first = await ask(trail, "/records?limit=2")
-    assert (status, [one["number"] for one in first["items"]], first["next_after"]) == (200, [1, 2], 2)
-    _, rest = await ask(trail, "/records?limit=2&after=2")
-    assert ([one["number"] for one in rest["items"]], rest["next_after"]) == ([3], None)
-    _, of_one = await ask(trail, "/records?subject=task-2")
-    assert [one["audit_id"] for one in of_one["items"]] == ["task-2"]
-    assert await ask(trail, "/records/task-2") == (200, of_one["items"][0])
+    first = await page(trail, "limit=2")
+    assert ([one.number for one in first.items], first.next_after) == ([1, 2], 2)
+    rest = await page(trail, "limit=2&after=2")
+    assert ([one.number for one in rest.items], rest.next_after) == ([3], None)
+    (of_one,) = (await page(trail, "subject=task-2")).items
+    assert of_one.audit_id == "task-2"
+    assert AuditRecordView.model_validate((await ask(trail, "/records/task-2"))[1]) == of_one
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,7 @@ async def test_an_empty_trail_holds(trail: Trail) -> None:
     anchor = f"0:{GENESIS}"
 
     assert await ask(trail, "/head") == (200, {"number": 0, "hash": GENESIS, "anchor": anchor})
-    assert (await ask(trail, f"/verify?anchor={anchor}"))[1]["holds"]
+    assert (await verify(trail, f"?anchor={anchor}")).holds
 
 
 async def test_the_head_is_an_anchor_for_later(trail: Trail) -> None:
@@ -160,21 +168,22 @@ async def test_the_head_is_an_anchor_for_later(trail: Trail) -> None:
     anchor = (await ask(trail, "/head"))[1]["anchor"]
     await trail.append("task-3")
 
-    status, verdict = await ask(trail, f"/verify?anchor={anchor}")
+    verdict = await verify(trail, f"?anchor={anchor}")
 
-    assert (status, verdict["holds"], verdict["records"], verdict["broken"]) == (200, True, 3, None)
+    assert (verdict.holds, verdict.records, verdict.broken) == (True, 3, None)
 
 
 async def test_a_broken_chain_says_which_record_and_what_to_do(trail: Trail) -> None:
     await trail.filled(3)
     await trail.tamper("UPDATE audit_records SET subject = 'nobody' WHERE number = 2")
 
-    status, verdict = await ask(trail, "/verify")
+    verdict = await verify(trail)
 
-    assert (status, verdict["holds"], verdict["anchor"]) == (200, False, None)
-    assert verdict["broken"]["number"] == 2
-    assert verdict["broken"]["what"].startswith("changed: its content has the hash")
-    assert "compare this record" in verdict["broken"]["what_to_do"]
+    assert (verdict.holds, verdict.anchor) == (False, None)
+    assert verdict.broken is not None
+    assert verdict.broken.number == 2
+    assert verdict.broken.what.startswith("changed: its content has the hash")
+    assert "compare this record" in verdict.broken.what_to_do
 
 
 async def test_a_head_that_was_removed_is_reported(trail: Trail) -> None:

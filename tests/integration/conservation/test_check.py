@@ -14,6 +14,7 @@ from sqlalchemy import event
 from order_service.conservation.check import ConservationCheck
 from order_service.conservation.rules import SUMS
 from shared.database import create_engine
+from shared.shop.reports import ConservationReport
 from tests.waiting import eventually
 
 DEADLINE_SECONDS = 30.0
@@ -28,7 +29,7 @@ class Held:
     checks: list[str] = field(default_factory=list)
     """The end of each check that got there."""
 
-    def ask(self) -> asyncio.Task[dict[str, Any]]:
+    def ask(self) -> asyncio.Task[ConservationReport]:
         return asyncio.create_task(self.check.report())
 
     async def waits(self) -> None:
@@ -68,7 +69,7 @@ async def test_all_who_ask_during_a_check_share_the_next_one(held: Held) -> None
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         answer, *shared = await asyncio.gather(first, *others)
-    assert all(one["holds"] for one in (answer, *shared))
+    assert all(one.holds for one in (answer, *shared))
     assert all(one is shared[0] for one in shared)
     assert answer is not shared[0]
     assert 2 == len(held.checks)
@@ -88,4 +89,4 @@ async def test_who_stops_waiting_stops_nobody_else(held: Held) -> None:
     await held.let_go()
 
     async with asyncio.timeout(DEADLINE_SECONDS):
-        assert (await patient)["holds"]
+        assert (await patient).holds

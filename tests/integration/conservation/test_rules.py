@@ -42,26 +42,25 @@ def test_a_healthy_shop_holds_in_the_auditors_own_eyes(healthy: tuple[str, str])
     """The read-only role sees all tables; the sums are right."""
     report = asyncio.run(audit(healthy[1]))
 
-    assert report["holds"], report["violations"]
-    assert (5, 1) == (report["orders"], report["orders_open"])
-    assert 1000 == report["completed_cents"]
-    assert 2700 == report["ledger_cents"] == report["gateway_cents"]
-    assert (10, 5, 2) == (report["units_received"], report["units_available"], report["units_reserved"])
-    assert 1 == report["parcels_booked"]
-    assert (700, 1000) == (report["settled_by_hand_cents"], report["written_off_cents"])
-    assert (2, 1) == (report["units_settled_by_hand"], report["units_written_off"])
-    assert (1, 1) == (report["parcels_settled_by_hand"], report["parcels_written_off"])
+    assert report.holds, report.violations
+    assert (5, 1) == (report.orders, report.orders_open)
+    assert 1000 == report.completed_cents
+    assert 2700 == report.ledger_cents == report.gateway_cents
+    assert (10, 5, 2) == (report.units_received, report.units_available, report.units_reserved)
+    assert 1 == report.parcels_booked
+    assert (700, 1000) == (report.settled_by_hand_cents, report.written_off_cents)
+    assert (2, 1) == (report.units_settled_by_hand, report.units_written_off)
+    assert (1, 1) == (report.parcels_settled_by_hand, report.parcels_written_off)
 
 
 def test_what_was_closed_by_hand_is_listed_with_who_and_why(healthy: tuple[str, str]) -> None:
     """An exception to the rules for undone orders is never a silent one."""
-    listed = asyncio.run(audit(healthy[1]))["closed_by_hand"]
+    listed = asyncio.run(audit(healthy[1])).closed_by_hand
 
     assert 2 * len(BOOKS) == len(listed)
-    settled = next(one for one in listed if (one["order_id"], one["step"]) == ("settled", "process_payment"))
-    assert ("settled", 700, "EUR") == (settled["status"], settled["amount"], settled["unit"])
-    assert ("ann", "why") == (settled["by"], settled["note"])
-    assert settled["closed_at"].endswith("Z")
+    settled = next(one for one in listed if (one.order_id, one.step) == ("settled", "process_payment"))
+    assert ("settled", 700, "EUR") == (settled.status, settled.amount, settled.unit)
+    assert ("ann", "why") == (settled.by, settled.note)
 
 
 MORE_BREAKS = {
@@ -100,7 +99,7 @@ def test_an_exception_by_hand_excuses_nothing_else(copy: str, how: str) -> None:
 
     report = asyncio.run(audit(copy))
 
-    assert rule in {violation["rule"] for violation in report["violations"]}
+    assert rule in {violation.rule for violation in report.violations}
 
 
 def test_every_rule_is_broken_here() -> None:
@@ -116,7 +115,7 @@ def test_a_broken_rule_is_named(copy: str, rule: str) -> None:
 
     report = asyncio.run(audit(copy))
 
-    assert not report["holds"]
-    seen = [violation for violation in report["violations"] if violation["rule"] == rule]
-    assert seen, report["violations"]
-    assert all(violation["subject"] and violation["detail"] for violation in seen)
+    assert not report.holds
+    seen = [violation for violation in report.violations if violation.rule == rule]
+    assert seen, report.violations
+    assert all(violation.subject and violation.detail for violation in seen)

@@ -1,7 +1,6 @@
 """The books of a shop in which everything adds up, and short ways to change and to check them."""
 
 import importlib
-from typing import Any
 
 import asyncpg
 
@@ -9,6 +8,7 @@ from order_service.conservation.check import ConservationCheck
 from shared.database import create_engine
 from shared.shop.order import ORDER_STEPS
 from shared.shop.registry import SHOP
+from shared.shop.reports import ConservationReport
 
 BOOKS = [
     importlib.import_module(f"tests.integration.{app.package.removesuffix('_service')}.books")
@@ -39,7 +39,7 @@ async def execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-async def audit(url: str) -> dict[str, Any]:
+async def audit(url: str) -> ConservationReport:
     check = ConservationCheck(create_engine(url, application_name="test", pool_size=1))
     try:
         return await check.report()

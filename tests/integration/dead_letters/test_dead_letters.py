@@ -15,6 +15,7 @@ from shared.database import create_engine
 from shared.events.consumer import Answer
 from shared.events.dead_letters import NotPublishedError, as_cloud_event, dead_letter
 from shared.events.received import open_envelope, read_event
+from shared.events.views import DeadLetterView, WholeDeadLetter
 from tests.integration.api import Client, client_of
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inbox.world import an_event
@@ -78,9 +79,9 @@ def a_letter(body: bytes | None = None, *, consumer: str = "notification-service
     return json.dumps(as_cloud_event(letter)).encode()
 
 
-async def listed(client: Client) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = (await (await client.get("/dead-letters")).json())["items"]
-    return items
+async def listed(client: Client) -> list[DeadLetterView]:
+    page = await (await client.get("/dead-letters")).json()
+    return [DeadLetterView.model_validate(one) for one in page["items"]]
 
 
 async def test_the_table_is_as_described(database_url: str) -> None:
@@ -91,7 +92,7 @@ async def test_a_letter_that_comes_again_is_one_letter(letters: DeadLetters, cli
     assert [Answer.SUCCESS] * 2 == [await letters.take(a_letter()) for _ in range(2)]
 
     (letter,) = await listed(client)
-    shown = {name: letter[name] for name in ("consumer", "event_id", "type", "subject", "reason", "replayed_at")}
+    shown = letter.model_dump(include={"consumer", "event_id", "type", "subject", "reason", "replayed_at"})
     assert {
         "consumer": "notification-service",
         "event_id": "ord-1-1",
@@ -121,14 +122,14 @@ async def test_a_replay_is_published_once_for_its_consumer_and_names_who_wanted_
 ) -> None:
     """To the topic that the event came from, without what Dapr added, as an event that only its consumer takes."""
     await letters.take(a_letter())
-    name = (await listed(client))[0]["dead_letter_id"]
+    name = (await listed(client))[0].dead_letter_id
 
     first = await client.post(f"/dead-letters/{name}/replay", json=BY)
     again = await client.post(f"/dead-letters/{name}/replay", json={"by": "someone else"})
 
     assert (200, 200) == (first.status, again.status)
     assert await first.json() == await again.json()
-    assert "ada" == (await again.json())["replay_requested_by"]
+    assert "ada" == DeadLetterView.model_validate(await again.json()).replay_requested_by
     ((topic, event),) = broker.published
     assert "shop-events" == topic
     assert ("notification-service", "ord-1-1", f"replay-of-{name}") == (
@@ -146,25 +147,25 @@ async def test_a_replay_that_cannot_be_published_can_be_asked_for_again(
 ) -> None:
     """Who wanted it is on the record, and both attempts would be one event."""
     await letters.take(a_letter())
-    name = (await listed(client))[0]["dead_letter_id"]
+    name = (await listed(client))[0].dead_letter_id
     broker.is_away = True
     failed = await client.post(f"/dead-letters/{name}/replay", json=BY)
-    assert (503, None) == (failed.status, (await listed(client))[0]["replayed_at"])
+    assert (503, None) == (failed.status, (await listed(client))[0].replayed_at)
 
     broker.is_away = False
 
     assert 200 == (await client.post(f"/dead-letters/{name}/replay", json={"by": "bob"})).status
-    assert "ada" == (await listed(client))[0]["replay_requested_by"]
+    assert "ada" == (await listed(client))[0].replay_requested_by
 
 
 async def test_what_was_no_event_can_be_looked_at_but_not_replayed(letters: DeadLetters, client: Client) -> None:
     await letters.take(a_letter(b"\x00 not json"))
-    name = (await listed(client))[0]["dead_letter_id"]
+    name = (await listed(client))[0].dead_letter_id
 
-    shown = await (await client.get(f"/dead-letters/{name}")).json()
+    shown = WholeDeadLetter.model_validate(await (await client.get(f"/dead-letters/{name}")).json())
     refused = await client.post(f"/dead-letters/{name}/replay", json=BY)
 
-    assert (None, "\N{REPLACEMENT CHARACTER} not json") == (shown["event"], shown["body"])
+    assert (None, "\N{REPLACEMENT CHARACTER} not json") == (shown.event, shown.body)
     assert 409 == refused.status
 
 
@@ -172,9 +173,11 @@ async def test_an_event_with_characters_that_postgres_cannot_store_is_kept_as_it
     letters: DeadLetters, client: Client
 ) -> None:
     await letters.take(a_letter(an_event(1, note="\0 \ud800")))
-    name = (await listed(client))[0]["dead_letter_id"]
+    name = (await listed(client))[0].dead_letter_id
 
-    assert "\0 \ud800" == (await (await client.get(f"/dead-letters/{name}")).json())["event"]["note"]
+    shown = WholeDeadLetter.model_validate(await (await client.get(f"/dead-letters/{name}")).json())
+
+    assert "\0 \ud800" == (shown.event or {})["note"]
 
 
 async def test_a_body_that_is_no_letter_does_not_come_for_ever(letters: DeadLetters, client: Client) -> None:
@@ -205,7 +208,7 @@ async def test_bad_input_gets_a_sentence_and_replays_nothing(
 ) -> None:
     path, body, status = asked
     await letters.take(a_letter())
-    name = (await listed(client))[0]["dead_letter_id"]
+    name = (await listed(client))[0].dead_letter_id
     path = f"/dead-letters/{name}/replay" if path == "KNOWN" else path
 
     answer = await client.post(path, json=body)

@@ -6,14 +6,14 @@ import time
 import pytest
 
 from inventory_service.__main__ import MIGRATIONS
-from inventory_service.catalogue import Catalogue, Product
+from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import CatalogueFile, read_catalogue
-from inventory_service.catalogue_import import CatalogueRejectedError, Imported
+from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.settings import InventorySettings
 from inventory_service.tables import METADATA
 from shared.database import create_engine, migrate
 from shared.participant.errors import Refused
-from shared.shop.inventory import StockLine
+from shared.shop.inventory import CatalogueChanges, Imported, ProductView, StockLine
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory, a_catalogue, a_key
 from tests.integration.schema import differences
@@ -21,6 +21,14 @@ from tests.integration.schema import differences
 
 def the_seed() -> CatalogueFile:
     return read_catalogue(InventorySettings.model_fields["inventory_catalogue"].default.read_bytes())
+
+
+def imported(created: int, updated: int, unchanged: int) -> Imported:
+    return Imported(created=created, updated=updated, unchanged=unchanged)
+
+
+def a_product(sku: str, name: str, price_cents: int, available: int) -> ProductView:
+    return ProductView(sku=sku, name=name, price_cents=price_cents, currency="EUR", available=available)
 
 
 async def errors_of(inventory: Inventory, *lines: str) -> list[tuple[int, str]]:
@@ -34,14 +42,14 @@ async def test_tables_are_described_as_the_revisions_make_them(database_url: str
 
 
 async def test_import_creates_updates_and_leaves_alone(inventory: Inventory) -> None:
-    assert await inventory.import_lines("A,Ant,100,EUR,5", "B,Bee,200,EUR,0") == Imported(2, 0, 0)
+    assert await inventory.import_lines("A,Ant,100,EUR,5", "B,Bee,200,EUR,0") == imported(2, 0, 0)
 
-    assert await inventory.import_lines("B,Bee,250,EUR,0", "C,Cat,300,EUR,1", "A,Ant,100,EUR,5") == Imported(1, 1, 1)
+    assert await inventory.import_lines("B,Bee,250,EUR,0", "C,Cat,300,EUR,1", "A,Ant,100,EUR,5") == imported(1, 1, 1)
 
     assert await inventory.catalogue.page("", 10) == [
-        Product("A", "Ant", 100, "EUR", 5),
-        Product("B", "Bee", 250, "EUR", 0),
-        Product("C", "Cat", 300, "EUR", 1),
+        a_product("A", "Ant", 100, 5),
+        a_product("B", "Bee", 250, 0),
+        a_product("C", "Cat", 300, 1),
     ]
 
 
@@ -50,10 +58,10 @@ async def test_import_twice_changes_nothing_more(inventory: Inventory) -> None:
     await inventory.import_lines(*lines)
     receipts = await inventory.count("stock_receipts")
 
-    assert await inventory.import_lines(*lines) == Imported(0, 0, 2)
+    assert await inventory.import_lines(*lines) == imported(0, 0, 2)
 
     assert await inventory.count("stock_receipts") == receipts
-    assert (await inventory.catalogue.changes(0, 10))[1] == 2
+    assert (await inventory.catalogue.changes(0, 10)).revision == 2
 
 
 async def test_imported_stock_is_what_is_available_afterwards(inventory: Inventory) -> None:
@@ -99,14 +107,14 @@ async def test_every_error_has_its_line_and_nothing_is_imported(inventory: Inven
     assert sentences[12] == "name may have 200 characters, not 201"
     assert await inventory.available() == {"KNOWN": 5}
     assert await inventory.count("stock_receipts") == 1
-    assert (await inventory.catalogue.changes(0, 10))[1] == 1
+    assert (await inventory.catalogue.changes(0, 10)).revision == 1
 
 
 async def test_twenty_thousand_lines_in_seconds(inventory: Inventory) -> None:
     """Created, and then updated in place; what was created can be ordered at once."""
     number_of_lines = 20_000
     started = time.monotonic()
-    for price, expected in ((100, Imported(number_of_lines, 0, 0)), (101, Imported(0, number_of_lines, 0))):
+    for price, expected in ((100, imported(number_of_lines, 0, 0)), (101, imported(0, number_of_lines, 0))):
         lines = (f"BULK-{number:05},Product {number},{price},EUR,{number % 7 + 1}" for number in range(number_of_lines))
         assert await inventory.import_lines(*lines) == expected
 
@@ -137,11 +145,11 @@ async def test_changes_come_in_the_order_of_their_revisions(inventory: Inventory
     await inventory.import_lines("B,Bee,200,EUR,1", "A,Ant,100,EUR,1")
     await inventory.import_lines("A,Ant,100,EUR,9", "B,Bee,250,EUR,1")
 
-    items, revision = await inventory.catalogue.changes(0, 10)
+    changes = await inventory.catalogue.changes(0, 10)
 
-    assert [(item.sku, item.price_cents, item.revision) for item in items] == [("A", 100, 2), ("B", 250, 3)]
-    assert revision == 3
-    assert await inventory.catalogue.changes(3, 10) == ([], 3)
+    assert [(one.sku, one.price_cents, one.revision) for one in changes.items] == [("A", 100, 2), ("B", 250, 3)]
+    assert changes.revision == 3
+    assert await inventory.catalogue.changes(3, 10) == CatalogueChanges(items=[], revision=3)
 
 
 async def test_parallel_imports_hide_no_change_from_a_follower(inventory: Inventory) -> None:
@@ -156,9 +164,10 @@ async def test_parallel_imports_hide_no_change_from_a_follower(inventory: Invent
     since, done = 0, False
     while not done:
         done = imports.done()
-        items, since = await inventory.catalogue.changes(since, 7)
-        seen |= {item.sku: item.price_cents for item in items}
-        done = done and not items
+        changes = await inventory.catalogue.changes(since, 7)
+        since = changes.revision
+        seen |= {item.sku: item.price_cents for item in changes.items}
+        done = done and not changes.items
 
     await imports
     assert seen == {f"P{number}-{line}": number + 1 for number in range(20) for line in range(20)}
@@ -168,7 +177,7 @@ async def test_the_seed_is_a_believable_shop(inventory: Inventory) -> None:
     """At least 60 products of one currency; most can bear a load test, and a few are scarce."""
     file = the_seed()
     assert file.errors == ()
-    assert await inventory.catalogue.seed(file) == Imported(len(file.lines), 0, 0)
+    assert await inventory.catalogue.seed(file) == imported(len(file.lines), 0, 0)
 
     products = await inventory.catalogue.page("", 1000)
 
@@ -213,4 +222,4 @@ async def test_a_seed_with_errors_can_be_repaired(inventory: Inventory) -> None:
     with pytest.raises(CatalogueRejectedError):
         await inventory.catalogue.seed(read_catalogue(a_catalogue("A,Ant,0,EUR,5")))
 
-    assert await inventory.catalogue.seed(read_catalogue(a_catalogue("A,Ant,1,EUR,5"))) == Imported(1, 0, 0)
+    assert await inventory.catalogue.seed(read_catalogue(a_catalogue("A,Ant,1,EUR,5"))) == imported(1, 0, 0)

@@ -5,11 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import read_catalogue
-from inventory_service.catalogue_import import Imported
 from inventory_service.store import Stock
 from shared.contracts.repair import ByHand
 from shared.participant.fence import Fence, StepKey
-from shared.shop.inventory import StockLine, StockReleased, StockReserved
+from shared.shop.inventory import Imported, StockLine, StockReleased, StockReserved
 
 _UNBALANCED = text("""
     SELECT sku, coalesce(received.units, 0) AS received, available, coalesce(reserved.units, 0) AS reserved

@@ -10,7 +10,7 @@ from notification_service.settings import NotificationSettings
 from notification_service.tables import METADATA
 from shared.participant.errors import Refused
 from shared.service.settings import load
-from shared.shop.notification import NOTIFICATION
+from shared.shop.notification import NOTIFICATION, NotificationList
 from tests.integration.api import Client, client_of
 from tests.integration.notification.world import SECRET, World
 from tests.integration.schema import differences
@@ -68,15 +68,16 @@ async def test_who_was_notified_of_what(client: Client, world: World) -> None:
         await world.email("bounce@example.com", "task-2")
 
     async with client.get("/notifications", params={"saga_id": "task-1"}) as response:
-        email, push = (await response.json())["items"]
-    assert (email["medium"], email["recipient"], email["subject"]) == ("email", "ada@example.com", "Task Assigned")
-    assert (push["medium"], push["recipient"], push["status"]) == ("push", "ada", "sent")
-    assert "illness" not in str(email)
-    assert "secret" not in str(push)
+        text = await response.text()
+    email, push = NotificationList.model_validate_json(text).items
+    assert (email.medium, email.recipient, email.subject) == ("email", "ada@example.com", "Task Assigned")
+    assert (push.medium, push.recipient, push.status) == ("push", "ada", "sent")
+    assert "illness" not in text
+    assert "secret" not in text
     async with client.get("/notifications", params={"saga_id": "task-2"}) as response:
-        (bounced,) = (await response.json())["items"]
-    assert (bounced["status"], bounced["sent_at"]) == ("refused", None)
-    assert "550" in bounced["detail"]
+        (bounced,) = NotificationList.model_validate(await response.json()).items
+    assert (bounced.status, bounced.sent_at) == ("refused", None)
+    assert "550" in str(bounced.detail)
 
 
 @pytest.mark.parametrize("query", ["", "?saga_id=", "?saga_id=%00", "?saga_id=a&limit=1"])

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from payment_service.gateway import Charge, PaymentGateway, Reversal
+from payment_service.gateway import PaymentGateway
+from shared.shop.gateway import Charge, ChargeState, Reversal
 from shared.shop.payment import ProcessPayment
 
 Hook = Callable[[], Awaitable[None]]
@@ -54,7 +55,7 @@ class Hooked:
         await self._after()
         return charge
 
-    async def look_up(self, key: str) -> Charge | None:
+    async def look_up(self, key: str) -> ChargeState | None:
         await self._before()
         charge = await self._inner.look_up(key)
         await self._after()

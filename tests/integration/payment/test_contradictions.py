@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from payment_service.gateway import Charge, GatewayOutageError, Reversal
+from payment_service.gateway import GatewayOutageError
 from shared.participant.errors import Refused
+from shared.shop.gateway import Charge, ChargeState, Reversal
 from shared.shop.payment import PaymentRefunded, ProcessPayment
 from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.integration
 class Contradicting(Hooked):
     """Knows of no charge and refuses to make one."""
 
-    async def look_up(self, key: str) -> Charge | None:
+    async def look_up(self, key: str) -> ChargeState | None:
         del key
         return None
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from payment_service.gateway import ChargeSealedError, ChargeStatus, GatewayOutageError
+from payment_service.gateway import ChargeSealedError, GatewayOutageError
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
+from shared.shop.gateway import ChargeStatus
 from shared.shop.payment import PaymentProcessed, PaymentRefunded
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.payment.bench import (

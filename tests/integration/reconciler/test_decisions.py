@@ -19,9 +19,9 @@ async def test_a_parked_order_that_takes_no_decision_is_recovered(world: World) 
     reconciler = world.reconciler(QUICK)
 
     await reconciler.sweep()
-    (finding,) = (await reconciler.report())["findings"]
-    assert (finding["kind"], finding["subject"]) == ("order_stuck", order_id)
-    assert "a person's decision waits for it" in finding["seen"]
+    (finding,) = (await reconciler.report()).findings
+    assert (finding.kind, finding.subject) == ("order_stuck", order_id)
+    assert "a person's decision waits for it" in finding.seen
     assert world.workflows.recoveries == []
     await confirm(world)
     await reconciler.sweep()

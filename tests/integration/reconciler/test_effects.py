@@ -54,7 +54,8 @@ async def test_an_effect_without_an_order(world: World, kind: str, effect: str, 
     await reconciler.sweep()
 
     assert by_kind(report) == {kind: ["stranger"]}
-    assert all(report["findings"][0][name] for name in ("seen", "why", "advice", "first_seen_at"))
+    (found,) = report.findings
+    assert all((found.seen, found.why, found.advice, found.first_seen_at))
     assert by_kind(await reconciler.report(), "resolved") == {kind: ["stranger"]}
 
 
@@ -75,7 +76,7 @@ async def test_an_effect_of_an_order_that_ended_undone(world: World, state: str)
 
     await reconciler.sweep()
 
-    (finding,) = (await reconciler.report())["findings"]
-    assert (finding["kind"], finding["subject"]) == ("effect_after_end", order_id)
-    assert f"process_payment at payment_service is {state}" in finding["seen"]
-    assert "book_shipment" not in finding["seen"]
+    (finding,) = (await reconciler.report()).findings
+    assert (finding.kind, finding.subject) == ("effect_after_end", order_id)
+    assert f"process_payment at payment_service is {state}" in finding.seen
+    assert "book_shipment" not in finding.seen

@@ -28,15 +28,15 @@ async def test_a_healthy_shop_is_reconciled(world: World) -> None:
     await reconciler.sweep()
 
     report = await reconciler.report()
-    assert (report["reconciled"], report["findings"], report["skipped"]) == (True, [], None)
+    assert (report.reconciled, report.findings, report.skipped) == (True, [], None)
 
 
 async def test_before_the_first_sweep_nothing_is_reconciled(world: World) -> None:
     """Nothing found is no finding while nobody has looked."""
     report = await world.reconciler().report()
 
-    assert not report["reconciled"]
-    assert "no sweep" in report["skipped"]
+    assert not report.reconciled
+    assert "no sweep" in str(report.skipped)
 
 
 async def test_an_order_that_was_never_started(world: World) -> None:
@@ -47,9 +47,9 @@ async def test_an_order_that_was_never_started(world: World) -> None:
 
     await reconciler.sweep()
 
-    (finding,) = (await reconciler.report())["findings"]
-    assert (finding["kind"], finding["subject"]) == ("order_not_started", order_id)
-    assert "the engine says: UNAVAILABLE: no sidecar" in finding["seen"]
+    (finding,) = (await reconciler.report()).findings
+    assert (finding.kind, finding.subject) == ("order_not_started", order_id)
+    assert "the engine says: UNAVAILABLE: no sidecar" in finding.seen
     assert world.workflows.recoveries == []
 
 
@@ -79,7 +79,7 @@ async def test_one_look_is_not_enough(world: World) -> None:
     await reconciler.sweep()
 
     assert world.workflows.recoveries == []
-    assert (await reconciler.report())["findings"][0]["action"].startswith("It is looked for once more")
+    assert (await reconciler.report()).findings[0].action.startswith("It is looked for once more")
 
 
 async def test_a_workflow_that_is_there_again_resolves_the_finding(world: World) -> None:
@@ -90,7 +90,7 @@ async def test_a_workflow_that_is_there_again_resolves_the_finding(world: World)
     await world.sql("UPDATE order_service.findings SET first_seen_at = now() - interval '2 hours'")
     world.workflows.instances[order_id] = RUNNING
     await reconciler.sweep()
-    assert (await reconciler.report())["reconciled"]
+    assert (await reconciler.report()).reconciled
 
     del world.workflows.instances[order_id]
     await reconciler.sweep()
@@ -109,8 +109,8 @@ async def test_an_engine_in_trouble_decides_nothing(world: World, trouble: str) 
     await reconciler.sweep()
 
     report = await reconciler.report()
-    assert (world.workflows.recoveries, report["reconciled"]) == ([], False)
-    assert report["skipped"]
+    assert (world.workflows.recoveries, report.reconciled) == ([], False)
+    assert report.skipped
 
 
 async def test_a_recovery_has_time_to_take_over(world: World) -> None:
@@ -148,7 +148,7 @@ async def test_a_recovery_at_work_is_let_alone(world: World) -> None:
     await reconciler.sweep()
 
     assert (len(world.workflows.recoveries), world.workflows.terminated) == (1, [])
-    assert (await reconciler.report())["reconciled"]
+    assert (await reconciler.report()).reconciled
 
 
 async def test_an_order_whose_workflow_cannot_be_read_is_recovered(world: World) -> None:
@@ -175,7 +175,7 @@ async def test_an_order_that_cannot_be_read_keeps_no_other_from_its_recovery(wor
     await reconciler.sweep()
 
     assert [f"{sound}-recovery-1"] == [instance_id for instance_id, _ in world.workflows.recoveries]
-    actions = {one["subject"]: one["action"] for one in (await reconciler.report())["findings"]}
+    actions = {one.subject: one.action for one in (await reconciler.report()).findings}
     assert "its row can't be read: order_id: Field required" in actions[broken]
 
 

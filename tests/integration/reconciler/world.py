@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -16,6 +16,7 @@ from order_service.reconciler.reconciler import Pace, Reconciler
 from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
 from shared.shop.order import ORDER_RECOVERY_WORKFLOW, ParkOrder, RecoverOrder
+from shared.shop.reports import ReconciliationReport
 from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
 from tests.order_saga.orders import an_order
 
@@ -178,7 +179,7 @@ class World:
         return instance_id
 
     async def is_reconciled(self) -> bool:
-        return bool((await self.reconciler().report())["reconciled"])
+        return (await self.reconciler().report()).reconciled
 
     async def sql(self, *statements: str) -> None:
         """As the superuser."""
@@ -207,9 +208,9 @@ class World:
             await connection.close()
 
 
-def by_kind(report: dict[str, Any], where: str = "findings") -> dict[str, list[str]]:
+def by_kind(report: ReconciliationReport, where: str = "findings") -> dict[str, list[str]]:
     """The subjects of a report's findings."""
     kinds: dict[str, list[str]] = {}
-    for finding in report[where]:
-        kinds.setdefault(finding["kind"], []).append(finding["subject"])
+    for finding in getattr(report, where):
+        kinds.setdefault(finding.kind, []).append(finding.subject)
     return kinds

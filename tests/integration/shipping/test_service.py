@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.service.settings import load
-from shared.shop.shipping import SHIPPING
+from shared.shop.shipping import SHIPPING, ShipmentView
 from shipping_service.__main__ import compose
 from shipping_service.api import shipping_routes
 from shipping_service.settings import ShippingSettings
@@ -45,18 +45,20 @@ async def test_a_parcel_is_found_by_its_number(client: Client, shipping: Shippin
     """Without its address: whoever finds a label may ask."""
     booked = await shipping.book()
     async with client.get(f"/shipments/{booked.tracking_number}") as response:
-        parcel = await response.json()
+        shown = await response.json()
+    parcel = ShipmentView.model_validate(shown)
 
     assert response.status == 200
-    assert (parcel["tracking_number"], parcel["status"]) == (booked.tracking_number, "booked")
-    assert (parcel["country"], parcel["cancelled_at"]) == ("GB", None)
-    assert set(parcel) == {"tracking_number", "status", "country", "booked_at", "cancelled_at"}
+    assert (parcel.tracking_number, parcel.status) == (booked.tracking_number, "booked")
+    assert (parcel.country, parcel.cancelled_at) == ("GB", None)
+    assert set(shown) == {"tracking_number", "status", "country", "booked_at", "cancelled_at"}
 
     await shipping.cancel()
     async with client.get(f"/shipments/{booked.tracking_number}") as response:
-        parcel = await response.json()
-    assert parcel["status"] == "cancelled"
-    assert parcel["cancelled_at"] >= parcel["booked_at"]
+        parcel = ShipmentView.model_validate(await response.json())
+    assert parcel.status == "cancelled"
+    assert parcel.cancelled_at
+    assert parcel.cancelled_at >= parcel.booked_at
 
 
 @pytest.mark.parametrize("tracking_number", ["SHP0000000000000", "SHP1", "%00", "%ED%A0%80"])

@@ -16,13 +16,13 @@ from cli.load.load_report import EndedOrder, LoadResult
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient
 from shared.shop.views import OrderView
-from tests.unit.cli.documents import a_step, an_order_view
+from tests.unit.cli.documents import a_conservation, a_step, an_order_view
 
 pytestmark = pytest.mark.unit
 
 BEGAN = 1_000_000.0
-HOLDS: dict[str, Any] = {"holds": True, "violations": []}
 KILL = Fault(10.0, (Blow(Kind.KILL, "payment-service"),), 8.0)
+TWO_CHARGES = {"rule": "r", "promise": "One charge.", "subject": "a", "detail": "2 charges"}
 PAUSE = Fault(20.0, (Blow(Kind.PAUSE, "postgres", 3.0),), 11.0)
 
 
@@ -48,7 +48,7 @@ def a_run(tmp_path: Path, **changes: Any) -> Played:  # noqa: ANN401 - parts of 
         ),
         "load": LoadResult([ended("a", 1), ended("b", 10.5, 2.0, "compensated"), ended("c", 13), ended("d", 21, 2.5)]),
         "orders": (shown("a"), shown("b", "compensated", undone_at=12), shown("c"), shown("d")),
-        "conservation": HOLDS,
+        "conservation": a_conservation(),
         "sampler": sampler,
     }
     return Played(**{**parts, **changes})
@@ -78,7 +78,7 @@ def test_a_run_in_which_all_held(tmp_path: Path) -> None:
         ({"orders": (shown("a"), shown("b"), shown("c"), shown("d", "needs_attention"))}, "d needs attention and"),
         ({"load": LoadResult([ended("d", 1)])}, "after pause postgres 3 s no new order was completed"),
         (
-            {"conservation": {"holds": False, "violations": [{"rule": "r", "subject": "a", "detail": "2 charges"}]}},
+            {"conservation": a_conservation(holds=False, violations=[TWO_CHARGES])},
             "conservation: r: a: 2 charges",
         ),
     ],

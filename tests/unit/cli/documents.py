@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.contracts.timeline import StepRecord
-from shared.shop.views import OrderView, ProductView
+from shared.shop.inventory import ProductView
+from shared.shop.reports import ConservationReport
+from shared.shop.views import OrderView
 
 ACCEPTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,3 +38,12 @@ def a_step(name: str, kind: str, outcome: str, **changes: object) -> StepRecord:
 
 def a_product(sku: str, available: int, currency: str = "EUR") -> ProductView:
     return ProductView(sku=sku, name=sku, price_cents=100, currency=currency, available=available)
+
+
+def a_conservation(**changes: object) -> ConservationReport:
+    """The report on a shop that nobody has ordered from, with some fields changed."""
+    nothing: dict[str, Any] = {
+        name: 0 for name, field in ConservationReport.model_fields.items() if field.annotation is int
+    }
+    lists: dict[str, Any] = {"violations": [], "needs_attention": [], "closed_by_hand": [], "rules": []}
+    return ConservationReport.model_validate({**nothing, **lists, "holds": True, "orders_by_status": {}, **changes})

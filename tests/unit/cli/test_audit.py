@@ -3,16 +3,13 @@
 import pytest
 
 from cli.shop.audit import verdict_lines
+from shared.shop.audit import AuditVerdict, BrokenRecord
 
 pytestmark = pytest.mark.unit
 
-HOLDS = {"holds": True, "records": 3, "anchor": "3:abc", "broken": None}
-BROKEN = {
-    "holds": False,
-    "records": 1,
-    "anchor": None,
-    "broken": {"number": 2, "what": "changed: its content has another hash", "what_to_do": "Change nothing"},
-}
+HOLDS = AuditVerdict(holds=True, records=3, anchor="3:abc", broken=None)
+CHANGED = BrokenRecord(number=2, what="changed: its content has another hash", what_to_do="Change nothing")
+BROKEN = AuditVerdict(holds=False, records=1, anchor=None, broken=CHANGED)
 
 
 def test_a_trail_that_holds_gives_its_head_to_be_kept() -> None:

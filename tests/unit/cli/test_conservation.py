@@ -1,36 +1,34 @@
 """`shop conservation`: what it says when something was lost, and to whom."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from shared.shop.reports import ConservationReport
+from tests.unit.cli.documents import a_conservation
 
 pytestmark = pytest.mark.unit
 
-HOLDS: dict[str, Any] = {"orders": 3, "holds": True, "rules": ["one", "two"], "violations": []}
-LOST: dict[str, Any] = {
-    **HOLDS,
-    "holds": False,
-    "violations": [{"rule": "money_adds_up", "subject": "ord-1", "detail": "100 cents too much"}],
-}
+RULES = [{"rule": rule, "promise": "It adds up."} for rule in ("money_adds_up", "stock_adds_up")]
+VIOLATION = {**RULES[0], "subject": "ord-1", "detail": "100 cents too much"}
+HOLDS = a_conservation(orders=3, rules=RULES)
+LOST = a_conservation(orders=3, rules=RULES, holds=False, violations=[VIOLATION])
 
 
 @contextmanager
-def shop_that_reports(report: dict[str, Any]) -> Iterator[str]:
+def shop_that_reports(report: ConservationReport) -> Iterator[str]:
     """The URL of a shop that gives this report to whoever asks."""
 
     class Shop(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(report).encode())
+            self.wfile.write(report.model_dump_json().encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
             pass
@@ -43,7 +41,7 @@ def shop_that_reports(report: dict[str, Any]) -> Iterator[str]:
             server.shutdown()
 
 
-def conservation(monkeypatch: pytest.MonkeyPatch, report: dict[str, Any], *options: str) -> Result:
+def conservation(monkeypatch: pytest.MonkeyPatch, report: ConservationReport, *options: str) -> Result:
     with shop_that_reports(report) as url:
         monkeypatch.setenv("SHOP_API_URL", url)
         return CliRunner().invoke(app, ["conservation", *options])
@@ -68,4 +66,4 @@ def test_where_all_adds_up_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatc
 def test_a_program_gets_the_report_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     result = conservation(monkeypatch, LOST, "--json")
 
-    assert (1, LOST) == (result.exit_code, json.loads(result.stdout))
+    assert (1, LOST) == (result.exit_code, ConservationReport.model_validate_json(result.stdout))

@@ -9,7 +9,7 @@ from cli.load.load_report import EndedOrder, LoadResult, cpu_spent, percentile, 
 from cli.load.mix import ABROAD, DECLINED, Mix, assortment, plan_orders
 from cli.shop.order_body import OrderUsageError
 from devstack.supervisor.client import ProcessStatus, StackStatus
-from tests.unit.cli.documents import a_product
+from tests.unit.cli.documents import a_conservation, a_product
 
 pytestmark = pytest.mark.unit
 
@@ -80,7 +80,7 @@ def test_the_summary() -> None:
     ended = [EndedOrder("a", "completed", 100.0, 100.5), EndedOrder("b", "compensated", 101.0, 102.0)]
     result = LoadResult(ended=ended, not_ended=["c"])
 
-    summary = summarise(result, 0.3, {"holds": True, "violations": []})
+    summary = summarise(result, 0.3, a_conservation())
 
     assert summary["orders_per_second"] == 1.0
     assert summary["latency_ms"] == {"p50": 500.0, "p95": 1000.0, "p99": 1000.0}
@@ -91,7 +91,7 @@ def test_the_summary() -> None:
 
 def test_the_summary_of_nothing() -> None:
     """No division by zero, and no made-up figures."""
-    summary = summarise(LoadResult(), None, {"holds": True, "violations": []})
+    summary = summarise(LoadResult(), None, a_conservation())
 
     assert summary["orders_per_second"] is summary["cpu_ms_per_order"] is summary["latency_ms"]["p50"] is None
 

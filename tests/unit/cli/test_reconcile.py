@@ -1,13 +1,13 @@
 """What `shop reconcile` prints."""
 
-from typing import Any
-
 import pytest
 
 from cli.shop.reconcile import lines
+from shared.shop.reports import ReconciliationReport
 
 pytestmark = pytest.mark.unit
 
+SWEPT = "2026-01-01T00:00:02Z"
 FINDING = {
     "kind": "workflow_gone",
     "subject": "ord-1",
@@ -21,9 +21,16 @@ FINDING = {
 }
 
 
-def a_report(**changes: object) -> dict[str, Any]:
-    nothing = {"reconciled": True, "swept_at": "2026-01-01T00:00:02Z", "skipped": None, "findings": [], "resolved": []}
-    return {**nothing, **changes}
+def a_report(**changes: object) -> ReconciliationReport:
+    nothing = {
+        "reconciled": True,
+        "swept_at": SWEPT,
+        "audited_at": SWEPT,
+        "skipped": None,
+        "findings": [],
+        "resolved": [],
+    }
+    return ReconciliationReport.model_validate({**nothing, **changes})
 
 
 def test_a_reconciled_shop_in_one_line() -> None:

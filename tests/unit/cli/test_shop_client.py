@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, wait_until
+from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, shown_as_json, wait_until
 from devstack.errors import SettingsError, StackError
+from shared.events.views import WholeDeadLetter
 
 pytestmark = pytest.mark.unit
 
@@ -122,3 +123,12 @@ def test_who_waits_too_long_gets_what_was_seen_last() -> None:
     """In a sentence of the caller's."""
     with pytest.raises(StackError, match=r"^still running$"):
         wait_until(lambda: Seen("running"), lambda _: False, 0, lambda now: f"still {now}")
+
+
+def test_an_event_with_characters_that_utf_8_cannot_write_is_shown_escaped() -> None:
+    """`shop events show` prints what came, and JSON can escape what no terminal can print."""
+    none = dict.fromkeys(WholeDeadLetter.model_fields)
+    known = {"dead_letter_id": "", "consumer": "", "event_id": "", "subject": "", "reason": "", "topic": ""}
+    shown = {**none, **known, "attempts": 1, "died_at": "2026-01-01T00:00:00Z", "event": {"note": "\ud800"}}
+
+    assert shown == json.loads(shown_as_json(WholeDeadLetter.model_validate(shown)))

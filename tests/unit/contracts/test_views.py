@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from shared.shop.views import Age
+from shared.web.bodies import Age
 
 pytestmark = pytest.mark.unit
 

@@ -44,7 +44,7 @@ async def test_a_mistake_of_the_service_is_none_of_the_moment(error: Exception) 
 
 
 class AwayError(RequestRefusedError):
-    """{what} is away."""
+    sentence = "{what} is away."
 
 
 @pytest.mark.parametrize(("status", "wait"), [(HTTPStatus.SERVICE_UNAVAILABLE, "2"), (HTTPStatus.CONFLICT, None)])

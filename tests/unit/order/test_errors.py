@@ -18,3 +18,8 @@ def test_every_refusal_has_a_status() -> None:
     """One that is forgotten would be a mistake of the service, at its first use."""
     assert len(leaves(OrderError)) > 10
     assert leaves(OrderError) <= STATUSES.keys()
+
+
+def test_every_refusal_has_a_sentence() -> None:
+    """As a string: `python -OO` takes docstrings away."""
+    assert all(error.sentence.endswith(".") for error in leaves(RequestRefusedError))

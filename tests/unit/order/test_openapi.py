@@ -71,3 +71,15 @@ def test_every_operation_has_a_name_of_its_own_and_all_its_answers() -> None:
 
     assert len(names) == len(set(names)) > 15
     assert all(one["tags"] and {"500", "503"} <= one["responses"].keys() for one in operations)
+
+
+def test_every_document_has_its_model() -> None:
+    """Only the stream of events, and what every service has, is described by nothing."""
+    operations = [one for path in openapi_document()["paths"].values() for one in path.values()]
+
+    shapeless = {
+        one["operationId"]
+        for one in operations
+        if one["tags"] != ["service"] and "content" not in next(iter(one["responses"].values()))
+    }
+    assert {"follow_order"} == shapeless

@@ -1,4 +1,4 @@
-"""JSON as others write it: in bodies of requests and in events."""
+"""JSON as others write it in events."""
 
 import json
 from collections.abc import Iterable
