@@ -8,9 +8,9 @@ from aiohttp import web
 from audit_service.chain import Head, Record
 from audit_service.records import PAGE, AuditTrail
 from shared.shop.audit import AuditHead, AuditRecordPage, AuditRecordView, AuditVerdict, BrokenRecord
+from shared.web.http import answer
 from shared.web.paging import bad_query, cut, number_in
 from shared.web.problems import ProblemError
-from shared.web.views import answer
 
 HIGHEST = 2**63 - 1
 

@@ -1,5 +1,6 @@
 """How commands speak: one sentence for what went wrong, plain lines for progress."""
 
+import getpass
 import sys
 import time
 from collections.abc import Collection
@@ -72,3 +73,18 @@ def age(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes:02d}m"
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+ByOption = Annotated[str | None, typer.Option(help="Who decides; you, by your login name, if left out.")]
+
+
+def login_name() -> str:
+    """Who is at the terminal.
+
+    Raises:
+        StackError: nobody is logged in, so that the decision needs a name.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise StackError("nobody is logged in here: say who decides with --by NAME") from None

@@ -12,9 +12,9 @@ from inventory_service.catalogue_file import read_catalogue
 from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.sku import is_sku
 from shared.shop.inventory import ProductPage
+from shared.web.http import answer
 from shared.web.paging import bad_query, cut, number_in
 from shared.web.problems import ProblemError
-from shared.web.views import answer
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100

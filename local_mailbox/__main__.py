@@ -13,8 +13,7 @@ from local_mailbox.store import MailboxStore
 from shared.service import logs
 from shared.service.lifecycle import stop_signal
 from shared.service.settings import load
-from shared.web.http import application
-from shared.web.standalone import serve_until
+from shared.web.http import application, serve_until
 
 NAME: Final = "mailbox"
 SHUTDOWN_SECONDS: Final = 2.0

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notification_service.store import of_saga
 from shared.shop.notification import NotificationList
+from shared.web.http import answer
 from shared.web.problems import ProblemError
-from shared.web.views import answer
 
 MAX_SAGA_ID_LENGTH: Final = 255
 MAX_ITEMS: Final = 200

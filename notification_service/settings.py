@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
+from notification_service.mailer import SmtpServer, read_smtp_url
 from notification_service.message import is_address
-from notification_service.smtp_url import SmtpServer, read_smtp_url
 from shared.events.consuming import ConsumerSettings
 from shared.webhooks import Secret, WebhookSecrets, read_secrets
 

@@ -17,7 +17,7 @@ from order_service.errors import (
     TotalTooLargeError,
     UnknownProductError,
 )
-from shared.contracts.faults import Fault
+from shared.contracts.call import Fault
 from shared.contracts.timeline import Timeline
 from shared.shop.inventory import StockLine
 from shared.shop.order import (

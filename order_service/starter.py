@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from order_service.repair.store import Due
 from shared.contracts.message import problems_in
-from shared.saga.events import CANCEL_EVENT, REPAIR_EVENT
+from shared.saga.compensation import REPAIR_EVENT
+from shared.saga.timers import CANCEL_EVENT
 from shared.shop.approval import APPROVAL_EVENT
 from shared.shop.order import ORDER_WORKFLOW, PlacedOrder
 from shared.workflows.background import SWEEP_LIMIT, SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled

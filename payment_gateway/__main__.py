@@ -16,7 +16,7 @@ from shared.service.lifecycle import stop_signal
 from shared.service.schema import database_reason, prepare_schema
 from shared.service.settings import load
 from shared.shop.gateway import GATEWAY, PAYMENT_GATEWAY
-from shared.web.standalone import serve_until
+from shared.web.http import serve_until
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SHUTDOWN_SECONDS: Final = 5.0

@@ -15,10 +15,9 @@ from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderEr
 from payment_gateway.reports import GatewayReports
 from payment_gateway.store import GatewayStore
 from shared.shop.gateway import Charge
-from shared.web.http import Readiness, application
+from shared.web.http import Readiness, answer, application
 from shared.web.paging import bad_query, number_in
 from shared.web.problems import ProblemError, problem_response, read_json
-from shared.web.views import answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

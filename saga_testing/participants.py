@@ -12,8 +12,7 @@ from typing import Final
 from saga_testing.context import Called
 from saga_testing.engine import Engine, Make, Play
 from saga_testing.script import ANSWER_SECONDS, Usual, reply
-from shared.contracts.call import ActivityCall
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import ActivityCall, Fault, FaultMode
 from shared.participant.errors import Refused
 
 RESTART_SECONDS: Final = 4.0

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.shop.shipping import ShipmentView
+from shared.web.http import answer
 from shared.web.problems import ProblemError
-from shared.web.views import answer
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import is_tracking_number
 

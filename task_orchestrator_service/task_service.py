@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts.faults import Fault
+from shared.contracts.call import Fault
 from shared.participant.errors import Refused
 from shared.shop.audit import AUDIT
 from shared.shop.inventory import StockLine

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cli.load.mix import ABROAD, DECLINED
 from cli.shop.order_body import Line, OrderUsageError, order_body
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.contracts.timeline import StepRecord
 from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ProductView
 from shared.shop.payment import PROCESS_PAYMENT, REFUND_PAYMENT

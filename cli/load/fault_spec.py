@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from devstack.errors import StackError
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 
 FORM: Final = "activity:mode[:times[:seconds]]"
 PARTS: Final = ("activity", "mode", "times", "seconds")

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from cli.shop.order_body import HOME, VISA, Line, OrderUsageError, order_body
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_STEPS
 

@@ -8,8 +8,7 @@ import typer
 from rich.console import Console, Group
 from rich.markup import escape
 
-from cli.output import JsonOption, age, say, table
-from cli.person import ByOption, login_name
+from cli.output import ByOption, JsonOption, age, login_name, say, table
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
 from shared.shop.views import ApprovalView

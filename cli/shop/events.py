@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.output import TIME, FriendlyGroup, JsonOption, say, table
-from cli.person import ByOption, login_name
+from cli.output import TIME, ByOption, FriendlyGroup, JsonOption, login_name, say, table
 from cli.shop_client import ShopClient, read, service_url, shown_as_json
 from shared.events.views import DeadLetterView, WholeDeadLetter
 from shared.shop.registry import EVENT_RELAY

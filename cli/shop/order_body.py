@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from devstack.errors import StackError
-from shared.contracts.faults import Fault
+from shared.contracts.call import Fault
 
 HOME: Final = "DE"
 VISA: Final = "tok_visa"

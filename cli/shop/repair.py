@@ -9,8 +9,7 @@ import typer
 from rich.console import Console, Group
 from rich.markup import escape
 
-from cli.output import TIME, FriendlyGroup, JsonOption, age, say, table
-from cli.person import ByOption, login_name
+from cli.output import TIME, ByOption, FriendlyGroup, JsonOption, age, login_name, say, table
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError

@@ -26,10 +26,9 @@ from order_service.repair.store import RepairStore
 from order_service.starter import Starter
 from shared.shop.order import OrderStatus
 from shared.shop.views import AcceptedBody, CancelRequested
-from shared.web.key import idempotency_key_of
+from shared.web.http import answer, idempotency_key_of
 from shared.web.paging import page_of, read_status
 from shared.web.problems import AWAY_HEADERS, ProblemError, answering, read_json
-from shared.web.views import answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

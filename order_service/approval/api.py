@@ -9,9 +9,9 @@ from order_service.api.problems import STATUSES, order_id_of
 from order_service.approval.service import ApprovalBody, ApprovalService
 from order_service.approval.store import ApprovalStore
 from shared.shop.views import ApprovalView
+from shared.web.http import answer
 from shared.web.paging import page_of
 from shared.web.problems import answering, read_json
-from shared.web.views import answer
 
 
 def approval_routes(approvals: ApprovalStore, service: ApprovalService) -> list[web.RouteDef]:

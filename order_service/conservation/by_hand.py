@@ -6,8 +6,7 @@ three places: with the same amount in the participant's `hand_closings` and in i
 
 from typing import Final
 
-from shared.contracts.app import Rule
-from shared.participant.readable import BY_HAND_COLUMNS
+from shared.contracts.app import BY_HAND_COLUMNS, Rule
 from shared.shop.registry import SHOP
 
 MONEY_BY_HAND: Final = """

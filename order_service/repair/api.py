@@ -10,10 +10,9 @@ from order_service.api.problems import STATUSES, order_id_of
 from order_service.repair.service import RepairBody, RepairService
 from order_service.repair.store import RepairStore
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
-from shared.web.key import idempotency_key_of
+from shared.web.http import answer, idempotency_key_of
 from shared.web.paging import page_of
 from shared.web.problems import answering, read_json
-from shared.web.views import answer
 
 
 def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.RouteDef]:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from saga_testing.matrix.definition import Definition
+from shared.contracts.call import Fault, FaultMode
 from shared.contracts.contract import DO_SECONDS
-from shared.contracts.faults import Fault, FaultMode
 
 UNDO_PATIENCE_SECONDS: Final = 24.0
 """For the matrix's own stack. Attempts start 0, 1, 3, 7 and 15 s after the first, and the next would at 31 s: with 24 s

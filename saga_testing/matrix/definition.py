@@ -6,7 +6,7 @@ from typing import Protocol
 
 from saga_testing.engine import Make, Play
 from saga_testing.participants import Participants
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ A registry is a value that is passed to whoever needs it: a second system beside
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from shared.contracts.contract import AnyContract, ChildContract
 
 Readable = Mapping[str, tuple[str, ...]]
 """By table of one schema: the columns."""
+STEP_COLUMNS: Final = ("saga_id", "step", "state", "updated_at", "repeats")
+BY_HAND_COLUMNS: Final = ("saga_id", "step", "repair_id", "status", "amount", "unit", "decided_by", "note", "closed_at")
+"""The columns of every participant's `saga_steps` and `hand_closings` that an auditor's questions read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class App:
     takes_events: bool = False
     """Its sidecar loads the pub/sub component, and delivers events to its HTTP port."""
     has_sidecar: bool = True
-    auditor_reads: Readable = field(default_factory=dict)
+    shows: Readable = field(default_factory=dict)
+    """What an auditor may read of its own tables."""
     hand_books: HandBooks | None = None
     rules: tuple[Rule, ...] = ()
     """What must add up in its own books, alone or beside the orders."""
@@ -88,6 +92,12 @@ class App:
     def registered_workflows(self) -> tuple[str, ...]:
         """The workflows that it must register, its own and those that others call."""
         return (*self.workflows, *(child.workflow for child in self.children))
+
+    @property
+    def auditor_reads(self) -> Readable:
+        """What an auditor may read in its schema, with what it may read in every participant's."""
+        of_participants = {"saga_steps": STEP_COLUMNS, "hand_closings": BY_HAND_COLUMNS}
+        return {**self.shows, **(of_participants if self.is_participant else {})}
 
     @property
     def is_participant(self) -> bool:

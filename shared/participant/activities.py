@@ -1,9 +1,12 @@
 """Hosts a service's activities: reads the envelope, carries out the fault plan, translates errors, logs one line."""
 
+import asyncio
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 from dapr.ext.workflow import WorkflowActivityContext, WorkflowRuntime
@@ -14,7 +17,6 @@ from shared.contracts.call import ActivityCall, ActivityReply, UndoStep
 from shared.contracts.contract import Contract, RequestT, ResponseT
 from shared.contracts.message import Message
 from shared.participant.call_probe import PROBE, is_probe
-from shared.participant.drain import Drain
 from shared.participant.errors import MessageRejectedError, NonRetryableError, Refused
 from shared.participant.faults import FaultInjector, refuse_for_good
 from shared.participant.fence import Fence, StepKey
@@ -168,3 +170,37 @@ def _read(contract: Contract[RequestT, ResponseT], envelope: object) -> tuple[Ac
         return call, contract.request.model_validate(call.request)
     except ValidationError as error:
         raise MessageRejectedError(f"{contract.activity} of {contract.app_id} can't read the call: {error}") from error
+
+
+POLL_SECONDS: Final = 0.02
+DELIVERY_SECONDS: Final = 0.5
+"""Time for the last result to reach the sidecar after its activity has returned."""
+
+
+# Works around `shutdown-loses-results` (docs/upstream.md).
+class Drain:
+    """Counts what runs on the worker's thread, and waits for it on the service's."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    async def wait(self, limit_seconds: float) -> bool:
+        """Wait until nothing runs, and half a second more; False if something still ran at the limit."""
+        deadline = asyncio.get_running_loop().time() + limit_seconds
+        while self._running:
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(DELIVERY_SECONDS)
+        return True

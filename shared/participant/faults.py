@@ -10,7 +10,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.contracts.message import Message
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey

@@ -4,16 +4,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import ValidationError
+
 from shared.contracts.call import UndoStep
 from shared.contracts.contract import AnyContract
-from shared.contracts.repair import AppliedRepair, Decision, RepairDecision, RepairOutcome, StuckStep, UndoAnswer
+from shared.contracts.repair import (
+    AppliedRepair,
+    ByHand,
+    Decision,
+    RepairDecision,
+    RepairOutcome,
+    StuckStep,
+    UndoAnswer,
+)
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.branches import run_alone
 from shared.saga.calls import Caller
 from shared.saga.context import Turns, WorkflowContext
-from shared.saga.decisions import DECISION_SECONDS, by_hand, carried_out, read_decision
-from shared.saga.events import REPAIR_EVENT
 
+REPAIR_EVENT: Final = "repair"
+"""A person has decided how a compensation that gave up goes on (`RepairDecision`)."""
+DECISION_SECONDS: Final = 60.0
+"""How long a decision is tried before the person learns that it can't be carried out now: somebody waits for it."""
 _NO_PATIENCE_LEFT: Final = "compensation gave up"
 
 
@@ -125,3 +137,27 @@ class Compensation:
 
 def _applied(decision: RepairDecision, outcome: RepairOutcome, detail: str) -> AppliedRepair:
     return AppliedRepair(repair_id=decision.repair_id, outcome=outcome, detail=detail)
+
+
+def read_decision(payload: object) -> RepairDecision | None:
+    """The decision in an event, or None if it can't be read: anyone can raise an event, and none may end the saga."""
+    try:
+        return RepairDecision.model_validate(payload)
+    except ValidationError:
+        return None
+
+
+def by_hand(decision: RepairDecision) -> ByHand | None:
+    """What the participant receives beside the undo, if the step isn't to be undone but closed by hand."""
+    return ByHand.model_validate(decision.model_dump()) if decision.decision.is_by_hand else None
+
+
+def carried_out(repair_id: str, answer: UndoAnswer, decision: Decision = Decision.RETRY) -> AppliedRepair:
+    """What came of a decision, by the participant's answer: it knows whether the undo or somebody came first."""
+    closing = answer.by_hand
+    if closing is None:
+        late = "nothing was left to do by hand: " if decision.is_by_hand else ""
+        return AppliedRepair(repair_id=repair_id, outcome=RepairOutcome.UNDONE, detail=f"{late}{answer.sentence}")
+    outcome = RepairOutcome.SETTLED if closing.decision is Decision.SETTLE else RepairOutcome.WRITTEN_OFF
+    earlier = "" if closing.repair_id == repair_id else f"decided earlier ({closing.repair_id}): "
+    return AppliedRepair(repair_id=repair_id, outcome=outcome, detail=f"{earlier}{answer.sentence}")

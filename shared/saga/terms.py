@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.contracts.faults import Fault
+from shared.contracts.call import Fault
 from shared.contracts.timeline import StepKind
 
 

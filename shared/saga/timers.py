@@ -7,9 +7,12 @@ for the customer's cancel, because the SDK sets one for every wait for an event 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from shared.saga.context import Branch, Task, WorkflowContext
-from shared.saga.events import CANCEL_EVENT
+
+CANCEL_EVENT: Final = "cancel"
+"""The customer cancels: the saga begins no further step and compensates."""
 
 
 @dataclass(frozen=True, slots=True)

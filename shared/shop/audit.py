@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.contracts.app import App
+from shared.contracts.call import Fault
 from shared.contracts.contract import TASK_SECONDS, UNTIL_DONE, ChildContract, Contract
-from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.shop.groups import TASKS
 from shared.web.bodies import Items, Moment, View

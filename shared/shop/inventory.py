@@ -7,7 +7,6 @@ from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
-from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
 from shared.web.bodies import Items, Page, View
 
@@ -93,13 +92,11 @@ INVENTORY: Final = App(
     event_family="stock",
     # Named here, since the order-service's declaration imports this one.
     peers={"ORDER_URL": "order-service"},
-    auditor_reads={
+    shows={
         "stock": ("sku", "available"),
         "stock_receipts": ("sku", "quantity"),
         "reservations": ("reservation_id", "saga_id", "step", "status", "created_at", "lease_until"),
         "reservation_lines": ("reservation_id", "sku", "quantity"),
-        "saga_steps": STEP_COLUMNS,
-        "hand_closings": BY_HAND_COLUMNS,
     },
     hand_books=HandBooks(
         "units_by_hand_are_booked",

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Final
 
 from shared.contracts.app import App
+from shared.contracts.call import Fault
 from shared.contracts.contract import UNTIL_DONE, AnyContract, Contract, with_undos
-from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.repair import AppliedRepair, StuckStep
 from shared.contracts.timeline import Timeline
@@ -180,7 +180,7 @@ ORDER: Final = App(
     event_family="order",
     peers={"INVENTORY_URL": INVENTORY_SERVICE},
     databases={"AUDITOR_DATABASE_URL": "auditor"},
-    auditor_reads={
+    shows={
         "orders": (
             "order_id",
             "status",

@@ -7,7 +7,6 @@ from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
-from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.groups import CORE
 
@@ -50,11 +49,7 @@ PAYMENT: Final = App(
     contracts=(PROCESS_PAYMENT, REFUND_PAYMENT),
     event_family="payment",
     peers={"PAYMENT_GATEWAY_URL": PAYMENT_GATEWAY},
-    auditor_reads={
-        "ledger_entries": ("transaction_id", "saga_id", "step", "kind", "account", "amount_cents", "currency"),
-        "saga_steps": STEP_COLUMNS,
-        "hand_closings": BY_HAND_COLUMNS,
-    },
+    shows={"ledger_entries": ("transaction_id", "saga_id", "step", "kind", "account", "amount_cents", "currency")},
     hand_books=HandBooks(
         "money_by_hand_is_booked",
         "The ledger has exactly the money that a person settled or wrote off.",

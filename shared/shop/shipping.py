@@ -7,7 +7,6 @@ from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
-from shared.participant.readable import BY_HAND_COLUMNS, STEP_COLUMNS
 from shared.shop.groups import CORE
 from shared.shop.inventory import StockLine
 from shared.web.bodies import Moment, View
@@ -69,11 +68,7 @@ SHIPPING: Final = App(
     group=CORE,
     contracts=(BOOK_SHIPMENT, CANCEL_SHIPMENT),
     event_family="shipment",
-    auditor_reads={
-        "shipments": ("shipment_id", "saga_id", "step", "tracking_number", "status", "booked_at"),
-        "saga_steps": STEP_COLUMNS,
-        "hand_closings": BY_HAND_COLUMNS,
-    },
+    shows={"shipments": ("shipment_id", "saga_id", "step", "tracking_number", "status", "booked_at")},
     hand_books=HandBooks(
         "parcels_by_hand_are_booked",
         "Exactly the parcels that a person settled or wrote off are neither on their way nor cancelled.",

@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Final
 
 from shared.contracts.app import App
+from shared.contracts.call import Fault
 from shared.contracts.contract import UNTIL_DONE, Contract
-from shared.contracts.faults import Fault
 from shared.contracts.message import Message
 from shared.contracts.timeline import Timeline
 from shared.shop.audit import COMPLIANCE_AUDIT

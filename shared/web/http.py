@@ -1,13 +1,16 @@
-"""The part of the HTTP surface that all services share: health, readiness, metrics, what it is, problems."""
+"""The HTTP surface that all services share: health, readiness, metrics, who it is, how documents are answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 
 from shared.service.about import About
-from shared.web.problems import problem_response, problems
+from shared.web.problems import ProblemError, problem_response, problems
 
 Readiness = Callable[[], Awaitable[str | None]]
 """Why the service isn't ready, or None if it is."""
@@ -52,3 +55,40 @@ def _about(introduce: Introduce) -> Callable[[web.Request], Awaitable[web.Respon
         return web.json_response((await introduce()).model_dump(mode="json"))
 
     return about
+
+
+def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
+    """The document as the answer to a request."""
+    return web.Response(text=view.model_dump_json(), status=status, headers=headers, content_type="application/json")
+
+
+MAX_KEY_LENGTH: Final = 255
+
+
+def idempotency_key_of(request: web.Request, what: str) -> str:
+    """The key, one per `what`.
+
+    Raises:
+        ProblemError: 400 if there is none, or one that can't be stored.
+    """
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST,
+            f"Send an Idempotency-Key header: a fresh UUID per {what}, the same one on every retry "
+            f"(1 to {MAX_KEY_LENGTH} printable characters).",
+        )
+    return key
+
+
+async def serve_until(
+    stop: asyncio.Event, app: web.Application, place: tuple[str, int], *, shutdown_seconds: float
+) -> None:
+    """Serve the application at a host and port until `stop` is set, then end its requests within that time."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *place).start()
+        await stop.wait()
+    finally:
+        await runner.cleanup()

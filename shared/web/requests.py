@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 from sqlalchemy import Row
 
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 
 
 class RequestRefusedError(Exception):

@@ -8,10 +8,9 @@ from aiohttp import web
 
 from shared.shop.task import TaskStatus
 from shared.shop.views import TaskAccepted
-from shared.web.key import idempotency_key_of
+from shared.web.http import answer, idempotency_key_of
 from shared.web.paging import page_of, read_status
 from shared.web.problems import REQUEST_STATUSES, ProblemError, Statuses, answering, read_json
-from shared.web.views import answer
 from task_orchestrator_service.api.openapi import openapi_document
 from task_orchestrator_service.api.views import task_view
 from task_orchestrator_service.errors import UnpackableError

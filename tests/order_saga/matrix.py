@@ -9,7 +9,7 @@ from saga_testing.engine import Make
 from saga_testing.matrix import simulation
 from saga_testing.matrix.cells import Cell, Kind
 from saga_testing.matrix.definition import Subject, discover
-from shared.contracts.faults import Fault
+from shared.contracts.call import Fault
 from shared.shop.order import PlacedOrder
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Participants

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.contracts.message import Message
 from shared.database import create_engine
 from shared.participant.faults import FaultInjector

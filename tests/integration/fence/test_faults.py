@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.contracts.message import Message
 from shared.participant.errors import Refused
 from shared.participant.faults import FaultInjector, InjectedOutageError

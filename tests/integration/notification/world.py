@@ -16,10 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.topology.ports import free_block
-from notification_service.mailer import Mailer, SmtpMailer
+from notification_service.mailer import Mailer, SmtpMailer, read_smtp_url
 from notification_service.notifications import Notifications
 from notification_service.pusher import Pusher, WebhookPusher
-from notification_service.smtp_url import read_smtp_url
 from notification_service.store import NotificationStore
 from shared.participant.fence import StepKey
 from shared.shop.notification import NotificationSent, SendEmail, SendPush

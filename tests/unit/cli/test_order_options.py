@@ -7,7 +7,7 @@ import pytest
 from cli.load.fault_spec import FaultSpecError, parse_fault
 from cli.shop.order_body import OrderUsageError, order_body, pair_lines
 from order_service.acceptance import OrderBody
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 
 pytestmark = pytest.mark.unit
 

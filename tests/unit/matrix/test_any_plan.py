@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from order_service.workflow import order_workflow_shown_to
 from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS
-from shared.contracts.faults import Fault, FaultMode
+from shared.contracts.call import Fault, FaultMode
 from shared.shop.order import PlacedOrder
 from tests.order_saga.matrix import SHOP
 from tests.order_saga.orders import an_order

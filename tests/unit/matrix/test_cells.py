@@ -6,7 +6,7 @@ import pytest
 
 from saga_testing.matrix.cells import VARIANTS, Cell, Kind, cells_of
 from saga_testing.matrix.expectations import LATE_EXECUTIONS, RULES, expected_end
-from shared.contracts.faults import FaultMode
+from shared.contracts.call import FaultMode
 from shared.shop.order import CONCLUDE_APPROVAL, HOLD_ORDER, SAGA_ACTIVITIES, TAKE_OVER_ORDER
 from tests.order_saga.matrix import SHOP, simulate
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notification_service.smtp_url import SmtpServer, read_smtp_url
+from notification_service.mailer import SmtpServer, read_smtp_url
 
 pytestmark = pytest.mark.unit
 
