@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from audit_service.settings import SchemaSettings
 from shared.database import create_engine
-from shared.service.schema import prepare_schema
+from shared.service.lifecycle import prepare_schema
 from shared.service.settings import load
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

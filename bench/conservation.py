@@ -23,8 +23,8 @@ from devstack.postgres.passwords import AUDITOR, load_passwords
 from devstack.postgres.prepare import bootstrap
 from devstack.postgres.server import prepare, server_command
 from devstack.settings import PROJECT_ROOT, load_settings
+from devstack.topology.addresses import free_block
 from devstack.topology.layout import DatabaseLayout, database_layout
-from devstack.topology.ports import free_block
 from order_service.conservation.check import STATEMENT_SECONDS, ConservationCheck
 from shared.database import create_engine
 

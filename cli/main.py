@@ -2,14 +2,14 @@
 
 import typer
 
+from cli import demo
 from cli.chaos import command as chaos
-from cli.demo import demo
 from cli.doctor import command as doctor
 from cli.load import load
 from cli.new import command as new
 from cli.output import FriendlyGroup
 from cli.shop import approvals, audit, catalogue, conservation, events, mail, orders, reconcile, repair, tasks
-from cli.stack import cluster, dapr_run, logs, processes, runtime, stack, status, supervise
+from cli.stack import cluster, processes, stack, status, tools
 
 app = typer.Typer(
     name="shop",
@@ -23,12 +23,9 @@ app = typer.Typer(
 for commands in (
     stack,
     status,
-    logs,
     mail,
     processes,
-    runtime,
-    supervise,
-    dapr_run,
+    tools,
     orders,
     repair,
     tasks,

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from devstack.errors import SettingsError
 from shared.contracts.app import Registry
+from shared.service.settings import ShopMode
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,14 +28,6 @@ SECRETS = frozenset({"DATABASE_URL", "NATS_URL", "SMTP_URL", "PUSH_WEBHOOK_SECRE
 
 # The longest role name is "<database>_task_orchestrator_service"; Postgres cuts names at 63 bytes.
 LONGEST_DATABASE_NAME = 37
-
-
-class Mode(StrEnum):
-    """What the services allow: `production` refuses fault plans, `demo` and `test` take them."""
-
-    PRODUCTION = "production"
-    DEMO = "demo"
-    TEST = "test"
 
 
 class NetworkKind(StrEnum):
@@ -53,7 +46,7 @@ class StackSettings(BaseSettings):
     api_port: int = Field(default=8080, ge=1, lt=FIRST_EPHEMERAL_PORT, validation_alias="SHOP_API_PORT")
     base_port: int = Field(default=21000, ge=1024, validation_alias="SHOP_BASE_PORT")
     registry_name: str = Field(default=THE_SHOP, validation_alias="SHOP_REGISTRY")
-    mode: Mode = Field(default=Mode.PRODUCTION, validation_alias="SHOP_MODE")
+    mode: ShopMode = Field(default=ShopMode.PRODUCTION, validation_alias="SHOP_MODE")
     network: NetworkKind = Field(default=NetworkKind.LOOPBACK, validation_alias="SHOP_NETWORK")
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     dapr_bin_dir: Path | None = Field(default=None, validation_alias="DAPR_BIN_DIR")

@@ -18,19 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from event_relay.dead_letter_api import dead_letter_routes
 from event_relay.dead_letters import DeadLetters
 from event_relay.outboxes import Outboxes
-from event_relay.publisher import BulkPublisher
+from event_relay.publisher import BulkPublisher, Trouble
 from event_relay.relay import Relay, RelayTimes
 from event_relay.settings import RelaySettings
-from event_relay.trouble import Trouble
 from shared.database import create_engine
 from shared.events.consuming import end_sidecar, subscribed
 from shared.events.dead_letters import DEAD_LETTER_TYPE, SidecarPublisher
 from shared.events.event import DEAD_LETTER_TOPIC
 from shared.events.watch import broker_answers
-from shared.service import logs
 from shared.service.about import Introduction
-from shared.service.lifecycle import Stop, stop_signal
-from shared.service.schema import database_reason, prepare_schema
+from shared.service.lifecycle import Stop, configure_logs, database_reason, prepare_schema, stop_signal
 from shared.service.settings import load
 from shared.shop.registry import EVENT_RELAY, SHOP
 from shared.web.http import application
@@ -110,7 +107,7 @@ async def _sidecar_reason(session: aiohttp.ClientSession, sidecar_url: str) -> s
 def main() -> None:
     """Run the relay."""
     settings = load(RelaySettings)
-    logs.configure(EVENT_RELAY)
+    configure_logs(EVENT_RELAY)
     sys.exit(asyncio.run(serve(settings)))
 
 

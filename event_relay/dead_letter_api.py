@@ -4,26 +4,19 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from aiohttp import web
 from sqlalchemy import Row
 
 from event_relay.dead_letters import DeadLetters, replay_of
-from shared.events.dead_letters import NotPublishedError
+from shared.events.dead_letters import NotPublishedError, Publishes
 from shared.events.views import DeadLetterView, WholeDeadLetter
 from shared.web.bodies import Body, Text
 from shared.web.paging import bad_query, cut
 from shared.web.problems import ProblemError, read_json
 
 LIMIT: Final = 200
-
-
-class Publishes(Protocol):
-    """Publishes to a topic."""
-
-    async def publish(self, event: dict[str, Any]) -> None:
-        """Raises NotPublishedError."""
 
 
 class ReplayBody(Body):

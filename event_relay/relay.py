@@ -1,25 +1,31 @@
 """The relay: carries events from the outboxes to the broker, keeping the order of each order's events.
 
-An event is deleted from its outbox only when the broker has acknowledged it. If the relay dies in between, the next one
-publishes it again under the same id, which the broker drops or its consumers do.
+Of several relays one is active: the one whose database session holds the lock. Events are published one after the other
+per subject, side by side across subjects. An event is deleted from its outbox only when the broker has acknowledged it.
+If the relay dies in between, the next one publishes it again under the same id, which the broker drops or its consumers
+do.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 import structlog
 from prometheus_client import Counter, Gauge
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from event_relay.leadership import leading
 from event_relay.outboxes import Backlog, Outboxes, Waiting
 from event_relay.publisher import BrokerAwayError
-from event_relay.queues import Queues
+
+LOCK_KEY: Final = 7_264_519_101
+"""Any fixed number that nobody else locks in this database."""
 
 BATCH: Final = 300
 """Events of each outbox that are looked at together."""
@@ -33,6 +39,51 @@ FAILURES: Final = Counter("shop_relay_failures", "Requests after which some even
 BACKLOG: Final = Gauge("shop_relay_backlog", "Events that wait in the outboxes")
 LAG: Final = Gauge("shop_relay_lag_seconds", "How long the oldest of them has waited")
 ACTIVE: Final = Gauge("shop_relay_active", "1 if this relay is the active one, 0 if it stands by")
+
+
+class Queues:
+    """The events of each order in a queue of their own."""
+
+    def __init__(self, events: Iterable[Waiting]) -> None:
+        by_subject: dict[str, list[Waiting]] = {}
+        for event in events:
+            by_subject.setdefault(event.subject, []).append(event)
+        self._queues = {subject: deque(in_order(waiting)) for subject, waiting in by_subject.items()}
+
+    def heads(self, limit: int) -> Sequence[Waiting]:
+        """The next events, at most one of each subject."""
+        heads: list[Waiting] = []
+        for queue in self._queues.values():
+            if len(heads) == limit:
+                break
+            heads.append(queue[0])
+        return heads
+
+    def published(self, event: Waiting) -> None:
+        """The broker has it: the next of its subject may go, after those of the others."""
+        queue = self._queues.pop(event.subject)
+        queue.popleft()
+        if queue:
+            self._queues[event.subject] = queue
+
+    def failed(self, event: Waiting) -> None:
+        """Nothing of its subject may go before it does."""
+        del self._queues[event.subject]
+
+
+def in_order(events: Iterable[Waiting]) -> list[Waiting]:
+    """The events of one subject, each source's by sequence, and across sources as they happened.
+
+    A clock that was set back never turns two events of one source around.
+    """
+    return [event for _, _, event in sorted(_timed(events), key=lambda one: one[:2])]
+
+
+def _timed(events: Iterable[Waiting]) -> Iterator[tuple[datetime, int, Waiting]]:
+    latest: dict[str, datetime] = {}
+    for event in sorted(events, key=lambda one: one.sequence):
+        latest[event.source] = max(event.occurred_at, latest.get(event.source, event.occurred_at))
+        yield latest[event.source], event.sequence, event
 
 
 class Publishes(Protocol):
@@ -162,3 +213,26 @@ class Relay:
                 # Nothing gets through: no use in asking for the others, each with a timeout of its own.
                 break
         return published, trouble
+
+
+@contextlib.asynccontextmanager
+async def leading(database: AsyncEngine, *, retry_seconds: float) -> AsyncIterator[AsyncConnection]:
+    """Wait until this relay is the active one; it is while the connection lives, which the work must be done on.
+
+    The statements commit one by one.
+    """
+    async with database.connect() as pooled:
+        connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+        await _win(connection, retry_seconds)
+        try:
+            yield connection
+        finally:
+            # Not back into the pool: the lock is the session's.
+            await connection.invalidate()
+
+
+async def _win(connection: AsyncConnection, retry_seconds: float) -> None:
+    attempt = text("SELECT pg_try_advisory_lock(:key)")
+    # Not by waiting for the lock: a statement that waits holds up vacuum.
+    while not (await connection.execute(attempt, {"key": LOCK_KEY})).scalar():  # noqa: ASYNC110 - held by another process
+        await asyncio.sleep(retry_seconds)

@@ -15,8 +15,7 @@ from inventory_service.activities import serve_inventory
 from inventory_service.api import MAX_CATALOGUE_BYTES, inventory_routes
 from inventory_service.catalogue import Catalogue
 from inventory_service.catalogue_file import read_catalogue
-from inventory_service.leases import Leases, LeaseTimes
-from inventory_service.orders import Orders
+from inventory_service.leases import Leases, LeaseTimes, Orders
 from inventory_service.settings import InventorySettings
 from inventory_service.store import Stock
 from shared.database import create_engine

@@ -7,10 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
-from inventory_service.catalogue import Catalogue
-from inventory_service.catalogue_file import read_catalogue
-from inventory_service.catalogue_import import CatalogueRejectedError
-from inventory_service.sku import is_sku
+from inventory_service.catalogue import Catalogue, CatalogueRejectedError
+from inventory_service.catalogue_file import is_sku, read_catalogue
 from shared.shop.inventory import ProductPage
 from shared.web.http import answer
 from shared.web.paging import bad_query, cut, number_in

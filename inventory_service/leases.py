@@ -1,7 +1,7 @@
 """Ends the leases of reservations: what no saga will release any more goes back on sale by itself.
 
 A completed order's units must never go back on sale, so that a lease that has run out is no reason to release, but to
-ask: the order-service knows what became of the order.
+ask: the order-service knows what became of the order. That is a read, straight over HTTP.
 
     no such order, or ended undone ──► released, with a tombstone, so that a late do is refused
     still open                     ──► the lease is extended
@@ -12,8 +12,12 @@ ask: the order-service knows what became of the order.
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
 
+import aiohttp
 import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
@@ -21,12 +25,13 @@ from sqlalchemy import Row, func, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inventory_service.orders import OrderIs, Orders, OrdersAwayError
 from inventory_service.store import Stock
 from inventory_service.tables import RESERVATIONS
 from shared.contracts.message import problems_in
 from shared.lease import take_due
 from shared.participant.fence import StepKey
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 BATCH: Final = 50
 ASK_AGAIN_SECONDS: Final = 30.0
@@ -35,6 +40,54 @@ ASK_AGAIN_SECONDS: Final = 30.0
 log = structlog.get_logger()
 
 ENDED: Final = Counter("shop_leases_ended", "Reservations whose lease ran out, by what became of them", ["outcome"])
+
+
+class OrderIs(Enum):
+    """What a reservation needs to know of its order."""
+
+    UNKNOWN = "unknown"
+    """There is no such order, and there never will be: a reservation is made after its order was stored."""
+    OPEN = "open"
+    UNDONE = "undone"
+    COMPLETED = "completed"
+
+
+_ENDS: Final = {"completed": OrderIs.COMPLETED, "compensated": OrderIs.UNDONE, "cancelled": OrderIs.UNDONE}
+
+
+class OrdersAwayError(Exception):
+    """The order-service gave no answer that can be relied on; its reservations are kept."""
+
+
+class Orders:
+    """The order-service's orders."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url.rstrip("/")
+
+    async def state_of(self, order_id: str) -> OrderIs:
+        """What became of this order.
+
+        An answer counts only if it names the order: what any other server says (a wrong address, a proxy's 404) must
+        not put a customer's units back on sale.
+
+        Raises:
+            OrdersAwayError: no answer, or one that doesn't name the order.
+        """
+        try:
+            async with self._session.get(f"{self._url}/orders/{quote(order_id, safe='')}", timeout=TIMEOUT) as response:
+                status = response.status
+                answer: Any = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise OrdersAwayError(repr(error)) from error
+        if not isinstance(answer, dict) or answer.get("order_id") != order_id:
+            raise OrdersAwayError(f"the answer ({status}) doesn't speak of order {order_id}")
+        if status == HTTPStatus.NOT_FOUND:
+            return OrderIs.UNKNOWN
+        if status != HTTPStatus.OK:
+            raise OrdersAwayError(f"the order-service answered {status}")
+        return _ENDS.get(str(answer.get("status")), OrderIs.OPEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inventory_service.sku import is_sku
+from inventory_service.catalogue_file import is_sku
 from inventory_service.tables import STOCK
 from shared.contracts.repair import ByHand
 from shared.participant.errors import Refused

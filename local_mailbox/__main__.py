@@ -10,8 +10,7 @@ from local_mailbox.api import mailbox_routes
 from local_mailbox.settings import MailboxSettings
 from local_mailbox.smtp import MailHandler, listen
 from local_mailbox.store import MailboxStore
-from shared.service import logs
-from shared.service.lifecycle import stop_signal
+from shared.service.lifecycle import configure_logs, stop_signal
 from shared.service.settings import load
 from shared.web.http import application, serve_until
 
@@ -50,7 +49,7 @@ async def serve(settings: MailboxSettings) -> None:
 def main() -> None:
     """Run the mailbox."""
     settings = load(MailboxSettings)
-    logs.configure(NAME)
+    configure_logs(NAME)
     asyncio.run(serve(settings))
 
 

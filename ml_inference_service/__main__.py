@@ -5,9 +5,7 @@ from typing import Final
 
 from ml_inference_service.activities import serve_inference
 from ml_inference_service.api import inference_routes
-from ml_inference_service.card import read_card
-from ml_inference_service.model import FraudModel, ModelUnusableError
-from ml_inference_service.scorer import Scorer
+from ml_inference_service.model import FraudModel, ModelUnusableError, Scorer, read_card
 from ml_inference_service.settings import InferenceSettings
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost

@@ -4,7 +4,7 @@ It has no fence: it changes nothing, and the same facts and the same model give 
 first answer in all but its cost. A repeat that meets a newer model may differ; the caller keeps the score it has read.
 """
 
-from ml_inference_service.scorer import Scorer
+from ml_inference_service.model import Scorer
 from shared.participant.activities import ActivityHost, Call
 from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ml_inference_service.card import ModelCard
+from ml_inference_service.model import ModelCard
 
 
 def inference_routes(card: ModelCard, provider: str) -> list[web.RouteDef]:

@@ -1,19 +1,69 @@
-"""The model under ONNX Runtime: which file, on which hardware."""
+"""The model and its card: what it is, and isn't good for. ONNX Runtime runs it, a bounded number beside the loop."""
 
+import asyncio
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import onnxruntime
+from pydantic import BaseModel, ConfigDict
 
-from ml_inference_service.card import MODELS, ModelCard
-from ml_inference_service.features import NAMES, Features
+from ml_inference_service.features import NAMES, Features, features_of
+from shared.shop.inference import MlInferenceResult, RunMlInference
+
+MODELS: Final = Path(__file__).parent / "models"
+CARD: Final = MODELS / "model_card.json"
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 INPUT: Final = "features"
 PROBABILITIES: Final = "probabilities"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(_Part):
+    """How the data was made, so that anybody can make it again."""
+
+    source: str
+    seed: int
+    orders: int
+    held_out_orders: int
+    fraud_share: float
+
+
+class Metrics(_Part):
+    """Measured on the held-out orders, which the model has not been trained on."""
+
+    roc_auc: float
+    pr_auc: float
+    threshold: float
+    precision: float
+    recall: float
+    flagged_share: float
+    """Of all held-out orders, those with a score of at least the threshold: a person's work."""
+
+
+class ModelCard(_Part):
+    """One version of the model."""
+
+    version: str
+    file: str
+    sha256: str
+    algorithm: str
+    features: tuple[str, ...]
+    data: Data
+    metrics: Metrics
+    limits: tuple[str, ...]
+
+
+def read_card(path: Path = CARD) -> ModelCard:
+    """The card of the model that is served."""
+    return ModelCard.model_validate_json(path.read_text())
 
 
 class Provider(StrEnum):
@@ -72,3 +122,47 @@ def _providers(wanted: Provider) -> list[str]:
     if wanted is Provider.CUDA and CUDA not in available:
         raise ModelUnusableError(f"ML_PROVIDER=cuda, but ONNX Runtime has no {CUDA}: {_NO_GPU}")
     return [CUDA, CPU] if wanted is not Provider.CPU and CUDA in available else [CPU]
+
+
+class Model(Protocol):
+    """What scores."""
+
+    def score(self, features: Features) -> float: ...
+
+
+class ScorerBusyError(Exception):
+    """An outage: more orders wait for a score than can be served in time. The caller tries again."""
+
+
+class Scorer:
+    """Never computes on the event loop, which has the worker's heartbeats and all other calls to serve."""
+
+    def __init__(self, model: Model, version: str, *, threads: int, most_waiting: int) -> None:
+        self._model = model
+        self._version = version
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
+        self._most_under_way = threads + most_waiting
+        self._under_way = 0
+
+    async def score(self, order: RunMlInference) -> MlInferenceResult:
+        """The order's fraud score.
+
+        Raises:
+            Refused: the facts can't be true, or the model knows nothing about such an order.
+            ScorerBusyError: too many wait already.
+        """
+        if self._under_way >= self._most_under_way:
+            raise ScorerBusyError(f"{self._under_way} orders are being scored already")
+        self._under_way += 1
+        try:
+            score = await asyncio.get_running_loop().run_in_executor(self._pool, self._score, order)
+        finally:
+            self._under_way -= 1
+        return MlInferenceResult(score=score, model_version=self._version)
+
+    def _score(self, order: RunMlInference) -> float:
+        return self._model.score(features_of(order))
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

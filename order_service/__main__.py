@@ -37,8 +37,8 @@ from shared.service.settings import load
 from shared.service.sidecar import sidecar_reason
 from shared.shop.order import ORDER, ORDER_RECOVERY_WORKFLOW, ORDER_SERVICE, ORDER_WORKFLOW
 from shared.workflows.client import DaprEngine
-from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
+from shared.workflows.rows import ProgressWriter
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.recovery import RECOVERY, recovery_id
 from order_service.tables import ORDERS
-from shared.workflows.purges import RowPurges
+from shared.workflows.retention import RowPurges
 
 
 class Purges(RowPurges):

@@ -7,13 +7,10 @@ from typing import Final
 import structlog
 
 from payment_gateway.api import gateway_application
-from payment_gateway.reports import GatewayReports
 from payment_gateway.settings import GatewaySettings
-from payment_gateway.store import GatewayStore
+from payment_gateway.store import GatewayReports, GatewayStore
 from shared.database import create_engine
-from shared.service import logs
-from shared.service.lifecycle import stop_signal
-from shared.service.schema import database_reason, prepare_schema
+from shared.service.lifecycle import configure_logs, database_reason, prepare_schema, stop_signal
 from shared.service.settings import load
 from shared.shop.gateway import GATEWAY, PAYMENT_GATEWAY
 from shared.web.http import serve_until
@@ -48,7 +45,7 @@ async def serve(settings: GatewaySettings) -> None:
 def main() -> None:
     """Run the gateway."""
     settings = load(GatewaySettings)
-    logs.configure(PAYMENT_GATEWAY)
+    configure_logs(PAYMENT_GATEWAY)
     asyncio.run(serve(settings))
 
 

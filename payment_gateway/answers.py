@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from payment_gateway.reports import Books
+from payment_gateway.store import Books
 from shared.shop.gateway import ChargeState, Refunded, Reversal
 from shared.web.bodies import Moment, View
 from shared.web.paging import cut

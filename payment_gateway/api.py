@@ -9,11 +9,9 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from payment_gateway.answers import Refund, books_page, closed_key, looked_up
-from payment_gateway.bodies import ChargeBody, Key, KeyBody, RefundBody
-from payment_gateway.cards import CARDS, Reply
+from payment_gateway.bodies import CARDS, ChargeBody, Key, KeyBody, RefundBody, Reply
 from payment_gateway.errors import CardDeclinedError, GatewayError, OutOfOrderError
-from payment_gateway.reports import GatewayReports
-from payment_gateway.store import GatewayStore
+from payment_gateway.store import GatewayReports, GatewayStore
 from shared.shop.gateway import Charge
 from shared.web.http import Readiness, answer, application
 from shared.web.paging import bad_query, number_in

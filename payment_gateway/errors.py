@@ -23,60 +23,46 @@ class GatewayError(Exception):
     code: ClassVar[str]
     sentence: ClassVar[str]
 
+    def __init_subclass__(cls, *, status: HTTPStatus, code: str) -> None:
+        """Each refusal names both."""
+        cls.status, cls.code = status, code
+
     @property
     def detail(self) -> str:
         return str(self) or self.sentence
 
 
-class CardDeclinedError(GatewayError):
+class CardDeclinedError(GatewayError, status=HTTPStatus.PAYMENT_REQUIRED, code="card_declined"):
     sentence = "The card was declined; this key stays declined, so try another card under a new key."
-    status = HTTPStatus.PAYMENT_REQUIRED
-    code = "card_declined"
 
 
-class KeyClosedError(GatewayError):
+class KeyClosedError(GatewayError, status=HTTPStatus.GONE, code="key_closed"):
     sentence = "This key was voided or sealed: no charge will ever be made under it."
-    status = HTTPStatus.GONE
-    code = "key_closed"
 
 
-class KeyReusedError(GatewayError):
+class KeyReusedError(GatewayError, status=HTTPStatus.CONFLICT, code="key_reused"):
     sentence = "This key was used with another body; use a new key for a new request."
-    status = HTTPStatus.CONFLICT
-    code = "key_reused"
 
 
-class UnknownChargeError(GatewayError):
+class UnknownChargeError(GatewayError, status=HTTPStatus.NOT_FOUND, code="unknown_charge"):
     sentence = "There is no such charge."
-    status = HTTPStatus.NOT_FOUND
-    code = "unknown_charge"
 
 
-class NotCapturedError(GatewayError):
+class NotCapturedError(GatewayError, status=HTTPStatus.CONFLICT, code="not_captured"):
     sentence = "This charge took no money, so there is nothing to refund."
-    status = HTTPStatus.CONFLICT
-    code = "not_captured"
 
 
-class AlreadyRefundedError(GatewayError):
+class AlreadyRefundedError(GatewayError, status=HTTPStatus.CONFLICT, code="already_refunded"):
     sentence = "All of this charge is refunded already."
-    status = HTTPStatus.CONFLICT
-    code = "already_refunded"
 
 
-class ChargeSealedError(GatewayError):
+class ChargeSealedError(GatewayError, status=HTTPStatus.CONFLICT, code="charge_sealed"):
     sentence = "This charge was sealed: what was taken stays, whatever is asked for later."
-    status = HTTPStatus.CONFLICT
-    code = "charge_sealed"
 
 
-class RefundTooLargeError(GatewayError):
+class RefundTooLargeError(GatewayError, status=HTTPStatus.UNPROCESSABLE_ENTITY, code="refund_too_large"):
     sentence = "The refund is larger than what is left of the charge."
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "refund_too_large"
 
 
-class OutOfOrderError(GatewayError):
+class OutOfOrderError(GatewayError, status=HTTPStatus.SERVICE_UNAVAILABLE, code="out_of_order"):
     sentence = "The card network doesn't answer; nothing was charged. Try again with the same key."
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "out_of_order"

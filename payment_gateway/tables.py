@@ -10,39 +10,39 @@ saga id), NULL for a key that was voided before any charge. What the gateway hol
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, Text, func
+import sqlalchemy as sa
 
-_METADATA: Final = MetaData()
+_METADATA: Final = sa.MetaData()
 
-CHARGES: Final = Table(
+CHARGES: Final = sa.Table(
     "charges",
     _METADATA,
-    Column("idempotency_key", Text, primary_key=True),
-    Column("charge_id", Text, nullable=False, unique=True),
-    Column("reference", Text),
-    Column("status", Text, nullable=False),
-    Column("amount_cents", BigInteger),
-    Column("currency", Text),
-    Column("token", Text),
-    Column("captured_cents", BigInteger, nullable=False),
-    Column("refunded_cents", BigInteger, nullable=False, server_default="0"),
-    Column("closed_at", DateTime(timezone=True)),
-    Column("sealed_at", DateTime(timezone=True)),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    sa.Column("idempotency_key", sa.Text, primary_key=True),
+    sa.Column("charge_id", sa.Text, nullable=False, unique=True),
+    sa.Column("reference", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("amount_cents", sa.BigInteger),
+    sa.Column("currency", sa.Text),
+    sa.Column("token", sa.Text),
+    sa.Column("captured_cents", sa.BigInteger, nullable=False),
+    sa.Column("refunded_cents", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("closed_at", sa.DateTime(timezone=True)),
+    sa.Column("sealed_at", sa.DateTime(timezone=True)),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )
 """`status`: succeeded, declined, or void (closed before any charge). A key with `closed_at` takes no more charges; one
 with `sealed_at` neither those nor refunds: the merchant has settled otherwise what it still holds."""
 
-REFUNDS: Final = Table(
+REFUNDS: Final = sa.Table(
     "refunds",
     _METADATA,
-    Column("refund_number", BigInteger, Identity(always=True), primary_key=True),
-    Column("refund_id", Text, nullable=False, unique=True),
-    Column("idempotency_key", Text, unique=True),
-    Column("charge_id", Text, nullable=False),
-    Column("requested_cents", BigInteger),
-    Column("amount_cents", BigInteger, nullable=False),
-    Column("total_refunded_cents", BigInteger, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    sa.Column("refund_number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("refund_id", sa.Text, nullable=False, unique=True),
+    sa.Column("idempotency_key", sa.Text, unique=True),
+    sa.Column("charge_id", sa.Text, nullable=False),
+    sa.Column("requested_cents", sa.BigInteger),
+    sa.Column("amount_cents", sa.BigInteger, nullable=False),
+    sa.Column("total_refunded_cents", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )
 """`requested_cents` is NULL if all that was left was asked for; `total_refunded_cents` includes earlier refunds."""

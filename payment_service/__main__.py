@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from payment_service.activities import serve_payments
-from payment_service.http_gateway import HttpGateway
+from payment_service.gateway import HttpGateway
 from payment_service.payments import Payments
 from payment_service.settings import PaymentSettings
 from payment_service.store import PaymentStore

@@ -19,9 +19,7 @@ What the shop holds for a saga, which is what the gateway's own books must say, 
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, Text, func
-
-_METADATA: Final = MetaData()
+import sqlalchemy as sa
 
 
 class PaymentStatus(StrEnum):
@@ -63,31 +61,16 @@ class Account(StrEnum):
     """What customers of undone orders don't get back."""
 
 
-PAYMENTS: Final = Table(
+PAYMENTS: Final = sa.Table(
     "payments",
-    _METADATA,
-    Column("payment_id", Text, primary_key=True),
-    Column("saga_id", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("amount_cents", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("charge_id", Text),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    sa.MetaData(),
+    sa.Column("payment_id", sa.Text, primary_key=True),
+    sa.Column("saga_id", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("amount_cents", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("charge_id", sa.Text),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )
-
-LEDGER_ENTRIES: Final = Table(
-    "ledger_entries",
-    _METADATA,
-    Column("entry_number", BigInteger, Identity(always=True), primary_key=True),
-    Column("transaction_id", Text, nullable=False),
-    Column("saga_id", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("amount_cents", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("posted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-"""`amount_cents` is a debit if positive, a credit if negative."""

@@ -18,18 +18,16 @@ from shared.service.settings import load
 from shared.shop.registry import SHOP
 from shared.shop.task import TASK_ORCHESTRATOR, TASK_ORCHESTRATOR_SERVICE
 from shared.workflows.client import DaprEngine
-from shared.workflows.progress import ProgressWriter
 from shared.workflows.retention import Keep, Retention
+from shared.workflows.rows import ProgressWriter
+from task_orchestrator_service.acceptance import ORDER_TASKS, TaskService
 from task_orchestrator_service.activities import serve_task_activities
-from task_orchestrator_service.api.routes import task_routes
+from task_orchestrator_service.api import task_routes
 from task_orchestrator_service.lost import LostTasks, Patience
-from task_orchestrator_service.order_tasks import ORDER_TASKS
 from task_orchestrator_service.runs import TaskPurges
 from task_orchestrator_service.settings import TaskSettings
-from task_orchestrator_service.starter import Starter
+from task_orchestrator_service.starter import Starter, watch_waiting
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.task_service import TaskService
-from task_orchestrator_service.waiting import watch_waiting
 from task_orchestrator_service.workflow import task_workflows_shown_to
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"

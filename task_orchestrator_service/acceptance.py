@@ -1,16 +1,43 @@
-"""Accepts a task, from whomever it comes: stored before it is confirmed, under a key of its own."""
+"""Accepts tasks, over HTTP and from events: stored before they are confirmed, each under a key of its own.
+
+Each completed order becomes a task to pick and pack it, in the transaction of the event's inbox row: exactly one.
+"""
 
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import uuid4
 
-from sqlalchemy import func
+from pydantic import Field, StringConstraints
+from sqlalchemy import Row, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.contracts.call import Fault
 from shared.contracts.timeline import Timeline
-from shared.shop.task import AcceptedTask, TaskStatus
+from shared.events.consumer import Handler
+from shared.events.event import EventType, OrderEvent
+from shared.events.received import Received
+from shared.participant.errors import Refused
+from shared.shop.audit import AUDIT
+from shared.shop.inventory import StockLine
+from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, TASK_PROCESSING, AcceptedTask, TaskStatus, TaskWorkflow
+from shared.web.bodies import Body, CustomerBody, LineBody, Text
+from shared.web.requests import RequestRefusedError, check_fault_plan, check_same_request, request_hash
+from task_orchestrator_service.rules import check
+from task_orchestrator_service.starter import Starter
+from task_orchestrator_service.store import TaskStore
 from task_orchestrator_service.tables import TASKS
+
+ACTIVITIES: Final = frozenset(
+    contract.activity for contract in (*TASK_ORCHESTRATOR.contracts, *TASK_ORCHESTRATOR.calls, *AUDIT.contracts)
+)
+RECORDS: Final = frozenset({CLOSE_TASK.activity})
+
+
+Country = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{2}$")]
+Currency = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z]{3}$")]
 
 
 class Origin(StrEnum):
@@ -43,7 +70,7 @@ async def insert_task(tx: AsyncConnection, new: NewTask) -> bool:
             task_id=new.task.task_id,
             origin=new.origin,
             idempotency_key=new.idempotency_key,
-            request_hash=new.request_hash or fingerprint(new.task.model_dump_json()),
+            request_hash=new.request_hash or hashlib.sha256(new.task.model_dump_json().encode()).hexdigest(),
             workflow=new.workflow,
             order_id=new.task.order_id,
             status=TaskStatus.ACCEPTED,
@@ -57,6 +84,105 @@ async def insert_task(tx: AsyncConnection, new: NewTask) -> bool:
     return (await tx.execute(statement)).first() is not None
 
 
-def fingerprint(text: str) -> str:
-    """What tells one request from another."""
-    return hashlib.sha256(text.encode()).hexdigest()
+class UnpackableError(RequestRefusedError):
+    sentence = "lines: {why}."
+
+
+class TaskBody(Body):
+    """`POST /tasks`: pick and pack these lines. Money is in minor units; the country is where the parcel goes.
+
+    `workflow`: what the task goes through. `order_id`: the order that it is for; no order has two tasks at a time.
+    """
+
+    workflow: TaskWorkflow = TaskWorkflow.PROCESSING
+    customer: CustomerBody
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
+    total_cents: Annotated[int, Field(ge=1, le=100_000_000_00, strict=True)]
+    currency: Currency
+    country: Country
+    order_id: Text | None = None
+    faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
+
+
+class TaskService:
+    """Takes tasks."""
+
+    def __init__(self, database: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
+        self._database = database
+        self._tasks = tasks
+        self._starter = starter
+        self._allows_faults = allows_faults
+
+    async def accept(self, idempotency_key: str, body: TaskBody) -> str:
+        """Accept the task and return its id; the same key and body get the same id, for good.
+
+        Raises:
+            RequestRefusedError: a sentence for the client; nothing was stored.
+        """
+        hash_now = request_hash(body)
+        earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
+        if earlier is not None:
+            return _repeat(earlier, hash_now)
+        check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
+        task = _task_of(body)
+        new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)
+        async with self._database.begin() as tx:
+            stored = await insert_task(tx, new)
+        if not stored:
+            winner = await self._tasks.by_key(Origin.HTTP, idempotency_key)
+            if winner is None:
+                raise AssertionError("a task's row is never deleted")
+            return _repeat(winner, hash_now)
+        self._starter.signal()
+        return task.task_id
+
+
+def _task_of(body: TaskBody) -> AcceptedTask:
+    task = AcceptedTask(
+        task_id=f"task-{uuid4().hex}",
+        run_id="",
+        email=body.customer.email,
+        user_id=body.customer.user_id,
+        lines=tuple(StockLine(sku=line.sku, quantity=line.quantity) for line in body.lines),
+        total_cents=body.total_cents,
+        currency=body.currency,
+        country=body.country,
+        order_id=body.order_id,
+        faults=body.faults,
+    )
+    try:
+        check(task)
+    except Refused as refusal:
+        raise UnpackableError(why=refusal) from refusal
+    return task
+
+
+def _repeat(row: Row[Any], hash_now: str) -> str:
+    check_same_request(row, hash_now, "task")
+    task_id: str = row.task_id
+    return task_id
+
+
+def task_id_of(order_id: str) -> str:
+    """The id of the order's task: the same however often the order's completion is published."""
+    return f"task-{order_id}"
+
+
+async def _pick_and_pack(tx: AsyncConnection, event: Received) -> None:
+    order = event.read(OrderEvent)
+    task = AcceptedTask(
+        task_id=task_id_of(order.order_id),
+        run_id="",
+        email=order.customer.email,
+        user_id=order.customer.user_id,
+        lines=order.lines,
+        total_cents=order.total_cents,
+        currency=order.currency,
+        country=order.country,
+        order_id=order.order_id,
+    )
+    await insert_task(tx, NewTask(task, TASK_PROCESSING, Origin.ORDER_COMPLETED, order.order_id))
+
+
+ORDER_TASKS: Final[dict[EventType, Handler]] = {EventType.ORDER_COMPLETED: _pick_and_pack}
+"""The handlers of the events that ask for tasks."""

@@ -12,8 +12,8 @@ from shared.shop.task import (
     TaskValidated,
     ValidateTask,
 )
+from task_orchestrator_service.rules import Team
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.team import Team
 
 
 def serve_task_activities(host: ActivityHost, tasks: TaskStore, team: Team) -> None:

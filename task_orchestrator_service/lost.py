@@ -10,22 +10,14 @@ doesn't begin anew. A run that lives all the same changes nothing of the task an
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
 
 from shared.shop.task import TASK_PROCESSING, TaskStatus
 from shared.workflows.background import sweep_until_cancelled
-from shared.workflows.client import (
-    EngineAwayError,
-    Instance,
-    InstanceStatus,
-    UnreadableError,
-    WorkflowCare,
-    WorkflowNotifier,
-)
-from shared.workflows.probe import Probe
+from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, Probe, UnreadableError, WorkflowEngine
 from task_orchestrator_service.runs import OpenTask
 from task_orchestrator_service.store import TaskStore
 
@@ -40,10 +32,6 @@ RESTARTS: Final = Counter("shop_tasks_restarted", "Tasks begun anew since their 
 log = structlog.get_logger()
 
 
-class Engine(WorkflowCare, WorkflowNotifier, Protocol):
-    """Workflow calls that the sweep of tasks needs."""
-
-
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long the engine must have said so, in seconds."""
@@ -55,7 +43,7 @@ class Patience:
 class LostTasks:
     """Looks after open tasks, the oldest first. Belongs to one event loop."""
 
-    def __init__(self, tasks: TaskStore, engine: Engine, patience: Patience) -> None:
+    def __init__(self, tasks: TaskStore, engine: WorkflowEngine, patience: Patience) -> None:
         self._tasks = tasks
         self._engine = engine
         self._patience = patience

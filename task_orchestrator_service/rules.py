@@ -1,9 +1,10 @@
-"""What can be packed at all. An HTTP request gets the refusal at once; an event's task fails with the same sentence."""
+"""What can be packed at all, and who packs. An HTTP request gets a refusal at once; an event's task fails with it."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from shared.participant.errors import Refused
-from shared.shop.task import AcceptedTask
+from shared.shop.task import AcceptedTask, Lane
 
 MOST_UNITS: Final = 10_000
 """Of one line."""
@@ -25,3 +26,20 @@ def check(task: AcceptedTask) -> None:
     skus = [line.sku for line in task.lines]
     if twice := sorted({sku for sku in skus if skus.count(sku) > 1}):
         raise Refused(f"{', '.join(twice)} has more than one line: add them up to one each")
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who works in which lane, and from which fraud score on an order is inspected."""
+
+    packers: tuple[str, ...]
+    inspectors: tuple[str, ...]
+    inspection_score: float
+
+    def lane_of(self, fraud_score: float) -> Lane:
+        """The lane of an order with this score."""
+        return Lane.INSPECTION if fraud_score >= self.inspection_score else Lane.STANDARD
+
+    def names_in(self, lane: Lane) -> tuple[str, ...]:
+        """Who works there."""
+        return self.inspectors if lane is Lane.INSPECTION else self.packers

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.shop.task import TaskStatus
-from shared.workflows.purges import RowPurges
+from shared.workflows.retention import RowPurges
 from task_orchestrator_service.tables import TASKS
 
 AGAIN: Final = "-again-"

@@ -7,7 +7,7 @@ from pydantic_settings import NoDecode
 
 from shared.contracts.contract import TASK_SECONDS
 from shared.events.consuming import ConsumerSettings
-from task_orchestrator_service.team import Team
+from task_orchestrator_service.rules import Team
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Names = Annotated[tuple[Name, ...], NoDecode, Field(min_length=1)]

@@ -6,14 +6,16 @@ claimed, and the second run ends without a trace.
 
 Only so many tasks of each workflow run at a time; the others wait as rows (a bulkhead). A call that waits for an app
 that is away isn't free: the engine tries to hand it over every few seconds, and takes a turn of the workflow for it.
+No queue is silent: how many wait, how many run, and since when are metrics.
 """
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
+from prometheus_client import Gauge
 from pydantic import ValidationError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +25,17 @@ from shared.shop.task import TASK_ORCHESTRATOR, AcceptedTask
 from shared.workflows.background import SWEEP_SECONDS, BackgroundCalls, sweep_until_cancelled
 from shared.workflows.client import EngineAwayError, WorkflowStarter
 from task_orchestrator_service.runs import instance_id
-from task_orchestrator_service.store import TaskStore
+from task_orchestrator_service.store import Queue, TaskStore
 
 log = structlog.get_logger()
+
+COUNT_SECONDS: Final = 2.0
+
+WAITING: Final = Gauge("shop_tasks_waiting", "Tasks that wait to be started", ["workflow"])
+RUNNING: Final = Gauge("shop_tasks_running", "Tasks that run or are being started", ["workflow"])
+OLDEST: Final = Gauge(
+    "shop_tasks_waiting_oldest_seconds", "How long ago the oldest of those that wait was accepted", ["workflow"]
+)
 
 
 class Starter:
@@ -80,3 +90,20 @@ class Starter:
         log.warning("workflow not started, trying again", task_id=task_id, error=why)
         with contextlib.suppress(SQLAlchemyError, OSError):  # it is only shown
             await self._tasks.start_failed(task_id, why)
+
+
+async def watch_waiting(tasks: TaskStore) -> None:
+    """Keep the metrics true until cancelled."""
+
+    async def count() -> None:
+        queues = await tasks.queues()
+        for workflow in TASK_ORCHESTRATOR.workflows:
+            _show(workflow, queues.get(workflow, Queue()))
+
+    await sweep_until_cancelled(count, COUNT_SECONDS, failed="tasks not counted, trying again")
+
+
+def _show(workflow: str, queue: Queue) -> None:
+    WAITING.labels(workflow).set(queue.waiting)
+    RUNNING.labels(workflow).set(queue.running)
+    OLDEST.labels(workflow).set(queue.oldest_seconds)

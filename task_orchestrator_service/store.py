@@ -13,10 +13,9 @@ from shared.contracts.timeline import Timeline
 from shared.participant.errors import Refused
 from shared.shop.task import AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
 from shared.workflows.rows import WorkflowRows
-from task_orchestrator_service.rules import check
+from task_orchestrator_service.rules import Team, check
 from task_orchestrator_service.runs import OpenTask
 from task_orchestrator_service.tables import ASSIGNEES, PACKINGS, TASKS
-from task_orchestrator_service.team import Team
 
 _OPEN: Final = TASKS.c.ended_at.is_(None)
 _WAITS: Final = and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at <= func.now())

@@ -2,72 +2,59 @@
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
-TASKS: Final = Table(
+TASKS: Final = sa.Table(
     "tasks",
     METADATA,
-    Column("task_id", Text, primary_key=True),
-    Column("origin", Text, nullable=False),
-    Column("idempotency_key", Text, nullable=False),
-    Column("request_hash", Text, nullable=False),
-    Column("workflow", Text, nullable=False),
-    Column("order_id", Text),
-    Column("status", Text, nullable=False),
-    Column("reason", Text),
-    Column("accepted", JSONB, nullable=False),
-    Column("result", JSONB, nullable=False, server_default="{}"),
-    Column("run_id", Text),
-    Column("timeline", JSONB, nullable=False),
-    Column("timeline_version", Integer, nullable=False, server_default="0"),
-    Column("assignee", Text),
-    Column("lane", Text),
-    Column("start_due_at", DateTime(timezone=True), nullable=False),
-    Column("start_error", Text),
-    Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("ended_at", DateTime(timezone=True)),
-    Column("seen_lost_at", DateTime(timezone=True)),
-    Column("restarts", Integer, nullable=False, server_default="0"),
-    Column("purge_due_at", DateTime(timezone=True)),
-    Column("purged_at", DateTime(timezone=True)),
-    UniqueConstraint("origin", "idempotency_key", name="tasks_origin_idempotency_key_key"),
-    Index("tasks_newest_first", text("accepted_at DESC"), text("task_id DESC")),
-    Index("tasks_by_status", "status", text("accepted_at DESC"), text("task_id DESC")),
-    Index("tasks_to_start", "start_due_at", postgresql_where=text("status = 'accepted'")),
-    Index("tasks_open", "accepted_at", postgresql_where=text("ended_at IS NULL")),
-    Index(
+    sa.Column("task_id", sa.Text, primary_key=True),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("workflow", sa.Text, nullable=False),
+    sa.Column("order_id", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("accepted", JSONB, nullable=False),
+    sa.Column("result", JSONB, nullable=False, server_default="{}"),
+    sa.Column("run_id", sa.Text),
+    sa.Column("timeline", JSONB, nullable=False),
+    sa.Column("timeline_version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("assignee", sa.Text),
+    sa.Column("lane", sa.Text),
+    sa.Column("start_due_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("start_error", sa.Text),
+    sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("seen_lost_at", sa.DateTime(timezone=True)),
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("purge_due_at", sa.DateTime(timezone=True)),
+    sa.Column("purged_at", sa.DateTime(timezone=True)),
+    sa.UniqueConstraint("origin", "idempotency_key", name="tasks_origin_idempotency_key_key"),
+    sa.Index("tasks_newest_first", sa.text("accepted_at DESC"), sa.text("task_id DESC")),
+    sa.Index("tasks_by_status", "status", sa.text("accepted_at DESC"), sa.text("task_id DESC")),
+    sa.Index("tasks_to_start", "start_due_at", postgresql_where=sa.text("status = 'accepted'")),
+    sa.Index("tasks_open", "accepted_at", postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index(
         "tasks_open_of_workflow",
         "workflow",
         "status",
         "start_due_at",
-        postgresql_where=text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
         postgresql_include=["accepted_at"],
     ),
-    Index(
+    sa.Index(
         "tasks_to_look_at_for_purge",
         "ended_at",
-        postgresql_where=text("purge_due_at IS NULL AND purged_at IS NULL AND ended_at IS NOT NULL"),
+        postgresql_where=sa.text("purge_due_at IS NULL AND purged_at IS NULL AND ended_at IS NOT NULL"),
     ),
-    Index(
+    sa.Index(
         "tasks_to_purge_again",
         "purge_due_at",
-        postgresql_where=text("purged_at IS NULL AND purge_due_at IS NOT NULL"),
+        postgresql_where=sa.text("purged_at IS NULL AND purge_due_at IS NOT NULL"),
     ),
 )
 """One row per task, kept for good: it answers repeats of its key, and shows all after the purge.
@@ -79,20 +66,20 @@ failed last. `seen_lost_at`: since when the engine says that the task's workflow
 event; `restarts`: so often the task was begun anew for that, each time as another workflow instance.
 """
 
-PACKINGS: Final = Table(
+PACKINGS: Final = sa.Table(
     "packings",
     METADATA,
-    Column("order_id", Text, primary_key=True),
-    Column("workflow", Text, primary_key=True),
-    Column("task_id", Text, ForeignKey("tasks.task_id"), nullable=False),
-    Index("packings_of_task", "task_id"),
+    sa.Column("order_id", sa.Text, primary_key=True),
+    sa.Column("workflow", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.task_id"), nullable=False),
+    sa.Index("packings_of_task", "task_id"),
 )
 """Which task has an order, of each workflow: no order is packed twice. A task that fails gives its order back."""
 
-ASSIGNEES: Final = Table(
+ASSIGNEES: Final = sa.Table(
     "assignees",
     METADATA,
-    Column("name", Text, primary_key=True),
-    Column("assigned", BigInteger, nullable=False, server_default="0"),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("assigned", sa.BigInteger, nullable=False, server_default="0"),
 )
 """How many tasks each was given and still has or has done: the next one goes to whoever has the fewest."""

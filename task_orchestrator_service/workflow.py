@@ -5,8 +5,9 @@ from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
+from shared.contracts.timeline import StepOutcome
 from shared.saga.context import Turns
-from shared.saga.failures import SagaStopped
+from shared.saga.failures import SagaStopped, StepFailed
 from shared.saga.saga import Observer, Saga
 from shared.saga.terms import SagaTerms
 from shared.shop.audit import COMPLIANCE_AUDIT, ComplianceAudit, audit_instance_id
@@ -26,7 +27,6 @@ from shared.shop.task import (
     TaskStatus,
     ValidateTask,
 )
-from task_orchestrator_service.reasons import reason_of
 
 TaskWorkflow = Callable[[DaprWorkflowContext, AcceptedTask], Turns[dict[str, Any]]]
 
@@ -128,21 +128,33 @@ def _fail(saga: Saga, task: AcceptedTask, stopped: SagaStopped) -> Turns[dict[st
 
 
 def _close(
-    saga: Saga,
-    task: AcceptedTask,
-    status: TaskStatus,
-    *,
-    reason: str | None = None,
-    result: TaskResult | None = None,
+    saga: Saga, task: AcceptedTask, status: TaskStatus, *, reason: str | None = None, result: TaskResult | None = None
 ) -> Turns[TaskStatus]:
     closed = yield from saga.record(
         CLOSE_TASK,
         CloseTask(
-            run_id=task.run_id,
-            timeline=saga.timeline,
-            status=status,
-            reason=reason,
-            result=result or TaskResult(),
+            run_id=task.run_id, timeline=saga.timeline, status=status, reason=reason, result=result or TaskResult()
         ),
     )
     return closed.status
+
+
+def reason_of(stopped: SagaStopped) -> str:
+    """One sentence that names app, activity and cause, and one with the next step."""
+    if not isinstance(stopped, StepFailed):
+        return f"{stopped.reason}. Submit the task again under a new key."
+    return f"{stopped.reason.rstrip('.')}. {_next_step(stopped)}"
+
+
+def _next_step(failure: StepFailed) -> str:
+    app_id = failure.app_id
+    match failure.outcome:
+        case StepOutcome.REFUSED:
+            return "Correct what it says, and submit the task again under a new key."
+        case StepOutcome.FAILED:
+            return "Then submit the task again under a new key."
+        case _:
+            return (
+                f"See whether {app_id} runs (`shop status`, `shop logs {app_id}`), then submit the task again under a "
+                f"new key; {failure.activity} may have taken effect all the same."
+            )

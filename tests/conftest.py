@@ -6,7 +6,7 @@ import signal
 import pytest
 from xdist.remote import Producer
 
-from devstack.topology.ports import TEST_SHARE
+from devstack.topology.addresses import TEST_SHARE
 from tests.sharing import OneWorkerPerStack
 
 

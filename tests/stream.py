@@ -10,11 +10,11 @@ from nats.js.errors import NotFoundError
 
 from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings
-from devstack.topology.broker import nats_url
-from devstack.topology.hosts import ONE_HOST
+from devstack.topology.infrastructure import nats_url
 from devstack.topology.layout import database_layout
+from devstack.topology.specs import ONE_HOST
 from shared.events.event import TOPIC, CloudEvent
-from shared.events.heartbeats import HEARTBEAT_TYPE
+from shared.events.watch import HEARTBEAT_TYPE
 
 EXPECTED: Final = """
     SELECT '/order-service' AS source, order_id AS subject, 'order.accepted' AS type FROM order_service.orders

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from devstack.topology.addresses import PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
-from devstack.topology.hosts import MAIN
+from devstack.topology.specs import MAIN
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.registry import CORE_APPS
 

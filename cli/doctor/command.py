@@ -8,8 +8,17 @@ from typing import Annotated
 
 import typer
 
-from cli.doctor.kubernetes import CLUSTER_APPS, forwarded_targets, surroundings_of
-from cli.doctor.targets import LOCAL, CouldNotLookError, Surroundings, Target, given_targets, local_targets
+from cli.doctor.targets import (
+    CLUSTER_APPS,
+    LOCAL,
+    CouldNotLookError,
+    Surroundings,
+    Target,
+    forwarded_targets,
+    given_targets,
+    local_targets,
+    surroundings_of,
+)
 from cli.output import JsonOption, say
 from devstack.errors import NotRunningError, SettingsError
 from devstack.settings import load_settings
@@ -39,8 +48,7 @@ def doctor(
     if target and kubernetes:
         raise SettingsError("either --target or --kubernetes")
     # The HTTP library takes a third of a second to import, for which the other commands needn't wait.
-    from cli.doctor.examination import examine  # noqa: PLC0415
-    from cli.doctor.report import document, exit_code, lines  # noqa: PLC0415
+    from cli.doctor.examination import document, examine, exit_code, lines  # noqa: PLC0415
 
     with _chosen(target or (), kubernetes) as (targets, surroundings, expected):
         diagnosis = asyncio.run(examine(targets, surroundings, expected))

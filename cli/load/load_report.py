@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,10 +61,10 @@ def summarise(result: LoadResult, cpu_seconds: float | None, verdict: Conservati
         "ended": len(ended),
         "seconds": round(seconds, 3),
         "orders_per_second": round(len(ended) / seconds, 2) if seconds > 0 else None,
-        "latency_ms": {f"p{percent}": _rounded(percentile(latencies, percent), 1) for percent in PERCENTILES},
+        "latency_ms": {f"p{percent}": rounded(percentile(latencies, percent), 1) for percent in PERCENTILES},
         "ends": dict(sorted(Counter(order.status for order in ended).items())),
-        "cpu_seconds": _rounded(cpu_seconds, 2),
-        "cpu_ms_per_order": _rounded(cpu_seconds * 1000 / len(ended), 1) if cpu_seconds is not None and ended else None,
+        "cpu_seconds": rounded(cpu_seconds, 2),
+        "cpu_ms_per_order": rounded(cpu_seconds * 1000 / len(ended), 1) if cpu_seconds is not None and ended else None,
         "retried_posts": result.retries,
         "errors": result.errors,
         "not_ended": result.not_ended,
@@ -74,14 +74,13 @@ def summarise(result: LoadResult, cpu_seconds: float | None, verdict: Conservati
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """The summary for people."""
-    latency = ", ".join(f"{name} {_shown(value)} ms" for name, value in summary["latency_ms"].items())
-    ends = ", ".join(f"{count} {status}" for status, count in summary["ends"].items()) or "none"
-    rate, per_order = _shown(summary["orders_per_second"]), _shown(summary["cpu_ms_per_order"])
+    latency = ", ".join(f"{name} {shown(value)} ms" for name, value in summary["latency_ms"].items())
+    rate, per_order = shown(summary["orders_per_second"]), shown(summary["cpu_ms_per_order"])
     lines = [
         f"throughput   {rate} orders/s ({summary['ended']} orders in {summary['seconds']} s)",
         f"POST to end  {latency}",
-        f"ends         {ends}",
-        f"processor    {per_order} ms per order ({_shown(summary['cpu_seconds'])} s over all processes)",
+        f"ends         {counted(summary['ends'])}",
+        f"processor    {per_order} ms per order ({shown(summary['cpu_seconds'])} s over all processes)",
     ]
     if summary["retried_posts"]:
         lines.append(f"retried      {summary['retried_posts']} POSTs, each with its own key again")
@@ -90,9 +89,16 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
+def rounded(value: float | None, digits: int) -> float | None:
+    """A figure; None stays none."""
     return None if value is None else round(value, digits)
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A figure for people."""
     return "-" if value is None else f"{value:,}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """How many there are of each."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"

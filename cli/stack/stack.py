@@ -14,14 +14,14 @@ from typing import Annotated
 import typer
 
 from cli.output import JsonOption, say
-from devstack.errors import AlreadyRunningError, NotRunningError, StartFailedError
+from devstack.errors import AlreadyRunningError, StartFailedError
 from devstack.programs.build import ensure_programs
-from devstack.settings import PROJECT_ROOT, Mode, StackSettings, load_settings
+from devstack.settings import PROJECT_ROOT, StackSettings, load_settings
 from devstack.supervisor.client import StackClient
-from devstack.supervisor.leftovers import end_leftovers
 from devstack.supervisor.logs import open_log
-from devstack.supervisor.state import StackState, supervisor_lock
-from devstack.topology.groups import check_groups
+from devstack.supervisor.state import StackState, end_leftovers, supervisor_lock
+from devstack.topology.specs import check_groups
+from shared.service.settings import ShopMode
 from shared.shop.order import ORDER_SERVICE
 
 POLL_SECONDS = 0.1
@@ -52,9 +52,9 @@ def up(
 ) -> None:
     """Start the whole stack; stays in the foreground until Ctrl-C."""
     # The groups are checked before anything is built for them, which can take ten minutes.
-    settings = load_settings(mode=Mode.DEMO) if demo else load_settings()
+    settings = load_settings(mode=ShopMode.DEMO) if demo else load_settings()
     check_groups(settings.registry, only or ())
-    running = _running_state(settings)
+    running = StackClient(settings.home).state_if_running()
     if running is not None:
         _already_runs(settings, running, wanted_ready=detach)
         return
@@ -106,13 +106,6 @@ def _report_addresses(settings: StackSettings) -> None:
     say(f"the shop answers at {where} ({settings.mode.value} mode); logs: {settings.logs}")
 
 
-def _running_state(settings: StackSettings) -> StackState | None:
-    try:
-        return StackClient(settings.home).state()
-    except NotRunningError:
-        return None
-
-
 def _already_runs(settings: StackSettings, running: StackState, *, wanted_ready: bool) -> None:
     where = running.addresses.get(ORDER_SERVICE, running.control_url)
     sentence = f"the stack already runs ({running.mode} mode, {running.phase}) at {where}"
@@ -143,7 +136,7 @@ def _start_in_background(settings: StackSettings, only: Sequence[str], *, withou
     try:
         while supervisor.poll() is None:
             offset = _echo_new(log, offset)
-            state = _running_state(settings)
+            state = StackClient(settings.home).state_if_running()
             if state is not None and state.supervisor.pid == supervisor.pid and state.phase == "up":
                 _echo_new(log, offset)
                 return

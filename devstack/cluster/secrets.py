@@ -7,7 +7,7 @@ from typing import Any
 from devstack.errors import SettingsError
 from devstack.postgres.passwords import AUDIT_WRITER, BROKER_PASSWORD, DAPR, PUSH_WEBHOOK, Passwords
 from devstack.settings import StackSettings
-from devstack.topology.broker import DEFAULT_PORT, USER
+from devstack.topology.infrastructure import BROKER_USER, DEFAULT_BROKER_PORT
 from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.contracts.app import App
 from shared.shop.audit import AUDIT
@@ -15,7 +15,7 @@ from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.webhooks import write_secret
 
 NAMESPACE = "saga-shop"
-BROKER_IN_CLUSTER = f"broker:{DEFAULT_PORT}"
+BROKER_IN_CLUSTER = f"broker:{DEFAULT_BROKER_PORT}"
 MAILBOX_IN_CLUSTER = "smtp://mailbox:2525"
 
 
@@ -67,7 +67,7 @@ def _broker(settings: StackSettings, passwords: Passwords) -> dict[str, str]:
         return {"url": settings.nats_url.get_secret_value()}
     # Quoted for the broker's configuration, in which it would otherwise be taken for a number.
     return {
-        "url": f"nats://{USER}:{passwords[BROKER_PASSWORD]}@{BROKER_IN_CLUSTER}",
+        "url": f"nats://{BROKER_USER}:{passwords[BROKER_PASSWORD]}@{BROKER_IN_CLUSTER}",
         "password": f'"{passwords[BROKER_PASSWORD]}"',
     }
 

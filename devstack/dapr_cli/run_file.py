@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from devstack.programs.runtime import DaprRuntime
+from devstack.programs.build import DaprRuntime
 from devstack.settings import PROJECT_ROOT
 from devstack.topology.addresses import sidecar_of
 from devstack.topology.specs import ProcessSpec, Topology
@@ -32,12 +32,7 @@ PER_APP = {
 }
 # The first is written apart; the Dapr CLI knows no name for the others.
 ELSEWHERE = frozenset(
-    {
-        "app-id",
-        "dapr-internal-grpc-listen-address",
-        "metrics-listen-address",
-        "dapr-graceful-shutdown-seconds",
-    }
+    {"app-id", "dapr-internal-grpc-listen-address", "metrics-listen-address", "dapr-graceful-shutdown-seconds"}
 )
 # What the sidecars need and no file may hold.
 FOR_SIDECARS = ("STATESTORE_CONNECTION_STRING", "NATS_URL", "DAPR_HOST_IP")

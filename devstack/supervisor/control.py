@@ -1,24 +1,26 @@
 """The supervisor's HTTP API on loopback; every call but the readiness probes' needs the token from state.json."""
 
 import asyncio
+import contextlib
 import hmac
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from signal import Signals
 from typing import Any
 
 import aiohttp
+import psutil
 from aiohttp import web
 
 from devstack.errors import StackError, UnknownHostError, UnknownProcessError
-from devstack.supervisor.measure import own_usage, usage_of
 from devstack.supervisor.process import ManagedProcess
 from devstack.supervisor.readiness import missing_for
 from devstack.supervisor.supervisor import Supervisor
 from devstack.tilt.attendance import Attendance
-from devstack.topology.ports import LOOPBACK
+from devstack.topology.addresses import LOOPBACK
 from shared.contracts.app import Registry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,7 +67,7 @@ class _Routes:
         # Reading every process's memory takes a while; the supervisor must go on reaping meanwhile.
         registry = self._supervisor.settings.registry
         rows = await asyncio.to_thread(lambda: [_row(process, registry) for process in processes])
-        own = await asyncio.to_thread(own_usage, os.getpid())
+        own = await asyncio.to_thread(own_usage)
         return web.json_response(
             {
                 "phase": self._supervisor.phase,
@@ -212,3 +214,46 @@ def _guard(token: str) -> Any:  # noqa: ANN401 - aiohttp's middleware type is no
             return web.json_response({"error": str(error)}, status=HTTPStatus.CONFLICT)
 
     return guard
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Memory in bytes (PSS: shared pages are split among their users) and processor seconds so far."""
+
+    memory_bytes: int
+    cpu_seconds: float
+
+
+NOTHING = Usage(0, 0.0)
+
+
+def usage_of(pid: int) -> Usage:
+    """Sum over a process and all its descendants; what has gone meanwhile counts nothing."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return NOTHING
+    usages = [_usage_of_one(process, is_root=process is root) for process in family]
+    return Usage(sum(usage.memory_bytes for usage in usages), sum(usage.cpu_seconds for usage in usages))
+
+
+def own_usage() -> Usage:
+    """Of this process, without its descendants."""
+    return _usage_of_one(psutil.Process(), is_root=False)
+
+
+def _usage_of_one(process: psutil.Process, *, is_root: bool) -> Usage:
+    with contextlib.suppress(psutil.Error):
+        times = process.cpu_times()
+        # Children that have ended count too: a Postgres backend lives as long as its connection.
+        ended = times.children_user + times.children_system if is_root else 0.0
+        return Usage(_memory(process), times.user + times.system + ended)
+    return NOTHING
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.Error, AttributeError, OSError):
+        return int(process.memory_info().rss)

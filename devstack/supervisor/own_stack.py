@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from devstack.programs.build import ensure_runtime
-from devstack.programs.runtime import Report
+from devstack.programs.go_build import Report
 from devstack.settings import StackSettings, load_settings, port_block_size
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 
 _SERVERS: Final = ("database_url", "nats_url", "smtp_url", "push_webhook_url", "push_webhook_secret")
 

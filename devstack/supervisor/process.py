@@ -17,7 +17,7 @@ from devstack.settings import PROJECT_ROOT
 from devstack.supervisor.logs import open_log, tail_of_last_run
 from devstack.supervisor.readiness import missing_for
 from devstack.supervisor.state import start_time
-from devstack.topology.ports import LOOPBACK
+from devstack.topology.addresses import LOOPBACK
 from devstack.topology.specs import Finished, ProcessSpec
 
 FIRST_BACKOFF_SECONDS = 0.2

@@ -4,16 +4,14 @@ import asyncio
 import os
 from collections.abc import Sequence
 
-from devstack.network.links import plan_network
+from devstack.network import plan_network
 from devstack.postgres.passwords import load_passwords
-from devstack.programs.broker import find_broker
-from devstack.programs.runtime import DaprRuntime, cache_folder, pinned_version
+from devstack.programs.build import DaprRuntime, cache_folder, find_broker, pinned_version
 from devstack.settings import StackSettings
 from devstack.supervisor.control import control_api
 from devstack.supervisor.supervisor import Report, Supervisor
 from devstack.tilt.attendance import end_with_parent
-from devstack.topology.groups import check_groups
-from devstack.topology.specs import Topology
+from devstack.topology.specs import Topology, check_groups
 from devstack.topology.topology import build_topology
 
 

@@ -13,14 +13,12 @@ from signal import Signals
 import aiohttp
 
 from devstack.errors import StartFailedError, UnknownProcessError, unknown_name
-from devstack.network.links import Links, links_of
+from devstack.network import Links
 from devstack.settings import StackSettings
-from devstack.supervisor.leftovers import end_leftovers
 from devstack.supervisor.process import ManagedProcess, Phase
-from devstack.supervisor.state import ProcessIdentity, StackState, start_time, supervisor_lock
-from devstack.topology.hosts import Host
-from devstack.topology.ports import LOOPBACK, check_free
-from devstack.topology.specs import Topology
+from devstack.supervisor.state import ProcessIdentity, StackState, end_leftovers, start_time, supervisor_lock
+from devstack.topology.addresses import LOOPBACK, check_free
+from devstack.topology.specs import Host, Topology
 
 Report = Callable[[str], None]
 INSISTS_AFTER_SECONDS = 1.0
@@ -39,7 +37,7 @@ class Supervisor:
         self.phase = "starting"
         self.processes: Mapping[str, ManagedProcess] = {}
         self.cut_hosts: set[str] = set()
-        self._links: Links = links_of(topology, settings)
+        self._links = Links(topology.network, settings.home)
         self._report = report
         self._starts_all = starts_all
         self._stop_requested = asyncio.Event()

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from devstack.settings import PROJECT_ROOT
-from devstack.topology.ports import LOOPBACK
+from devstack.topology.addresses import LOOPBACK
 
 PARENT_POLL_SECONDS = 0.5
 

@@ -5,10 +5,9 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from devstack.postgres.passwords import DAPR, SUPERUSER_PASSWORD, Passwords
 from devstack.settings import StackSettings
-from devstack.topology.ports import LOOPBACK
+from devstack.topology.addresses import LOOPBACK, Offset, port_at
 from shared.contracts.app import Registry
 
-POSTGRES_PORT_OFFSET = 1
 EMBEDDED_DATABASE = "shop"
 EMBEDDED_SUPERUSER = "postgres"
 
@@ -62,6 +61,6 @@ def database_layout(settings: StackSettings, passwords: Passwords, address: str 
     """The layout on the user's server (DATABASE_URL) or on the embedded one, as it is reached at `address`."""
     if settings.database_url is not None:
         return DatabaseLayout(settings.database_url, False, passwords, settings.registry)
-    place = f"{address}:{settings.base_port + POSTGRES_PORT_OFFSET}"
+    place = f"{address}:{port_at(settings, Offset.POSTGRES)}"
     url = f"postgresql://{EMBEDDED_SUPERUSER}:{passwords[SUPERUSER_PASSWORD]}@{place}/{EMBEDDED_DATABASE}"
     return DatabaseLayout(url, True, passwords, settings.registry)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from devstack.settings import PROJECT_ROOT, StackSettings
-from devstack.topology.addresses import DOCS_OFFSET, MAILBOX, port_at
-from devstack.topology.broker import CONFIGURATION as BROKER_CONFIGURATION
-from devstack.topology.dapr import COMPONENTS
+from devstack.topology.addresses import MAILBOX, Offset, port_at
+from devstack.topology.infrastructure import BROKER_CONFIGURATION, COMPONENTS
 from devstack.topology.specs import Finished, ProcessSpec, Topology
 from shared.contracts.app import Registry
 from shared.shop.audit import AUDIT_SERVICE
@@ -33,9 +32,7 @@ DOCS = {
     EVENT_RELAY: ("events.md", "consuming-events.md"),
 }
 # Which answers of a service are worth a look.
-PAGES = {
-    ORDER_SERVICE: ("/openapi.json", "/orders", "/products", "/audit/conservation", "/metrics"),
-}
+PAGES = {ORDER_SERVICE: ("/openapi.json", "/orders", "/products", "/audit/conservation", "/metrics")}
 PAGES_BY_KIND = {"service": ("/readyz",), "sidecar": ("/v1.0/metadata",)}
 
 
@@ -46,7 +43,7 @@ def outline(topology: Topology, settings: StackSettings) -> dict[str, Any]:
         "home": str(settings.home),
         "api_url": settings.api_url,
         "control_port": topology.control_port.number,
-        "docs_port": port_at(settings, DOCS_OFFSET),
+        "docs_port": port_at(settings, Offset.DOCS),
         "order_steps": [step.activity for step in ORDER_STEPS],
         "processes": [_process(spec, settings.registry) for spec in topology.processes],
     }

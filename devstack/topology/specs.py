@@ -1,16 +1,71 @@
-"""What a process of the stack is, as plain data; supervisor, tests and dev loop read the same."""
+"""What a process of the stack is and where it lives, as plain data; supervisor, tests and dev loop read the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
 from signal import SIGTERM, Signals
 from types import MappingProxyType
 from typing import Literal
 
-from devstack.errors import UnknownProcessError, unknown_name
-from devstack.topology.hosts import MAIN, ONE_HOST, Host, Network
-from devstack.topology.ports import PortClaim
+from devstack.errors import UnknownHostError, UnknownProcessError, unknown_name
+from devstack.topology.addresses import LOOPBACK, PortClaim
+from shared.contracts.app import Registry
+
+MAIN = "main"
 
 Kind = Literal["postgres", "task", "placement", "scheduler", "broker", "service", "sidecar"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where processes live: they listen at `listen`, others reach them at `address`, the prefix runs commands there."""
+
+    name: str
+    listen: str = LOOPBACK
+    address: str = LOOPBACK
+    command_prefix: tuple[str, ...] = ()
+
+    def url(self, port: int) -> str:
+        """Where the supervisor and people reach a port of this host."""
+        return f"http://{self.listen}:{port}"
+
+    def peer_url(self, port: int) -> str:
+        """Where other hosts reach it."""
+        return f"http://{self.address}:{port}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """The hosts of a stack. What isn't an app lives on the main host, as do apps without a host of their own."""
+
+    main: Host = field(default_factory=lambda: Host(MAIN))
+    apps: Mapping[str, Host] = field(default_factory=lambda: MappingProxyType({}))
+    # The main host's address with the network that the others are in, when that is a network of its own.
+    bridge: IPv4Interface | None = None
+
+    def host_of(self, app_id: str) -> Host:
+        """Where an app and its sidecar live."""
+        return self.apps.get(app_id, self.main)
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that can be cut off from one another; none when all processes share one."""
+        return (self.main, *self.apps.values()) if self.apps else ()
+
+    def host(self, name: str) -> Host:
+        """The host of this name; an unknown one is an error that names the nearest."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        if not self.hosts:
+            raise UnknownHostError(
+                "all processes of this stack share one host, so that nothing can be cut off; "
+                "start it with SHOP_NETWORK=namespaces, as root"
+            )
+        raise UnknownHostError(unknown_name(name, [host.name for host in self.hosts], "host"))
+
+
+ONE_HOST = Network()
 
 
 @dataclass(frozen=True)
@@ -141,3 +196,10 @@ class Topology:
         """The part of the stack that belongs to any of these groups."""
         kept = tuple(spec for spec in self.processes if not spec.groups or not spec.groups.isdisjoint(groups))
         return Topology(kept, self.control_port, self.network)
+
+
+def check_groups(registry: Registry, groups: Iterable[str]) -> None:
+    """Raises UnknownProcessError for a group that there is none of; it names the nearest."""
+    for group in groups:
+        if group not in registry.groups:
+            raise UnknownProcessError(unknown_name(group, registry.groups, "group of processes"))

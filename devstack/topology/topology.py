@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devstack.postgres.passwords import Passwords
-from devstack.programs.broker import PROGRAM, broker_cache
+from devstack.programs.build import BROKER_PROGRAM, broker_cache
 from devstack.settings import StackSettings
-from devstack.topology.addresses import CONTROL_OFFSET
-from devstack.topology.broker import broker
-from devstack.topology.dapr import placement, scheduler, sidecar
-from devstack.topology.hosts import ONE_HOST, Network
+from devstack.topology.addresses import Offset, PortClaim, port_at
+from devstack.topology.infrastructure import broker, placement, scheduler, sidecar
 from devstack.topology.layout import database_layout
-from devstack.topology.mail import mailbox
-from devstack.topology.ports import PortClaim
-from devstack.topology.shop import audit_schema, database, gateway, service
-from devstack.topology.specs import Topology
+from devstack.topology.shop import audit_schema, database, gateway, mailbox, service
+from devstack.topology.specs import ONE_HOST, Network, Topology
 from shared.shop.audit import AUDIT_SERVICE
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.notification import NOTIFICATION_SERVICE
@@ -47,7 +43,7 @@ def build_topology(  # noqa: PLR0913 - all that one stack differs in from anothe
     if registry.find(NOTIFICATION_SERVICE):
         processes.append(mailbox(settings, passwords, main))
     if registry.event_apps:
-        processes += broker(settings, passwords, nats_server or broker_cache(settings) / PROGRAM, main)
+        processes += broker(settings, passwords, nats_server or broker_cache(settings) / BROKER_PROGRAM, main)
     if registry.find(AUDIT_SERVICE):
         processes.append(audit_schema(layout, main))
     for app_id in apps:
@@ -55,5 +51,5 @@ def build_topology(  # noqa: PLR0913 - all that one stack differs in from anothe
             service(settings, layout, network, app_id),
             sidecar(settings, layout, network, dapr_binaries, app_id),
         ]
-    control = PortClaim(settings.base_port + CONTROL_OFFSET, "the stack's supervisor")
+    control = PortClaim(port_at(settings, Offset.CONTROL), "the stack's supervisor")
     return Topology(tuple(processes), control, network)

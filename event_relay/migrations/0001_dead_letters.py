@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.migrations.inbox import create_inbox_cursors
+from shared.migrations.tables import create_inbox_cursors
 
 revision = "0001"
 down_revision = None

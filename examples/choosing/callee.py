@@ -9,7 +9,7 @@ from aiohttp import web
 from dapr.ext.workflow import WorkflowActivityContext, WorkflowRuntime
 from dapr.ext.workflow.logger import LoggerOptions
 
-from examples.choosing.jobs import ACTIVITY, PUBSUB, Job, Journal
+from examples.choosing.jobs import ACTIVITY, PUBSUB, Job, Journal, serve
 from shared.events.event import TOPIC
 
 
@@ -55,13 +55,7 @@ def runtime(journal: Journal, grpc_port: str) -> WorkflowRuntime:
 async def main() -> None:
     """Serve until the process is ended."""
     journal = Journal(Path(os.environ["CHOOSING_BOOK"]))
-    app = web.Application()
-    app.router.add_routes(routes(journal))
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", int(os.environ["SERVICE_HTTP_PORT"])).start()
-    await asyncio.to_thread(runtime(journal, os.environ["DAPR_GRPC_PORT"]).start)
-    await asyncio.Event().wait()
+    await serve(routes(journal), runtime(journal, os.environ["DAPR_GRPC_PORT"]))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from dapr.ext.workflow import DaprWorkflowContext, WorkflowRuntime
 from dapr.ext.workflow.aio import DaprWorkflowClient
 from dapr.ext.workflow.logger import LoggerOptions
 
-from examples.choosing.jobs import ACCEPTED, ACTIVITY, CALLEE, DONE, PUBSUB, WORKFLOW, Job, Way
+from examples.choosing.jobs import ACCEPTED, ACTIVITY, CALLEE, DONE, PUBSUB, WORKFLOW, Job, Way, serve
 from shared.events.event import TOPIC
 
 CALL_SECONDS: Final = 10.0
@@ -97,13 +97,7 @@ async def main() -> None:
     worker.register_workflow(job_workflow, name=WORKFLOW)
     async with aiohttp.ClientSession() as session:
         caller = Caller(session, os.environ["DAPR_HTTP_PORT"], grpc_port)
-        app = web.Application()
-        app.router.add_routes(routes(caller))
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", int(os.environ["SERVICE_HTTP_PORT"])).start()
-        await asyncio.to_thread(worker.start)
-        await asyncio.Event().wait()
+        await serve(routes(caller), worker)
 
 
 if __name__ == "__main__":

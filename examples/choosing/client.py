@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from devstack.errors import NotRunningError, StartFailedError
+from devstack.errors import StartFailedError
 from devstack.programs.build import ensure_broker
 from devstack.settings import PROJECT_ROOT, StackSettings
 from devstack.supervisor.client import StackClient
@@ -154,10 +154,8 @@ def eventually(
 def _is_up(stack: StackClient, supervisor: subprocess.Popen[bytes], settings: StackSettings) -> bool | None:
     if supervisor.poll() is not None:
         raise StartFailedError(f"the stage did not start; see {settings.logs / 'supervisor.log'}")
-    try:
-        return True if stack.state().phase == "up" else None
-    except NotRunningError:
-        return None
+    state = stack.state_if_running()
+    return True if state is not None and state.phase == "up" else None
 
 
 def _json(request: urllib.request.Request | str) -> Any:  # noqa: ANN401 - JSON

@@ -1,5 +1,6 @@
-"""The small job, and the journal that records each execution of it."""
+"""The small job, the journal that records each execution of it, and how both apps are served."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from aiohttp import web
+from dapr.ext.workflow import WorkflowRuntime
 
 from shared.contracts.message import Message
 
@@ -101,3 +105,14 @@ class Journal:
             journal.write(line + "\n")
             journal.flush()
             os.fsync(journal.fileno())
+
+
+async def serve(routes: list[web.RouteDef], worker: WorkflowRuntime) -> None:
+    """Serve by HTTP and by the worker until the process is ended."""
+    app = web.Application()
+    app.router.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(os.environ["SERVICE_HTTP_PORT"])).start()
+    await asyncio.to_thread(worker.start)
+    await asyncio.Event().wait()

@@ -15,10 +15,19 @@ from devstack.programs.build import ensure_broker, ensure_runtime
 from devstack.settings import PROJECT_ROOT, StackSettings, load_settings
 from devstack.supervisor.control import control_api
 from devstack.supervisor.supervisor import Supervisor
-from devstack.topology.addresses import BROKER, PLACEMENT, POSTGRES, SCHEDULER, STREAMS, AppPorts, app_ports, sidecar_of
-from devstack.topology.dapr import sidecar
+from devstack.topology.addresses import (
+    BROKER,
+    PLACEMENT,
+    POSTGRES,
+    SCHEDULER,
+    STREAMS,
+    AppPorts,
+    PortClaim,
+    app_ports,
+    sidecar_of,
+)
+from devstack.topology.infrastructure import sidecar
 from devstack.topology.layout import database_layout
-from devstack.topology.ports import PortClaim
 from devstack.topology.specs import HttpReady, ProcessSpec, Topology
 from devstack.topology.topology import build_topology
 from examples.choosing.jobs import CALLEE, CALLER

@@ -2,7 +2,7 @@
 
 import sys
 
-from ml_inference_service.card import MODELS
+from ml_inference_service.model import MODELS
 from ml_inference_service.training.train import train, write
 
 if __name__ == "__main__":

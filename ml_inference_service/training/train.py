@@ -11,9 +11,8 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import average_precision_score, precision_score, recall_score, roc_auc_score
 
-from ml_inference_service.card import Data, Metrics, ModelCard
 from ml_inference_service.features import NAMES, Features
-from ml_inference_service.model import INPUT, PROBABILITIES
+from ml_inference_service.model import INPUT, PROBABILITIES, Data, Metrics, ModelCard
 from ml_inference_service.training.orders import Orders, make_orders
 
 VERSION: Final = "fraud-1"

@@ -57,8 +57,7 @@ MEANINGS: Final[dict[FindingKind, Meaning]] = {
         "Find out whose it is, refund it at the gateway by its key (saga id and step), and who called process_payment.",
     ),
     FindingKind.PARCEL_WITHOUT_ORDER: Meaning(
-        "A parcel leaves that nobody ordered.",
-        "Call the carrier off, and find out who called book_shipment.",
+        "A parcel leaves that nobody ordered.", "Call the carrier off, and find out who called book_shipment."
     ),
     FindingKind.EFFECT_AFTER_END: Meaning(
         "The order ended undone, but a step of it took effect: the fence should have turned it away.",

@@ -144,11 +144,7 @@ class Orphans:
     """
 
     def __init__(
-        self,
-        database: AsyncEngine,
-        *,
-        statement_seconds: float = STATEMENT_SECONDS,
-        walk_seconds: float = WALK_SECONDS,
+        self, database: AsyncEngine, *, statement_seconds: float = STATEMENT_SECONDS, walk_seconds: float = WALK_SECONDS
     ) -> None:
         """`database` connects as the auditor's role."""
         self._database = database

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -21,22 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.findings_store import FindingsStore
-from order_service.reconciler.judgement import judge, judge_late, judge_unreadable
 from order_service.reconciler.orphans import Orphans
 from order_service.reconciler.scan import Cursors, Scan
-from order_service.reconciler.watch import Patience, Watch, WatchedOrder
+from order_service.reconciler.watch import Patience, Watch, WatchedOrder, judge, judge_late, judge_unreadable
 from shared.contracts.message import problems_in
 from shared.shop.order import ORDER_RECOVERY_WORKFLOW, RecoverOrder
 from shared.shop.reports import ReconciliationReport
-from shared.workflows.client import (
-    EngineAwayError,
-    InstanceStatus,
-    UnreadableError,
-    WorkflowCare,
-    WorkflowNotifier,
-    WorkflowStarter,
-)
-from shared.workflows.probe import Probe
+from shared.workflows.client import EngineAwayError, InstanceStatus, Probe, UnreadableError, WorkflowEngine
 
 SIGNALLED: Final = "The workflow was signalled by an event."
 LOOKED_FOR: Final = "It is looked for once more before anything is done."
@@ -82,21 +73,11 @@ class Pace:
     decision_seconds: float
 
 
-class Workflows(WorkflowStarter, WorkflowNotifier, WorkflowCare, Protocol):
-    """What the reconciler needs of the workflow engine."""
-
-
 class Reconciler:
     """Finds, explains, and repairs what is safe. Belongs to one event loop."""
 
     def __init__(
-        self,
-        *,
-        database: AsyncEngine,
-        orphans: Orphans,
-        workflows: Workflows,
-        health: Health,
-        pace: Pace,
+        self, *, database: AsyncEngine, orphans: Orphans, workflows: WorkflowEngine, health: Health, pace: Pace
     ) -> None:
         self._database = database
         self._findings = FindingsStore(database)

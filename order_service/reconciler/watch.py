@@ -1,4 +1,4 @@
-"""The open orders as the reconciler watches them: which to look at, and who may recover one."""
+"""The open orders as the reconciler watches them: which to look at, what is wrong with one, and who may recover it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ from typing import Final
 from sqlalchemy import ColumnElement, Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.reconciler.findings import Finding, FindingKind
 from order_service.recovery import recovery_id
 from order_service.tables import ORDERS
 from shared.contracts.contract import UNDO_SECONDS
 from shared.shop.order import ORDER_STEPS, OrderStatus, PlacedOrder
+from shared.workflows.client import Instance, InstanceStatus, UnreadableError
 
 BATCH: Final = 200
 """Orders whose workflows are looked for in one sweep; those that weren't looked for the longest come first."""
@@ -127,10 +129,7 @@ class Watch:
         statement = (
             update(ORDERS)
             .where(*_open_and_owned(order), func.coalesce(ORDERS.c.recovery_due_at, func.now()) <= func.now())
-            .values(
-                recoveries=ORDERS.c.recoveries + 1,
-                recovery_due_at=func.now() + timedelta(seconds=lease_seconds),
-            )
+            .values(recoveries=ORDERS.c.recoveries + 1, recovery_due_at=func.now() + timedelta(seconds=lease_seconds))
             .returning(ORDERS.c.recoveries, ORDERS.c.placed)
         )
         async with self._database.begin() as tx:
@@ -147,3 +146,41 @@ def _open_and_owned(order: WatchedOrder) -> tuple[ColumnElement[bool], ...]:
         ORDERS.c.ended_at.is_(None),
         ORDERS.c.run_id.is_not_distinct_from(order.run_id),
     )
+
+
+def judge(order: WatchedOrder, instance: Instance | None) -> Finding | None:
+    """What the workflow's status says by itself."""
+    if instance is None or instance.status.is_terminal:
+        if order.run_id is None:
+            return None  # the starter starts it (again)
+        return Finding(FindingKind.WORKFLOW_GONE, order.order_id, _why_gone(order.instance_id, instance))
+    if instance.status in {InstanceStatus.SUSPENDED, InstanceStatus.STALLED}:
+        seen = f"the workflow {order.instance_id} is {instance.status}"
+        return Finding(FindingKind.WORKFLOW_PAUSED, order.order_id, seen)
+    return None
+
+
+def judge_late(order: WatchedOrder, status: InstanceStatus, *, takes_event: bool) -> Finding | None:
+    """What it means for a late order that its living workflow takes an event, or doesn't."""
+    if not takes_event:
+        parked = order.status is OrderStatus.NEEDS_ATTENTION
+        late = "a person's decision waits for it" if parked else "the order's time is over"
+        seen = f"the workflow {order.instance_id} takes no event, and {late}"
+    elif order.overdue:
+        seen = f"the workflow {order.instance_id} is {status} long after the order's time was over"
+    else:
+        return None
+    return Finding(FindingKind.ORDER_STUCK, order.order_id, seen)
+
+
+def judge_unreadable(order: WatchedOrder, error: UnreadableError) -> Finding:
+    """A workflow that the engine can't read doesn't go on either."""
+    seen = f"the engine can't read the workflow {order.instance_id}: {error}"
+    return Finding(FindingKind.WORKFLOW_GONE, order.order_id, seen)
+
+
+def _why_gone(instance_id: str, instance: Instance | None) -> str:
+    if instance is None:
+        return f"the engine has no workflow {instance_id}"
+    error = f": {instance.error}" if instance.error else ""
+    return f"the workflow {instance_id} is {instance.status}{error}"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.migrations.outbox import create_outbox
+from shared.migrations.tables import create_outbox
 from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
 
 revision = "0001"

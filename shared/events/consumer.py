@@ -7,14 +7,14 @@ a dead event                                   its dead letter is published firs
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events.dead_letters import NotPublishedError, as_cloud_event, dead_letter
+from shared.events.dead_letters import NotPublishedError, Publishes, as_cloud_event, dead_letter
 from shared.events.event import TOPIC
 from shared.events.inbox import Inbox, Outcome, Verdict
 from shared.events.received import Envelope, Received, UnreadableEventError, open_envelope, read_event
@@ -33,13 +33,6 @@ class Answer(StrEnum):
 
     SUCCESS = "SUCCESS"
     RETRY = "RETRY"
-
-
-class Publishes(Protocol):
-    """Publishes a dead letter."""
-
-    async def publish(self, event: dict[str, Any]) -> None:
-        """Raises NotPublishedError."""
 
 
 class Consumer:

@@ -1,10 +1,12 @@
-"""Composes a consumer for a service: its inbox, its routes and the watch over its subscription."""
+"""Composes a consumer for a service: its inbox, its subscription, the routes for the deliveries, and the watch."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import structlog
@@ -14,18 +16,87 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.events.consumer import Answer, Consumer, Handler
 from shared.events.dead_letters import SidecarPublisher
-from shared.events.event import DEAD_LETTER_TOPIC, TOPIC, EventType
-from shared.events.forgetting import forget_settled
-from shared.events.heartbeats import Heartbeats
-from shared.events.inbox import Inbox
-from shared.events.subscription import match_of, subscription, subscription_routes
-from shared.events.watch import SubscriptionWatch, WatchTimes, broker_answers
+from shared.events.event import DEAD_LETTER_TOPIC, PUBSUB, TOPIC, EventType
+from shared.events.inbox import Inbox, forget_settled
+from shared.events.json_text import parse_json
+from shared.events.watch import HEARTBEAT_TYPE, Heartbeats, SubscriptionWatch, WatchTimes, broker_answers
 from shared.service.lifecycle import Stop, running
 from shared.service.settings import ServiceSettings
+
+EVENTS_PATH: Final = "/dapr/events"
+HEARTBEAT_PATH: Final = "/dapr/heartbeats"
 
 log = structlog.get_logger()
 
 SHUTDOWN_SECONDS: Final = 5.0
+
+
+def match_of(types: Iterable[EventType], sources: Mapping[str, str], *, ordered: bool) -> str:
+    """The routing rule (CEL) of a consumer of these types; `sources` by family of types, as the registry says.
+
+    An unordered consumer gets no other event. An ordered one gets all types of each source that it takes a type of:
+    they are numbered together, so that a type left out would be a gap that never closes. What is no proper event is
+    taken as well, so that it ends in the dead letters instead of vanishing.
+    """
+    if ordered:
+        wanted_sources = sorted({sources[kind.partition(".")[0]] for kind in types})
+        wanted = f"event.source in {json.dumps(wanted_sources)}"
+    else:
+        wanted = f"event.type in {json.dumps(sorted(types))}"
+    return f"!has(event.type) || !has(event.source) || {wanted}"
+
+
+def subscription(app_id: str, topic: str, match: str) -> dict[str, Any]:
+    """The subscription as `GET /dapr/subscribe` tells it.
+
+    There is no default route: what no rule matches never leaves the sidecar. There is no `deadLetterTopic` either: it
+    would get every event that couldn't be delivered at once, and also every event that no rule matches.
+    """
+    mine = f"has(event.type) && event.type == {json.dumps(HEARTBEAT_TYPE)}"
+    return {
+        "pubsubname": PUBSUB,
+        "topic": topic,
+        "routes": {
+            "rules": [
+                {"match": f"{mine} && event.subject == {json.dumps(app_id)}", "path": HEARTBEAT_PATH},
+                {"match": f"!({mine}) && ({match})", "path": EVENTS_PATH},
+            ]
+        },
+    }
+
+
+def subscription_routes(
+    subscribed: dict[str, Any],
+    take: Callable[[bytes], Awaitable[Answer]],
+    delivery: Callable[[], AbstractContextManager[None]],
+    came: Callable[[int], Awaitable[None]],
+) -> list[web.RouteDef]:
+    """The routes that the sidecar calls. They exist from the first moment: a 404 would count as delivered."""
+
+    async def subscribe(_: web.Request) -> web.Response:
+        return web.json_response([subscribed])
+
+    async def event(request: web.Request) -> web.Response:
+        # Not `request.read()`, whose limit is for bodies from outside: an event that is too large would come for ever.
+        body = await request.content.read()
+        with delivery():
+            return web.json_response({"status": await take(body)})
+
+    async def beat(request: web.Request) -> web.Response:
+        with delivery():
+            await came(_number(await request.content.read()))
+        return web.json_response({"status": Answer.SUCCESS})
+
+    return [web.get("/dapr/subscribe", subscribe), web.post(EVENTS_PATH, event), web.post(HEARTBEAT_PATH, beat)]
+
+
+def _number(body: bytes) -> int:
+    """The number of a heartbeat; 0, which proves nothing, for what is none."""
+    try:
+        number = parse_json(body)["data"]["number"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return number if isinstance(number, int) else 0
 
 
 class ConsumerSettings(ServiceSettings):
@@ -95,7 +166,7 @@ async def subscribed(  # noqa: PLR0913, PLR0917 - what makes a subscription
         times=settings.watch_times,
     )
     async with running(stop, watch.run()):
-        yield subscription_routes(subscription(app_id, topic, match), take, watch, heartbeats)
+        yield subscription_routes(subscription(app_id, topic, match), take, watch.delivery, heartbeats.came)
 
 
 async def end_sidecar(session: aiohttp.ClientSession, sidecar_url: str) -> None:

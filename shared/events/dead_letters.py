@@ -7,7 +7,7 @@ down, and events of a subject would overtake each other.
 import hashlib
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -23,6 +23,10 @@ CLOUD_EVENT: Final = {"Content-Type": "application/cloudevents+json"}
 
 class NotPublishedError(Exception):
     """The sidecar or the broker didn't take the event; it may have been stored all the same."""
+
+
+class SidecarAwayError(NotPublishedError):
+    """The sidecar itself didn't answer."""
 
 
 class DeadLetter(Message):
@@ -76,6 +80,13 @@ def as_cloud_event(letter: DeadLetter) -> dict[str, Any]:
     return event.model_dump(mode="json")
 
 
+class Publishes(Protocol):
+    """Publishes to a topic."""
+
+    async def publish(self, event: dict[str, Any]) -> None:
+        """Raises NotPublishedError."""
+
+
 class SidecarPublisher:
     """Publishes to one topic, through the sidecar of this app."""
 
@@ -96,7 +107,3 @@ class SidecarPublisher:
                     raise NotPublishedError(f"the sidecar answers {response.status}: {(await response.text())[:300]}")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SidecarAwayError(f"the sidecar doesn't answer: {error!r}") from error
-
-
-class SidecarAwayError(NotPublishedError):
-    """The sidecar itself didn't answer."""

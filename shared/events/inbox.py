@@ -6,48 +6,68 @@ effect is there. Deliveries of one event that run at the same time meet at its r
 An ordered consumer also keeps, per source and subject, the sequence that it has come to. A later event waits (the
 broker delivers it again) until all before it are settled: done, or dead. A dead event no longer holds up those after
 it; when it is replayed, it takes effect out of turn.
+
+An inbox forgets events that are done, once no broker can deliver them again. What is dead stays: a replay needs to know
+of it. `inbox_cursors` stay, too: an order that waited for a person for months goes on with the number after its last
+one.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Row, Table, Text, func, select, update
+import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database import may_pass
 from shared.events.received import Received, storable
 from shared.participant.errors import Refused
 
-METADATA: Final = MetaData()
-INBOX: Final = Table(
+METADATA: Final = sa.MetaData()
+INBOX: Final = sa.Table(
     "inbox",
     METADATA,
-    Column("event_id", Text, primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("deaths", Integer, nullable=False, server_default="0"),
-    Column("reason", Text),
-    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("settled_at", DateTime(timezone=True)),
-    Index("inbox_in_order", "source", "subject", "sequence"),
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text),
+    sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("settled_at", sa.DateTime(timezone=True)),
+    sa.Index("inbox_in_order", "source", "subject", "sequence"),
 )
-INBOX_CURSORS: Final = Table(
+INBOX_CURSORS: Final = sa.Table(
     "inbox_cursors",
     METADATA,
-    Column("source", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("sequence", BigInteger, nullable=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
 )
 
 Effect = Callable[[AsyncConnection, Received], Awaitable[None]]
+
+FORGET_EVERY_SECONDS: Final = 3600.0
+FORGOTTEN_AT_ONCE: Final = 1000
+"""Rows in one transaction: a delivery never waits long behind it."""
+
+_FORGET: Final = sa.text("""
+    DELETE FROM inbox WHERE event_id IN (
+        SELECT event_id FROM inbox WHERE state = 'done' AND settled_at < now() - CAST(:age AS interval)
+        LIMIT :batch FOR UPDATE SKIP LOCKED
+    )
+""")
+
+log = structlog.get_logger()
 
 
 class TryLaterError(Exception):
@@ -148,20 +168,20 @@ class Inbox:
         if row.state == State.DEAD:
             if not event.is_replay:
                 return Verdict(Outcome.DUPLICATE, f"it is dead: {row.reason}")
-            await tx.execute(update(INBOX).where(_is(event)).values(state=State.OPEN, attempts=0, settled_at=None))
+            await tx.execute(sa.update(INBOX).where(_is(event)).values(state=State.OPEN, attempts=0, settled_at=None))
         elif row.attempts >= self._max_attempts:
             return Verdict(Outcome.DEAD, row.reason or "", row.attempts, row.deaths)
         elif cursor is not None:
             return await self._order(tx, event, row, cursor)
         return None
 
-    async def _order(self, tx: AsyncConnection, event: Received, row: Row[Any], cursor: int) -> Verdict | None:
+    async def _order(self, tx: AsyncConnection, event: Received, row: sa.Row[Any], cursor: int) -> Verdict | None:
         if event.sequence == cursor + 1 or row.deaths:
             return None
         if event.sequence <= cursor:
             reason = f"it came when the events up to number {cursor} were settled without it"
             return Verdict(Outcome.DEAD, reason, row.attempts, row.deaths)
-        before = select(INBOX.c.event_id).where(
+        before = sa.select(INBOX.c.event_id).where(
             INBOX.c.source == event.source, INBOX.c.subject == event.subject, INBOX.c.sequence == cursor + 1
         )
         is_known = (await tx.execute(before)).first() is not None
@@ -180,26 +200,26 @@ class Inbox:
                 # Of a replay: what had opened the row again was taken back.
                 attempts = 1 if row.state == State.DEAD else row.attempts + 1
                 values = {"state": State.OPEN, "attempts": attempts, "reason": reason, "settled_at": None}
-                await tx.execute(update(INBOX).where(_is(event)).values(values))
+                await tx.execute(sa.update(INBOX).where(_is(event)).values(values))
         except Exception as error:  # noqa: BLE001 - the entry point of every delivery: whatever it is, it must be answered
             return Verdict(Outcome.RETRY, storable(f"{reason} ({type(error).__name__}: {error})"))
         is_dead = for_good or attempts >= self._max_attempts
         return Verdict(Outcome.DEAD if is_dead else Outcome.RETRY, reason, attempts, row.deaths)
 
     async def _settle(self, tx: AsyncConnection, event: Received, state: State, **values: object) -> None:
-        await tx.execute(update(INBOX).where(_is(event)).values(state=state, settled_at=func.now(), **values))
+        await tx.execute(sa.update(INBOX).where(_is(event)).values(state=state, settled_at=sa.func.now(), **values))
         if self._ordered:
-            moved = func.greatest(INBOX_CURSORS.c.sequence, event.sequence)
-            await tx.execute(update(INBOX_CURSORS).where(*_of(event)).values(sequence=moved))
+            moved = sa.func.greatest(INBOX_CURSORS.c.sequence, event.sequence)
+            await tx.execute(sa.update(INBOX_CURSORS).where(*_of(event)).values(sequence=moved))
 
     async def _cursor(self, tx: AsyncConnection, event: Received) -> int:
         """How far this source has come with this subject, locked until the transaction ends."""
         first = insert(INBOX_CURSORS).values(source=event.source, subject=event.subject, sequence=0)
         await tx.execute(first.on_conflict_do_nothing())
-        locked = select(INBOX_CURSORS.c.sequence).where(*_of(event)).with_for_update()
+        locked = sa.select(INBOX_CURSORS.c.sequence).where(*_of(event)).with_for_update()
         return int((await tx.execute(locked)).scalar_one())
 
-    async def _row(self, tx: AsyncConnection, event: Received) -> Row[Any]:
+    async def _row(self, tx: AsyncConnection, event: Received) -> sa.Row[Any]:
         """The event's row, new or not, locked until the transaction ends, and how long ago it was first seen."""
         first = insert(INBOX).values(
             event_id=event.id,
@@ -210,8 +230,8 @@ class Inbox:
             state=State.OPEN,
         )
         await tx.execute(first.on_conflict_do_nothing())
-        waited = (func.now() - INBOX.c.seen_at).label("waited")
-        return (await tx.execute(select(INBOX, waited).where(_is(event)).with_for_update())).one()
+        waited = (sa.func.now() - INBOX.c.seen_at).label("waited")
+        return (await tx.execute(sa.select(INBOX, waited).where(_is(event)).with_for_update())).one()
 
 
 def _is(event: Received) -> Any:  # noqa: ANN401 - SQLAlchemy's expressions
@@ -220,3 +240,27 @@ def _is(event: Received) -> Any:  # noqa: ANN401 - SQLAlchemy's expressions
 
 def _of(event: Received) -> tuple[Any, Any]:
     return INBOX_CURSORS.c.source == event.source, INBOX_CURSORS.c.subject == event.subject
+
+
+async def forget_settled(database: AsyncEngine, age: timedelta) -> None:
+    """Forget again and again, until cancelled. The engine is that of the running loop."""
+    while True:
+        try:
+            forgotten = await forget_once(database, age)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the inbox can't forget now", error=str(getattr(error, "orig", error)))
+        else:
+            if forgotten:
+                log.info("events forgotten", events=forgotten, older_than_days=age.days)
+        await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+
+async def forget_once(database: AsyncEngine, age: timedelta, batch: int = FORGOTTEN_AT_ONCE) -> int:
+    """Forget what was done longer ago than `age`; how many events that were."""
+    forgotten = 0
+    while True:
+        async with database.begin() as tx:
+            count = (await tx.execute(_FORGET, {"age": age, "batch": batch})).rowcount
+        forgotten += count
+        if count < batch:
+            return forgotten

@@ -11,35 +11,22 @@ publishes them, and deletes what the broker has acknowledged.
 
 from typing import Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    DateTime,
-    Identity,
-    Insert,
-    MetaData,
-    Table,
-    Text,
-    bindparam,
-    func,
-    select,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.expression import FromClause
 
 from shared.contracts.message import Message
 from shared.events.event import EventType
 
-OUTBOX: Final = Table(
+OUTBOX: Final = sa.Table(
     "outbox",
-    MetaData(),
-    Column("position", BigInteger, Identity(always=True), primary_key=True),
-    Column("type", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("data", JSONB, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    sa.MetaData(),
+    sa.Column("position", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("data", JSONB, nullable=False),
+    sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()),
 )
 
 FIRST: Final = 1
@@ -50,10 +37,10 @@ SECOND: Final = 2
 _COLUMNS: Final = ("type", "subject", "sequence", "data")
 
 
-def publish(kind: EventType, sequence: int) -> Insert:
+def publish(kind: EventType, sequence: int) -> sa.Insert:
     """The statement that writes one event, to be built once, and executed with the values of `event_of`."""
     return insert(OUTBOX).values(
-        type=kind, sequence=sequence, subject=bindparam("event_subject"), data=bindparam("event_data")
+        type=kind, sequence=sequence, subject=sa.bindparam("event_subject"), data=sa.bindparam("event_data")
     )
 
 
@@ -65,10 +52,10 @@ def event_of(subject: str, data: Message) -> dict[str, Any]:
 def publish_of(
     changed: FromClause,
     *,
-    kind: ColumnElement[str],
-    subject: ColumnElement[str],
-    sequence: ColumnElement[int],
-    data: ColumnElement[Any],
-) -> Insert:
+    kind: sa.ColumnElement[str],
+    subject: sa.ColumnElement[str],
+    sequence: sa.ColumnElement[int],
+    data: sa.ColumnElement[Any],
+) -> sa.Insert:
     """The statement that writes one event for each row of `changed`, which is a change in the same statement."""
-    return insert(OUTBOX).from_select(_COLUMNS, select(kind, subject, sequence, data).select_from(changed))
+    return insert(OUTBOX).from_select(_COLUMNS, sa.select(kind, subject, sequence, data).select_from(changed))

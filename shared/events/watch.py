@@ -6,6 +6,9 @@ happened: it is healthy, publishes nothing and delivers nothing, for ever. A con
 as silent. Nothing in Dapr tells, so the app finds out by itself: when nothing has come for a while, it sends itself a
 heartbeat over the broker. If that can't be published though the broker answers, or is stored and doesn't come back, the
 app asks its sidecar to shut down; whoever supervises it starts a new one, which subscribes again.
+
+Which heartbeats came back is kept in the database, since of several replicas any may get one: what one of them received
+proves the broker's consumer alive for all.
 """
 
 import asyncio
@@ -13,20 +16,65 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import Counter
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.events.dead_letters import NotPublishedError, SidecarAwayError
-from shared.events.heartbeats import heartbeat
+from shared.events.dead_letters import NotPublishedError, Publishes, SidecarAwayError
+from shared.events.event import CloudEvent
+from shared.events.inbox import INBOX_CURSORS
+
+HEARTBEAT_TYPE: Final = "shop.heartbeat"
+_SUBJECT: Final = "heartbeat"
 
 log = structlog.get_logger()
 
 RESTARTS: Final = Counter("shop_sidecar_restarts", "Sidecars that were asked to end since their subscription was dead")
 BROKER_SECONDS: Final = 2.0
+
+
+def heartbeat(app_id: str) -> tuple[int, dict[str, Any]]:
+    """A new heartbeat of this app: its number, and the CloudEvent. Numbers grow with time."""
+    number = time.time_ns() // 1_000_000
+    event = CloudEvent(
+        id=f"{app_id}-{number}-{time.monotonic_ns()}",
+        source=f"/{app_id}",
+        type=HEARTBEAT_TYPE,
+        subject=app_id,
+        time=datetime.now(UTC),
+        sequence=str(number),
+        data={"number": number},
+    )
+    return number, event.model_dump(mode="json")
+
+
+class Heartbeats:
+    """Which heartbeats of this app have come back."""
+
+    def __init__(self, database: AsyncEngine, app_id: str) -> None:
+        self._database = database
+        self._key = {"source": f"/{app_id}", "subject": _SUBJECT}
+
+    async def came(self, number: int) -> None:
+        """Remember that the heartbeat of this number came back."""
+        came = insert(INBOX_CURSORS).values(sequence=number, **self._key)
+        latest = func.greatest(INBOX_CURSORS.c.sequence, came.excluded.sequence)
+        keyed = came.on_conflict_do_update(index_elements=["source", "subject"], set_={"sequence": latest})
+        async with self._database.begin() as tx:
+            await tx.execute(keyed)
+
+    async def last(self) -> int:
+        """The number of the latest that came back; 0 if none ever did."""
+        is_ours = [INBOX_CURSORS.c[name] == value for name, value in self._key.items()]
+        async with self._database.connect() as connection:
+            return (await connection.execute(select(INBOX_CURSORS.c.sequence).where(*is_ours))).scalar() or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +86,6 @@ class WatchTimes:
     patience: float = 30.0
     """So long heartbeats may fail, or not come back, before the sidecar must go."""
     interval: float = 5.0
-
-
-class SendsHeartbeats(Protocol):
-    """Publishes through the sidecar that is watched."""
-
-    async def publish(self, event: dict[str, Any]) -> None:
-        """Raises NotPublishedError."""
 
 
 class RemembersHeartbeats(Protocol):
@@ -62,7 +103,7 @@ class SubscriptionWatch:
         self,
         app_id: str,
         *,
-        publisher: SendsHeartbeats,
+        publisher: Publishes,
         heartbeats: RemembersHeartbeats,
         broker_answers: Callable[[], Awaitable[bool]],
         end_sidecar: Callable[[], Awaitable[None]],

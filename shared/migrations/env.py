@@ -14,7 +14,7 @@ def admit(*_: object, **__: object) -> None:
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=None,
-    # So that a revision may hold locks no longer than it needs them, and may leave its transaction (`indexes.py`).
+    # So that a revision may hold locks no longer than it needs them, and may leave its transaction (`tables.py`).
     transaction_per_migration=True,
     on_version_apply=admit,
 )

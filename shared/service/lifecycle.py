@@ -1,12 +1,22 @@
-"""When a service's process ends, and the background loops that live until then."""
+"""A service's process: its logs, its tables before it starts, the loops that live until its end, and the end."""
 
 import asyncio
 import contextlib
+import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.contracts.app import Readable
+from shared.database import migrate
+from shared.migrations.revisions import NewerSchemaError
 
 log = structlog.get_logger()
 
@@ -53,3 +63,47 @@ async def running(stop: Stop, *loops: Coroutine[Any, Any, None]) -> AsyncIterato
             task.remove_done_callback(ended)
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def configure_logs(app_id: str) -> None:
+    """Set up structlog for this process; every line names the app."""
+    structlog.contextvars.clear_contextvars()
+    pretty = sys.stdout.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks if not pretty else structlog.processors.StackInfoRenderer(),
+            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
+    structlog.get_logger().info("starting", app_id=app_id)
+
+
+async def prepare_schema(url: str, migrations: Path, readable: Readable | None = None) -> None:
+    """Migrate the schema, of which an auditor may read so much.
+
+    Raises:
+        SystemExit: the schema is newer than this code. No waiting changes that: the process ends with one sentence,
+            and whoever started it starts it again, by then perhaps as the newer version.
+        DBAPIError | OSError: as `migrate`.
+    """
+    try:
+        await migrate(url, migrations, readable)
+    except NewerSchemaError as error:
+        raise SystemExit(str(error)) from None
+
+
+async def database_reason(database: AsyncEngine) -> str | None:
+    """Why the database can't be used, or None."""
+    try:
+        async with database.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        return f"The database doesn't answer: {error}."
+    return None

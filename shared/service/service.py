@@ -21,10 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.contracts.app import App
 from shared.participant.activities import ActivityHost
 from shared.participant.call_probe import PROBE_CALLS, probe_calls
-from shared.service import logs
 from shared.service.about import Introduction, Registrations
-from shared.service.lifecycle import Stop, running, stop_signal
-from shared.service.schema import database_reason, prepare_schema
+from shared.service.lifecycle import Stop, configure_logs, database_reason, prepare_schema, running, stop_signal
 from shared.service.sdk_fixes import take_repeated_pauses
 from shared.service.settings import ServiceSettings
 from shared.service.sidecar import sidecar_reason, watch_sidecar
@@ -63,7 +61,7 @@ class Service:
 
 def run(service: Service) -> None:
     """Run until SIGTERM or SIGINT, or until a part of it fails, then drain and end the process. Does not return."""
-    logs.configure(service.app.app_id)
+    configure_logs(service.app.app_id)
     asyncio.run(_serve(service))
 
 

@@ -10,7 +10,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class ShopMode(StrEnum):
-    """Faults are carried out in demo and test mode only."""
+    """What the services allow: `production` refuses fault plans, `demo` and `test` take them, and carry faults out."""
 
     PRODUCTION = "production"
     DEMO = "demo"

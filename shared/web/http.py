@@ -19,6 +19,7 @@ Introduce = Callable[[], Awaitable[About]]
 """What the service is, now."""
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MAX_KEY_LENGTH: Final = 255
 
 
 def application(
@@ -46,23 +47,17 @@ def application(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     if introduce is not None:
-        app.router.add_get("/about", _about(introduce))
+
+        async def about(_: web.Request) -> web.Response:
+            return web.json_response((await introduce()).model_dump(mode="json"))
+
+        app.router.add_get("/about", about)
     return app
-
-
-def _about(introduce: Introduce) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def about(_: web.Request) -> web.Response:
-        return web.json_response((await introduce()).model_dump(mode="json"))
-
-    return about
 
 
 def answer(view: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
     """The document as the answer to a request."""
     return web.Response(text=view.model_dump_json(), status=status, headers=headers, content_type="application/json")
-
-
-MAX_KEY_LENGTH: Final = 255
 
 
 def idempotency_key_of(request: web.Request, what: str) -> str:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.migrations.outbox import create_outbox
+from shared.migrations.tables import create_outbox
 from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
 
 revision = "0001"

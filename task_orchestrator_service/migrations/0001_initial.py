@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.migrations.inbox import create_inbox
+from shared.migrations.tables import create_inbox
 from shared.participant.migrations import create_fault_hits
 
 revision = "0001"

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from devstack.topology.ports import LOOPBACK, free_block
+from devstack.topology.addresses import LOOPBACK, free_block
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.programs import Programs
 from tests.integration.devstack.harness import eventually, running

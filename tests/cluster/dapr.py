@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from devstack.programs.runtime import pinned_version
-from devstack.topology.ports import LOOPBACK, free_block
+from devstack.programs.build import pinned_version
+from devstack.topology.addresses import LOOPBACK, free_block
 from tests.cluster.kubectl import Document, Kubectl
 from tests.cluster.programs import Programs
 from tests.integration.devstack.harness import eventually, running

@@ -6,8 +6,7 @@ from shutil import which
 
 from devstack.errors import RuntimeMissingError
 from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, PROGRESS_EVERY_SECONDS
-from devstack.programs.go_build import GoTools, build, build_lock
-from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod
+from devstack.programs.go_build import RUNTIME_FOLDER, GoTools, Report, build, build_lock, from_go_mod
 from devstack.settings import StackSettings, load_settings
 
 CLUSTER = RUNTIME_FOLDER / "cluster"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from devstack.programs.build import ensure_broker
-from devstack.settings import Mode
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.own_stack import fresh_settings, own_environment, own_settings
+from shared.service.settings import ShopMode
 from tests.e2e.shop import Shop
 
 PROJECT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def stack_environment(home: Path, **more: str) -> dict[str, str]:
     """The variables of a stack of the tests' own, which shares nothing with a running `make up` but the binaries."""
-    settings = fresh_settings(home, print, mode=Mode.TEST, nats_server=ensure_broker(own_settings(), print))
+    settings = fresh_settings(home, print, mode=ShopMode.TEST, nats_server=ensure_broker(own_settings(), print))
     return own_environment({**settings.environment(), **more})
 
 

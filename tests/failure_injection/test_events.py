@@ -21,8 +21,8 @@ from devstack.programs.build import ensure_runtime
 from devstack.settings import StackSettings, load_settings
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.stack import topology_of
+from devstack.topology.addresses import free_block
 from devstack.topology.layout import database_layout
-from devstack.topology.ports import free_block
 from shared.shop.registry import SHOP
 from tests.e2e.shop import Shop, eventually
 from tests.failure_injection.mails import mails_if_caught_up

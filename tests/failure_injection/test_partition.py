@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.network.namespaces import missing_for_namespaces
+from devstack.network import missing_for_namespaces
 from tests.e2e.shop import Shop, eventually, fault, outcomes
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack

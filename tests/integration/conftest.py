@@ -20,7 +20,7 @@ import pytest
 
 from devstack.postgres.passwords import SUPERUSER_PASSWORD, ensure_passwords
 from devstack.postgres.server import prepare, server_command
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from shared.database import migrate
 
 T = TypeVar("T")

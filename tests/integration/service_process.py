@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from tests.integration.conftest import PROJECT
 from tests.waiting import eventually
 

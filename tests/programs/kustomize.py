@@ -5,9 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, ensure
-from devstack.programs.go_build import GoTools
-from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod, said_version, version_numbers
+from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, ensure, said_version
+from devstack.programs.go_build import RUNTIME_FOLDER, GoTools, Report, from_go_mod, version_numbers
 from devstack.settings import PROJECT_ROOT, StackSettings
 
 KUSTOMIZE_FOLDER = RUNTIME_FOLDER / "kustomize"

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from devstack.errors import RuntimeMissingError
 from devstack.programs.build import COMMON_OPTIONS, GIGABYTE, ensure
-from devstack.programs.go_build import GoTools
-from devstack.programs.golang import GoToolchain
-from devstack.programs.runtime import RUNTIME_FOLDER, Report, from_go_mod
+from devstack.programs.go_build import RUNTIME_FOLDER, GoToolchain, GoTools, Report, find_go, from_go_mod
 from devstack.settings import StackSettings, load_settings
 
 TILT_FOLDER = RUNTIME_FOLDER / "tilt"
@@ -46,7 +44,16 @@ def find_tilt(settings: StackSettings) -> Path | None:
 
 def ensure_tilt(settings: StackSettings, report: Report) -> Path:
     """The Tilt program, built first when it isn't here; see `devstack.programs.build.ensure`."""
-    return ensure(settings, _tilt(), find_tilt, tilt_cache(settings), report)
+    found = find_tilt(settings)
+    if found is not None:
+        return found
+    scratch = settings.home / f"tilt-source-{os.getpid()}"
+    scratch.mkdir(parents=True)
+    try:
+        tools = _tilt(source_with_page(find_go(settings.home, report), scratch))
+        return ensure(settings, tools, find_tilt, tilt_cache(settings), report)
+    finally:
+        _remove(scratch)
 
 
 def c_compiler() -> str | None:
@@ -72,6 +79,13 @@ def source_with_page(go: GoToolchain, scratch: Path) -> tuple[str, ...]:
     return (f"-modfile={mod_file}",)
 
 
+def _remove(scratch: Path) -> None:
+    """Remove a folder in which others may be read-only, as those of the module cache are."""
+    for folder, _, _ in os.walk(scratch):
+        Path(folder).chmod(0o755)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _module(go: GoToolchain) -> Path:
     # With the checksums of go.sum, since it runs in the folder of our go.mod.
     return Path(json.loads(_run(go, "mod", "download", "-json", MODULE))["Dir"])
@@ -92,7 +106,7 @@ def _run(go: GoToolchain, *arguments: str) -> str:
     return answer.stdout
 
 
-def _tilt() -> GoTools:
+def _tilt(options: tuple[str, ...]) -> GoTools:
     version = pinned_tilt()
     return GoTools(
         title="Tilt",
@@ -100,7 +114,7 @@ def _tilt() -> GoTools:
         folder=TILT_FOLDER,
         programs=(PROGRAM,),
         # Without a version it takes itself for a developer's own, which looks for its page elsewhere.
-        options=(*COMMON_OPTIONS, f"-s -w -X main.version={version}"),
+        options=(*COMMON_OPTIONS, f"-s -w -X main.version={version}", *options),
         module=f"github.com/tilt-dev/tilt@v{version}",
         cold_bytes=4 * GIGABYTE,
         warm_bytes=GIGABYTE,
@@ -108,7 +122,6 @@ def _tilt() -> GoTools:
         instead="install Tilt yourself",
         log_name="tilt-build.log",
         cgo=True,
-        ready_source=source_with_page,
     )
 
 

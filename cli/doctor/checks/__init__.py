@@ -1,4 +1,4 @@
-"""What is concluded from the evidence: pure functions, one module per family of findings.
+"""What is concluded from the evidence: pure functions, one per family of findings.
 
 A finding names a cause. What follows from a cause that was found already (no worker, when the service is down) is none.
 """
@@ -6,11 +6,24 @@ A finding names a cause. What follows from a cause that was found already (no wo
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cli.doctor.checks import calls, clocks, control, orders, reach, registrations, stores, tables, versions, workers
-from cli.doctor.evidence import Case
-from cli.doctor.finding import Finding, Kind
+from cli.doctor.checks.agreement import clock_skew, control_plane, version_skew
+from cli.doctor.checks.apps import reachability, registrations, workers
+from cli.doctor.checks.calls import calls, late_orders
+from cli.doctor.checks.stores import revisions, state_stores
+from cli.doctor.evidence import Case, Finding, Kind
 
-FAMILIES = (reach, control, workers, registrations, stores, versions, clocks, tables, calls, orders)
+CHECKS = (
+    reachability,
+    control_plane,
+    workers,
+    registrations,
+    state_stores,
+    version_skew,
+    clock_skew,
+    revisions,
+    calls,
+    late_orders,
+)
 
 BLOCKING = frozenset(
     {
@@ -30,7 +43,7 @@ BLOCKING = frozenset(
 
 def judge(case: Case) -> list[Finding]:
     """Everything that the evidence shows."""
-    found = [finding for family in FAMILIES for finding in family.findings(case)]
+    found = [finding for check in CHECKS for finding in check(case)]
     return list(_without_consequences(found))
 
 

@@ -1,14 +1,14 @@
-"""Do calls from app to app arrive? Told by probes, which went the way of real calls."""
+"""Does work go on? Probes tell, which went the way of real calls, and orders that are open past their deadline."""
 
 from collections.abc import Iterator, Sequence
 
-from cli.doctor.evidence import Case, Probed, Stalled
-from cli.doctor.finding import Finding, Kind
+from cli.doctor.evidence import Case, Finding, Kind, LateOrder, Probed, Stalled
+from shared.shop.order import ORDER_SERVICE
 
 DENIED = "WorkflowAccessPolicyDenied"
 
 
-def findings(case: Case) -> Iterator[Finding]:
+def calls(case: Case) -> Iterator[Finding]:
     """Workflows that don't run, calls that a policy refuses, and those that fail with no cause that was seen."""
     for stalled in case.stalled:
         yield _stalled(case, stalled)
@@ -55,3 +55,38 @@ def _denied(case: Case, caller: str, app_id: str, refused: Sequence[Probed]) -> 
         f"[{app_id}]. Without mTLS callers have no identity, and a policy refuses all of them.",
         activity=names[0] if len(names) == 1 else None,
     )
+
+
+def late_orders(case: Case) -> Iterator[Finding]:
+    """Orders that should have ended."""
+    for order in case.late:
+        yield Finding(
+            Kind.LATE_ORDER,
+            (order.step_app or ORDER_SERVICE,),
+            seen=f"order {order.order_id} is {order.status}, {order.late_seconds:.0f} s past its deadline"
+            f"{_at(order)}; its workflow is {order.workflow}",
+            why="a customer waits, with goods reserved or money taken.",
+            to_do=_advice(order),
+            activity=order.step,
+        )
+
+
+def _at(order: LateOrder) -> str:
+    if order.step is None:
+        return ", before its first step"
+    error = f" (last error: {order.error})" if order.error else ""
+    return f", at {order.step} on {order.step_app}{error}"
+
+
+def _advice(order: LateOrder) -> str:
+    if order.workflow == "SUSPENDED":
+        return (
+            "Somebody paused its workflow: resume it (POST /v1.0/workflows/dapr/"
+            f"{order.order_id}/resume at {ORDER_SERVICE}'s daprd), or terminate it: it is recovered then."
+        )
+    if order.workflow in {"RUNNING", "PENDING"}:
+        return (
+            f"See `shop show {order.order_id}` and {order.step_app or ORDER_SERVICE}: an undo is tried until its "
+            "patience is over, then `shop repair list` has it. If nothing moves, `shop reconcile` shows what is done."
+        )
+    return "The reconciler recovers it within minutes: see `shop reconcile`."

@@ -1,15 +1,14 @@
-"""Do all sidecars keep workflows in the same state store: the same component, and the same database behind it?"""
+"""Do all sidecars keep workflows in the same state store, and have the services' tables the revision of their code?"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from cli.doctor.evidence import App, Case, Store
-from cli.doctor.finding import Finding, Kind
+from cli.doctor.evidence import App, Case, Finding, Kind, Store
 
 WHY = "child workflows of other apps need the one store; and what isn't in the shop's database is in no backup."
 
 
-def findings(case: Case) -> Iterator[Finding]:
+def state_stores(case: Case) -> Iterator[Finding]:
     """Sidecars without a store, with another, or with one that doesn't work; and databases apart."""
     hosts = [app for app, _ in case.answering]
     for app in hosts:
@@ -113,3 +112,30 @@ def _see(one: App, other: App) -> bool:
 
 def _named(stores: Sequence[Store]) -> str:
     return ", ".join(str(store) for store in stores)
+
+
+def revisions(case: Case) -> Iterator[Finding]:
+    """Pending migrations, and tables that are newer than the code."""
+    for app, about in case.introduced:
+        if about.revisions is None:
+            continue
+        applied, known = about.revisions.applied, about.revisions.known
+        if applied is not None and applied not in known:
+            yield Finding(
+                Kind.TABLES_AHEAD,
+                (app.app_id,),
+                seen=f"the tables of {app.app_id} have revision {applied}, which its code doesn't know; it ends with "
+                f"{known[-1]}",
+                why="older code on newer tables: what it writes and reads may not fit.",
+                to_do=f"Deploy the version of {app.app_id} that brought {applied}, or restore a backup of before it.",
+            )
+        elif applied != known[-1]:
+            pending = known[known.index(applied) + 1 :] if applied else known
+            yield Finding(
+                Kind.TABLES_BEHIND,
+                (app.app_id,),
+                seen=f"the tables of {app.app_id} have revision {applied or 'none'}; pending: {', '.join(pending)}",
+                why="the code uses columns and tables that aren't there: its activities fail.",
+                to_do=f"Restart {app.app_id}, which migrates when it starts (audit-service: `python -m "
+                "audit_service.schema`). Was an old backup restored?",
+            )

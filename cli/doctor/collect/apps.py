@@ -8,7 +8,7 @@ from http import HTTPStatus
 import aiohttp
 from pydantic import ValidationError
 
-from cli.doctor.collect.http import ASK_SECONDS, NoAnswerError, ask, ask_well
+from cli.doctor.collect import ASK_SECONDS, NoAnswerError, ask, ask_well
 from cli.doctor.evidence import App, Sidecar
 from cli.doctor.targets import Target
 from shared.service.about import About

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
+from cli.doctor.evidence import Finding, Kind
 from cli.doctor.examination import Diagnosis, examine
-from cli.doctor.finding import Finding, Kind
 from cli.doctor.targets import LOCAL, local_targets
 from devstack.postgres.passwords import load_passwords
 from devstack.settings import StackSettings

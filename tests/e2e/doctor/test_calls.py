@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from cli.doctor.finding import Kind
+from cli.doctor.evidence import Kind
 from devstack.topology.addresses import sidecar_of
-from devstack.topology.dapr import COMPONENTS
+from devstack.topology.infrastructure import COMPONENTS
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop

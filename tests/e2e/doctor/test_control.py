@@ -2,8 +2,8 @@
 
 import pytest
 
-from cli.doctor.finding import Kind
-from devstack.topology.ports import free_block
+from cli.doctor.evidence import Kind
+from devstack.topology.addresses import free_block
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CORE_APPS
 from shared.shop.shipping import SHIPPING_SERVICE

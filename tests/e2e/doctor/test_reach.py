@@ -2,8 +2,8 @@
 
 import pytest
 
-from cli.doctor.finding import Kind
-from devstack.topology.ports import free_block
+from cli.doctor.evidence import Kind
+from devstack.topology.addresses import free_block
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop
 from tests.e2e.shop import held

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.doctor.finding import Kind
+from cli.doctor.evidence import Kind
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor.finding import Kind
+from cli.doctor.evidence import Kind
 from devstack.postgres.passwords import DAPR
-from devstack.topology.dapr import COMPONENTS
+from devstack.topology.infrastructure import COMPONENTS
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import CORE_APPS
 from shared.shop.shipping import SHIPPING_SERVICE

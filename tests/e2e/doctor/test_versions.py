@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor.finding import Kind
+from cli.doctor.evidence import Kind
 from devstack.topology.addresses import sidecar_of
 from shared.shop.shipping import SHIPPING_SERVICE
 from tests.e2e.doctor.doctor_shop import DoctorShop

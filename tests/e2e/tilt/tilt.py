@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from devstack.supervisor.client import StackClient
-from devstack.supervisor.leftovers import end_leftovers
+from devstack.supervisor.state import end_leftovers
 from tests.e2e.tilt.project import Project
 from tests.integration.devstack.harness import eventually
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.programs.build import ensure_broker, ensure_runtime
 from devstack.settings import load_settings
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from shared.database import create_engine
 from tests.integration.broker.world import BrokerWorld
 from tests.integration.conftest import ServiceDatabase

@@ -19,7 +19,7 @@ QUESTIONS = (
     *(query.replace(":limit", "1") for query in (SUMS, BY_STATUS, NEEDS_ATTENTION, CLOSED_BY_HAND)),
     *(page.text.replace(":at", "now()").replace(":key", "''") for page in PAGES.values()),
     *(check.text.replace(":subjects", "'{}'") for check in CHECKS.values()),
-    # `shop chaos`: see `cli.chaos.sampler`.
+    # `shop chaos`: see `cli.chaos.run`.
     *(f"SELECT sum(repeats) FROM {app.package}.saga_steps" for app in SHOP.participants),
 )
 RIGHTS = [

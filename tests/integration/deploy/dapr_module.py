@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from devstack.programs.golang import find_go
-from devstack.programs.runtime import RUNTIME_FOLDER
+from devstack.programs.go_build import RUNTIME_FOLDER, find_go
 from devstack.settings import load_settings
 
 MODULE = "github.com/dapr/dapr"

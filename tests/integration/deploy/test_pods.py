@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from devstack.programs.broker import BROKER_FOLDER, pinned_broker
+from devstack.programs.build import BROKER_FOLDER, pinned_broker
 from shared.shop.inference import ML_INFERENCE_SERVICE
 from shared.shop.registry import APPS, EVENT_RELAY
 from shared.web.http import application

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.doctor.kubernetes import CLUSTER_APPS, Pod
-from devstack.topology.dapr import COMPONENTS
+from cli.doctor.targets import CLUSTER_APPS, Pod
+from devstack.topology.infrastructure import COMPONENTS
 from shared.shop.registry import SHOP
 from tests.integration.deploy.manifests import NAMESPACE, PREPARE, Manifests
 

@@ -11,7 +11,7 @@ import pytest
 
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.state import read_state
-from devstack.topology.ports import free_block, is_free
+from devstack.topology.addresses import free_block, is_free
 from tests.integration.devstack.harness import PROJECT, eventually, running
 
 SMALL_STACK_COMMAND = [sys.executable, str(Path(__file__).with_name("small_stack.py"))]

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from devstack.errors import StackError
-from devstack.network.links import plan_network
+from devstack.network import plan_network
 from devstack.settings import StackSettings, load_settings
 from devstack.supervisor.stack import run_on_demand, run_stack
-from devstack.topology.hosts import ONE_HOST, Host
-from devstack.topology.ports import PortClaim
-from devstack.topology.specs import Finished, HttpReady, ProcessSpec, Topology
+from devstack.topology.addresses import PortClaim
+from devstack.topology.specs import ONE_HOST, Finished, Host, HttpReady, ProcessSpec, Topology
 
 STUB = Path(__file__).with_name("stub_web.py")
 

@@ -18,7 +18,7 @@ from devstack.postgres.passwords import password_names
 from devstack.programs.build import ensure_broker
 from devstack.settings import load_settings, port_block_size
 from devstack.supervisor.readiness import missing_for
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from devstack.topology.specs import ProcessSpec, Topology
 from devstack.topology.topology import build_topology
 from shared.events.event import TOPIC

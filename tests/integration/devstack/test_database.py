@@ -12,8 +12,8 @@ from devstack.errors import BootstrapError
 from devstack.postgres.passwords import AUDITOR, DAPR, load_passwords
 from devstack.postgres.prepare import bootstrap
 from devstack.settings import load_settings, port_block_size
+from devstack.topology.addresses import free_block
 from devstack.topology.layout import DatabaseLayout, database_layout
-from devstack.topology.ports import free_block
 from shared.migrations import MIGRATION_LOCK
 from shared.shop.registry import SHOP
 from tests import waiting

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from devstack.errors import UnknownHostError
-from devstack.network.namespaces import INTERFACES, NAMED_NAMESPACES, missing_for_namespaces, token_of
-from devstack.supervisor.leftovers import end_leftovers
+from devstack.network import INTERFACES, NAMED_NAMESPACES, missing_for_namespaces, token_of
+from devstack.supervisor.state import end_leftovers
 from tests.integration.devstack.harness import PROJECT, eventually
 from tests.integration.devstack.small import SmallStack
 

@@ -12,8 +12,8 @@ import pytest
 
 from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings, port_block_size
+from devstack.topology.addresses import free_block
 from devstack.topology.layout import DatabaseLayout, database_layout
-from devstack.topology.ports import free_block
 from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import eventually, postgres_command, running
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devstack.settings import Mode, port_block_size
+from devstack.settings import port_block_size
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.own_stack import fresh_settings, own_environment
-from devstack.topology.ports import is_free
+from devstack.topology.addresses import is_free
+from shared.service.settings import ShopMode
 from shared.shop.registry import SHOP
 from tests.integration.devstack.harness import PROJECT, eventually
 
@@ -27,7 +28,7 @@ class Shop:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        settings = fresh_settings(home, print, mode=Mode.TEST)
+        settings = fresh_settings(home, print, mode=ShopMode.TEST)
         self.base_port = settings.api_port
         self.client = StackClient(home)
         self.environment = own_environment(settings.environment())

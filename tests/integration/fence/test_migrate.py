@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
 from tests.integration.conftest import PROJECT, ServiceDatabase
@@ -48,7 +48,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 def revision(versions: Path, number: int, *statements: str) -> None:
     (versions / f"{number:04}.py").write_text(
         "from alembic import op\n"
-        "from shared.migrations.indexes import create_index, drop_index\n"
+        "from shared.migrations.tables import create_index, drop_index\n"
         f"revision, down_revision = '{number:04}', {f'{number - 1:04}' if number > 1 else None!r}\n"
         "def upgrade():\n" + "".join(f"    {statement}\n" for statement in statements)
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from shared.events.consumer import Answer
-from shared.events.forgetting import forget_once
+from shared.events.inbox import forget_once
 from shared.participant.errors import Refused
 from tests.integration.inbox.world import World, an_event
 

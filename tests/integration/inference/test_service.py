@@ -9,9 +9,7 @@ from dapr.ext.workflow._durabletask import task as sdk
 
 from ml_inference_service.__main__ import compose
 from ml_inference_service.activities import serve_inference
-from ml_inference_service.card import read_card
-from ml_inference_service.model import FraudModel, Provider
-from ml_inference_service.scorer import Scorer
+from ml_inference_service.model import FraudModel, Provider, Scorer, read_card
 from ml_inference_service.settings import InferenceSettings
 from shared.database import create_engine
 from shared.participant.activities import ActivityHost

@@ -6,9 +6,8 @@ import time
 import pytest
 
 from inventory_service.__main__ import MIGRATIONS
-from inventory_service.catalogue import Catalogue
+from inventory_service.catalogue import Catalogue, CatalogueRejectedError
 from inventory_service.catalogue_file import CatalogueFile, read_catalogue
-from inventory_service.catalogue_import import CatalogueRejectedError
 from inventory_service.settings import InventorySettings
 from inventory_service.tables import METADATA
 from shared.database import create_engine, migrate

@@ -12,8 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import text
 
-from inventory_service.leases import Leases, LeaseTimes
-from inventory_service.orders import Orders
+from inventory_service.leases import Leases, LeaseTimes, Orders
 from shared.participant.errors import Refused
 from shared.shop.inventory import StockReleased
 from shared.web.http import application

@@ -15,7 +15,7 @@ import aiohttp
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from devstack.topology.ports import free_block
+from devstack.topology.addresses import free_block
 from notification_service.mailer import Mailer, SmtpMailer, read_smtp_url
 from notification_service.notifications import Notifications
 from notification_service.pusher import Pusher, WebhookPusher

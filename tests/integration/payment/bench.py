@@ -12,10 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from payment_gateway.api import gateway_application
-from payment_gateway.reports import GatewayReports
-from payment_gateway.store import GatewayStore
-from payment_service.gateway import PaymentGateway
-from payment_service.http_gateway import HttpGateway
+from payment_gateway.store import GatewayReports, GatewayStore
+from payment_service.gateway import HttpGateway, PaymentGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
 from shared.contracts.repair import ByHand, Decision

@@ -6,8 +6,7 @@ from functools import partial
 
 import pytest
 
-from payment_service.gateway import GatewayOutageError
-from payment_service.http_gateway import HttpGateway
+from payment_service.gateway import GatewayOutageError, HttpGateway
 from shared.contracts.repair import ByHand, Decision
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey

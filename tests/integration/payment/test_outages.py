@@ -2,8 +2,7 @@
 
 import pytest
 
-from payment_service.gateway import GatewayOutageError
-from payment_service.http_gateway import HttpGateway
+from payment_service.gateway import GatewayOutageError, HttpGateway
 from shared.participant.errors import Refused
 from shared.participant.fence import Fence, StillPendingError
 from shared.shop.payment import PaymentProcessed, PaymentRefunded

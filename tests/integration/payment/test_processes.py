@@ -11,9 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from devstack.topology.ports import free_block
-from payment_service.gateway import GatewayOutageError
-from payment_service.http_gateway import HttpGateway
+from devstack.topology.addresses import free_block
+from payment_service.gateway import GatewayOutageError, HttpGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
 from shared.database import create_engine

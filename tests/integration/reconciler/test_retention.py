@@ -121,7 +121,7 @@ async def test_late_orders_are_looked_at_once(world: World) -> None:
 
 async def test_late_orders_hold_up_no_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a batch of them the next one follows at once, and after the last one a pause."""
-    monkeypatch.setattr("shared.workflows.purges.BATCH", 2)
+    monkeypatch.setattr("shared.workflows.retention.BATCH", 2)
     for _ in range(2):
         await ended(world, ending(StepOutcome.UNKNOWN), hours_ago=3)
     order_id = await ended(world)
@@ -135,7 +135,7 @@ async def test_an_engine_that_is_away_is_not_asked_without_a_pause(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Full batches follow one another only while they get somewhere."""
-    monkeypatch.setattr("shared.workflows.purges.BATCH", 1)
+    monkeypatch.setattr("shared.workflows.retention.BATCH", 1)
     await ended(world)
     world.workflows.away = True
 

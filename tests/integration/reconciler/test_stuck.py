@@ -4,8 +4,7 @@ import pytest
 
 from shared.contracts.contract import UNDO_SECONDS
 from shared.shop.order import ORDER_STEPS
-from shared.workflows.client import Instance, InstanceStatus
-from shared.workflows.probe import PROBE_SIGNAL
+from shared.workflows.client import PROBE_SIGNAL, Instance, InstanceStatus
 from tests.integration.reconciler.world import PATIENT, QUICK, RUNNING, World, by_kind
 
 

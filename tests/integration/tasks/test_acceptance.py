@@ -9,8 +9,8 @@ import pytest
 
 from shared.events.inbox import Outcome
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
-from task_orchestrator_service.api.routes import task_routes
-from task_orchestrator_service.task_service import TaskService
+from task_orchestrator_service.acceptance import TaskService
+from task_orchestrator_service.api import task_routes
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping
 from tests.waiting import eventually

@@ -5,11 +5,10 @@ import pytest
 from shared.service.settings import load
 from shared.shop.task import TASK_ORCHESTRATOR
 from task_orchestrator_service.__main__ import compose
-from task_orchestrator_service.api.openapi import openapi_document
-from task_orchestrator_service.api.routes import task_routes
+from task_orchestrator_service.acceptance import TaskService
+from task_orchestrator_service.api import OPENAPI, task_routes
 from task_orchestrator_service.settings import TaskSettings
 from task_orchestrator_service.starter import Starter
-from task_orchestrator_service.task_service import TaskService
 from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 
@@ -54,7 +53,7 @@ async def test_every_route_is_documented_and_nothing_else(world: World) -> None:
     starter = Starter(world.tasks, world.engine, concurrency=32, patience_seconds=30)
     task_service = TaskService(world.database, world.tasks, starter, allows_faults=False)
     routes = {(route.method, route.path) for route in task_routes(world.tasks, task_service)}
-    paths = openapi_document()["paths"]
+    paths = OPENAPI["paths"]
 
     assert routes | HOST_ROUTES == {(method.upper(), path) for path, ways in paths.items() for method in ways}
 

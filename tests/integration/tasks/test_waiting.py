@@ -6,8 +6,8 @@ import aiohttp
 from prometheus_client import REGISTRY
 
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
+from task_orchestrator_service.starter import watch_waiting
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.waiting import watch_waiting
 from tests.integration.service_process import running
 from tests.integration.tasks.world import World
 from tests.waiting import eventually

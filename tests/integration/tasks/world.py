@@ -17,13 +17,18 @@ from shared.events.inbox import Inbox, Verdict
 from shared.events.received import open_envelope, read_event
 from shared.shop.inventory import StockLine
 from shared.shop.task import TASK_PROCESSING, AcceptedTask, AssignTask, CloseTask, TaskAssigned, TaskClosed, TaskStatus
-from shared.workflows.client import EngineAwayError, Instance, InstanceStatus, NoAnswerError, UnreadableError
-from shared.workflows.probe import PROBE_SIGNAL
-from task_orchestrator_service.acceptance import NewTask, Origin, insert_task
-from task_orchestrator_service.order_tasks import ORDER_TASKS
+from shared.workflows.client import (
+    PROBE_SIGNAL,
+    EngineAwayError,
+    Instance,
+    InstanceStatus,
+    NoAnswerError,
+    UnreadableError,
+)
+from task_orchestrator_service.acceptance import ORDER_TASKS, NewTask, Origin, insert_task
+from task_orchestrator_service.rules import Team
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
-from task_orchestrator_service.team import Team
 
 TEAM: Final = Team(("ann", "bob"), ("ivy",), 0.5)
 RUNNING: Final = Instance(InstanceStatus.RUNNING)

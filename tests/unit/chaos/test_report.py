@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli.chaos.injections import Injected
-from cli.chaos.report import problems_of, report_of
-from cli.chaos.report_text import report_lines
-from cli.chaos.run import Played
-from cli.chaos.sampler import Sampler
+from cli.chaos.report import problems_of, report_lines, report_of
+from cli.chaos.run import Injected, Played, Sampler
 from cli.chaos.schedule import Blow, Fault, Kind
 from cli.load.load_report import EndedOrder, LoadResult
 from devstack.settings import load_settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.demo.demo_cases import DemoCase, demo_cases, deviations
+from cli.demo import DemoCase, demo_cases, deviations
 from cli.shop.order_body import OrderUsageError
 from shared.shop.views import OrderView
 from tests.unit.cli.documents import a_product, a_step, an_order_view

@@ -8,15 +8,12 @@ import pytest
 
 from devstack.errors import RuntimeMissingError, SettingsError
 from devstack.postgres.passwords import password_names
-from devstack.programs.broker import PROGRAM, broker_cache, find_broker, pinned_broker
-from devstack.programs.build import ensure_broker
-from devstack.programs.runtime import version_numbers
+from devstack.programs.build import BROKER_PROGRAM, broker_cache, ensure_broker, find_broker, pinned_broker
+from devstack.programs.go_build import version_numbers
 from devstack.settings import StackSettings, load_settings
 from devstack.topology.addresses import sidecar_of
-from devstack.topology.broker import broker_address
-from devstack.topology.dapr import COMPONENTS
-from devstack.topology.hosts import ONE_HOST
-from devstack.topology.specs import Topology
+from devstack.topology.infrastructure import COMPONENTS, broker_address
+from devstack.topology.specs import ONE_HOST, Topology
 from devstack.topology.topology import build_topology
 from shared.shop.notification import NOTIFICATION_SERVICE
 from shared.shop.registry import CORE_APPS, SHOP
@@ -52,7 +49,7 @@ def script(file: Path, text: str) -> Path:
 
 
 def a_server(folder: Path, version: str) -> Path:
-    return script(folder / PROGRAM, f"#!/bin/sh\necho nats-server: v{version}\n")
+    return script(folder / BROKER_PROGRAM, f"#!/bin/sh\necho nats-server: v{version}\n")
 
 
 def put_on_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -77,7 +74,7 @@ def test_a_missing_broker_is_built_once(
 
     built = ensure_broker(settings, lambda _line: None)
 
-    assert broker_cache(settings) / PROGRAM == built
+    assert broker_cache(settings) / BROKER_PROGRAM == built
     assert find_broker(settings) == built
 
 
@@ -100,7 +97,7 @@ def test_the_users_own_is_taken_from_the_path(
 
     put_on_path(monkeypatch, a_server(tmp_path / "new", "2.12.1").parent)
 
-    assert tmp_path / "new" / PROGRAM == find_broker(settings)
+    assert tmp_path / "new" / BROKER_PROGRAM == find_broker(settings)
 
 
 def test_a_demanded_program_must_do(settings: StackSettings, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from devstack.dapr_cli.run_file import RUN_FILE, cli_folder, run_file, sidecar_environment
 from devstack.postgres.passwords import password_names
-from devstack.programs.runtime import DaprRuntime
+from devstack.programs.build import DaprRuntime
 from devstack.settings import StackSettings
 from devstack.topology.addresses import sidecar_of
 from devstack.topology.specs import Topology

@@ -8,7 +8,7 @@ from devstack.errors import UnknownProcessError
 from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
 from devstack.supervisor.client import ProcessStatus, StackStatus
-from devstack.topology.groups import check_groups
+from devstack.topology.specs import check_groups
 from devstack.topology.topology import build_topology
 from shared.shop.groups import CORE, EVENTS, TASKS
 from shared.shop.order import ORDER_SERVICE, ORDER_STEPS

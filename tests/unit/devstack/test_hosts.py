@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import NetworkError, SettingsError, UnknownHostError
-from devstack.network.namespaces import token_of
-from devstack.network.subnets import PRIVATE, free_subnet
+from devstack.network import PRIVATE, free_subnet, token_of
 from devstack.postgres.passwords import password_names
 from devstack.settings import NetworkKind, load_settings
-from devstack.topology.hosts import MAIN, ONE_HOST, Host, Network
-from devstack.topology.specs import Topology
+from devstack.topology.specs import MAIN, ONE_HOST, Host, Network, Topology
 from devstack.topology.topology import build_topology
 from shared.shop.registry import CORE_APPS, SHOP
 

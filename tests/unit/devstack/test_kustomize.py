@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.programs.runtime import version_numbers
+from devstack.programs.go_build import version_numbers
 from devstack.settings import StackSettings, load_settings
 from tests.programs.kustomize import (
     PROGRAM,

@@ -7,8 +7,8 @@ import pytest
 from devstack.errors import SettingsError
 from devstack.postgres.passwords import password_names
 from devstack.settings import load_settings
-from devstack.topology.hosts import Host
-from devstack.topology.mail import mailbox, notification_environment
+from devstack.topology.shop import mailbox, notification_environment
+from devstack.topology.specs import Host
 from shared.shop.registry import SHOP
 from shared.webhooks import read_secrets
 

@@ -8,7 +8,7 @@ import pytest
 
 from devstack.errors import StackError
 from devstack.postgres.passwords import load_passwords
-from devstack.postgres.scram import scram_verifier
+from devstack.postgres.prepare import scram_verifier
 from devstack.settings import load_settings
 
 pytestmark = pytest.mark.unit

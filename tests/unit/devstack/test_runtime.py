@@ -7,18 +7,8 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import RuntimeMissingError
-from devstack.programs.build import ensure_runtime
-from devstack.programs.runtime import (
-    BUILT,
-    NEEDED,
-    RUNTIME_FOLDER,
-    cache_folder,
-    find_runtime,
-    from_go_mod,
-    oldest_go,
-    pinned_version,
-    version_numbers,
-)
+from devstack.programs.build import BUILT, NEEDED, cache_folder, ensure_runtime, find_runtime, pinned_version
+from devstack.programs.go_build import RUNTIME_FOLDER, from_go_mod, oldest_go, version_numbers
 from devstack.settings import StackSettings, load_settings
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import SettingsError
-from devstack.settings import Mode, StackSettings, load_settings, port_block_size
+from devstack.settings import StackSettings, load_settings, port_block_size
+from shared.service.settings import ShopMode
 from shared.shop.registry import SHOP
 from tests.unit.devstack import small_registry
 
@@ -20,7 +21,7 @@ def test_everything_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings()
 
     assert settings.api_url == "http://127.0.0.1:8080"
-    assert settings.mode == Mode.PRODUCTION
+    assert settings.mode == ShopMode.PRODUCTION
     assert settings.home.name == ".shop"
     assert settings.database_url is None
 
@@ -77,7 +78,7 @@ def test_what_names_no_registry_is_refused(name: str) -> None:
 
 def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the environment hands on is all there is."""
-    settings = load_settings(home=tmp_path, api_port=9000, base_port=22000, mode=Mode.TEST)
+    settings = load_settings(home=tmp_path, api_port=9000, base_port=22000, mode=ShopMode.TEST)
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

@@ -12,7 +12,7 @@ from devstack.settings import FIRST_EPHEMERAL_PORT, load_settings
 from devstack.supervisor.logs import LARGEST_LOG_BYTES, open_log, tail
 from devstack.supervisor.process import describe_exit, inherited_environment
 from devstack.supervisor.state import ProcessIdentity, read_state, start_time
-from devstack.topology.ports import TEST_SHARE, PortClaim, block_starts, check_free, free_block, is_free
+from devstack.topology.addresses import TEST_SHARE, PortClaim, block_starts, check_free, free_block, is_free
 from devstack.topology.specs import Finished, ProcessSpec, Topology
 
 pytestmark = pytest.mark.unit

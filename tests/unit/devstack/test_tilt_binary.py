@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devstack.errors import RuntimeMissingError
-from devstack.programs.runtime import version_numbers
+from devstack.programs.go_build import version_numbers
 from devstack.settings import StackSettings, load_settings
 from tests.programs.tilt import PROGRAM, ensure_tilt, find_tilt, pinned_tilt, tilt_cache
 

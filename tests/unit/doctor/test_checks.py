@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from cli.doctor.checks import judge
-from cli.doctor.collect.probes import worth_probing
-from cli.doctor.evidence import Case, LateOrder, Probed, Stalled, Store
-from cli.doctor.finding import Finding, Kind
+from cli.doctor.collect.calls import worth_probing
+from cli.doctor.evidence import Case, Finding, Kind, LateOrder, Probed, Stalled, Store
 from shared.participant.call_probe import ProbedCall
 from shared.service.about import Revisions
 from shared.shop.inference import RUN_ML_INFERENCE

@@ -5,7 +5,7 @@ from typing import NoReturn
 import aiohttp
 import pytest
 
-from cli.doctor.collect.http import NoAnswerError, ask
+from cli.doctor.collect import NoAnswerError, ask
 
 pytestmark = pytest.mark.unit
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from cli.doctor.evidence import Sidecar
-from cli.doctor.kubernetes import Pod
-from cli.doctor.targets import Target, given_targets
+from cli.doctor.targets import Pod, Target, given_targets
 from devstack.errors import SettingsError
 
 pytestmark = pytest.mark.unit

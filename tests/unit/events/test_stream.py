@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from shared.events.event import CloudEvent
-from shared.events.heartbeats import heartbeat
+from shared.events.watch import heartbeat
 from tests.stream import Stream
 
 

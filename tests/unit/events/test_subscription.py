@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from shared.events.consumer import Answer
+from shared.events.consuming import HEARTBEAT_PATH, match_of, subscription, subscription_routes
 from shared.events.event import EventType
-from shared.events.subscription import HEARTBEAT_PATH, match_of, subscription, subscription_routes
 from shared.shop.registry import SHOP
 from tests.integration.api import client_of
 
@@ -55,7 +55,7 @@ def test_every_type_has_a_source() -> None:
 async def test_a_heartbeat_that_is_none_proves_nothing(body: bytes) -> None:
     """It is answered all the same, so that it doesn't come for ever."""
     heart = Heart()
-    routes = subscription_routes({}, heart.take, heart, heart)
+    routes = subscription_routes({}, heart.take, heart.delivery, heart.came)
 
     async with client_of(routes) as client, client.post(HEARTBEAT_PATH, data=body) as response:
         assert {"status": "SUCCESS"} == await response.json()

@@ -6,9 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ml_inference_service.card import MODELS, read_card
 from ml_inference_service.features import features_of
-from ml_inference_service.model import CPU, CUDA, FraudModel, ModelUnusableError, Provider
+from ml_inference_service.model import CPU, CUDA, MODELS, FraudModel, ModelUnusableError, Provider, read_card
 from ml_inference_service.training.train import SEED, VERSION, as_text, held_out, measure, train
 from tests.unit.inference.orders import RISKY, the_facts
 

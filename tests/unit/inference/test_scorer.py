@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ml_inference_service.card import read_card
 from ml_inference_service.features import Features
-from ml_inference_service.model import FraudModel, Provider
-from ml_inference_service.scorer import Scorer, ScorerBusyError
+from ml_inference_service.model import FraudModel, Provider, Scorer, ScorerBusyError, read_card
 from shared.participant.errors import Refused
 from tests.unit.inference.orders import RISKY, the_facts
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml_inference_service.card import read_card
 from ml_inference_service.features import features_of
-from ml_inference_service.model import FraudModel, Provider
+from ml_inference_service.model import FraudModel, Provider, read_card
 from ml_inference_service.training.orders import FRAUD_SHARE, make_orders
 from ml_inference_service.training.train import train, write
 from tests.unit.inference.orders import RISKY, the_facts

@@ -7,8 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from payment_service.gateway import ChargeUnwantedError, GatewayOutageError
-from payment_service.http_gateway import HttpGateway
+from payment_service.gateway import ChargeUnwantedError, GatewayOutageError, HttpGateway
 from shared.participant.errors import Refused
 from shared.shop.payment import ProcessPayment
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_relay.outboxes import Waiting
-from event_relay.queues import Queues, in_order
+from event_relay.relay import Queues, in_order
 from tests.unit.relay.waiting import waiting
 
 pytestmark = pytest.mark.unit

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from event_relay.publisher import BrokerAwayError
-from event_relay.trouble import Trouble
+from event_relay.publisher import BrokerAwayError, Trouble
 
 pytestmark = pytest.mark.unit
 

@@ -1,1 +1,0 @@
-"""Hosts of their own, and partitions between them."""

@@ -1,1 +1,0 @@
-"""The task-orchestrator-service's HTTP API."""
