@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 class StackError(Exception):
-    """The local stack can't do what was asked; the message tells a person what to do about it."""
+    """The local stack can't do what was asked; the message says what to do about it."""
 
     exit_code = 1
 

@@ -140,7 +140,7 @@ class Relay:
                     log.info("this relay is the active one")
                     await self._lead(connection)
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                # The statement itself, which SQLAlchemy appends, tells nothing.
+                # The statement itself, which SQLAlchemy appends, explains nothing.
                 log.warning("the outboxes can't be read, trying again", error=str(getattr(error, "orig", error)))
             await self._wait(self._times.standby)
         ACTIVE.set(0)

@@ -46,7 +46,7 @@ class Stream:
 
     @classmethod
     def of(cls, stored: Sequence[CloudEvent]) -> Self:
-        """What happened in the shop: without the heartbeats that a consumer sends itself when it hears nothing."""
+        """What happened in the shop: without the heartbeats that a consumer sends itself when it receives nothing."""
         return cls([event for event in stored if event.type != HEARTBEAT_TYPE])
 
     @property
@@ -59,7 +59,7 @@ class Stream:
         return len(self.events) - len(self.first_arrivals)
 
     def happened(self) -> list[Happened]:
-        """What the events tell, each id once."""
+        """What the events say, each id once."""
         return sorted((event.source, event.subject, event.type) for event in self.first_arrivals)
 
     def out_of_order(self) -> list[str]:
@@ -97,7 +97,7 @@ async def read_stream(settings: StackSettings) -> Stream:
 
 
 async def expected(settings: StackSettings) -> list[Happened]:
-    """What must have been told, by what the services have recorded."""
+    """What must have been published, by what the services have recorded."""
     return sorted((row["source"], row["subject"], row["type"]) for row in await query(settings, EXPECTED))
 
 

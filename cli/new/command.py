@@ -37,6 +37,6 @@ def participant(
         f"\n{new.app_id} takes part in every new order, after {after}. What is yours to write:\n"
         f"  shared/shop/{new.module}.py    the messages, the rule that conservation checks, what its books show\n"
         f"  {new.package}/store.py    the effect and its undo\n"
-        "  order_service/workflow.py    what the order tells it\n"
+        "  order_service/workflow.py    what the order sends it\n"
         "`make check` passes, `shop up --demo` runs it. See docs/your-own-saga.md."
     )

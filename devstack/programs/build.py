@@ -147,7 +147,7 @@ def ensure(  # noqa: PLR0913, PLR0917 - all that a build is
     report: Report,
     every_seconds: float = PROGRESS_EVERY_SECONDS,
 ) -> FoundT:
-    """What `find` finds, built into `target` first when it isn't here; `report` hears of the progress now and then.
+    """What `find` finds, built into `target` first when it isn't here; `report` gets the progress now and then.
 
     Raises:
         RuntimeMissingError: no disk space, no network or a failed build, with the place of the log.

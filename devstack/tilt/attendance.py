@@ -1,6 +1,6 @@
 """Processes that run as long as someone attends to them, one by one: how Tilt starts, watches and stops the stack.
 
-`POST /processes/NAME/attend` starts a process, anew if it runs, and tells its log until nothing more comes of it.
+`POST /processes/NAME/attend` starts a process, anew if it runs, and sends its log until nothing more comes of it.
 Whoever leaves has it stopped. `GET /ready/NAME` is a readiness probe, and `GET /ready` that of the supervisor.
 """
 
@@ -19,7 +19,7 @@ from devstack.supervisor.process import ManagedProcess
 from devstack.supervisor.supervisor import Supervisor
 
 POLL_SECONDS = 0.5
-# A change of the code makes the next attendant come at once, and the end of the whole stack is told to the supervisor
+# A change of the code makes the next attendant come at once, and the end of the whole stack is sent to the supervisor
 # as well, which stops everything in order: neither may be taken for one who has left for good.
 LEFT_AFTER_SECONDS = 1.0
 PARENT_POLL_SECONDS = 0.5
@@ -110,7 +110,7 @@ class Attendance:
 
 async def end_with_parent(supervisor: Supervisor, parent: int) -> None:
     """Have the stack stopped when the process that started us is gone, however it died."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells us
+    while os.getppid() == parent:  # noqa: ASYNC110 - nobody signals us
         await asyncio.sleep(PARENT_POLL_SECONDS)
     supervisor.request_stop()
 

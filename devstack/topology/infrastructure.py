@@ -141,7 +141,7 @@ def sidecar(
         env={
             "STATESTORE_CONNECTION_STRING": layout.url_of(DAPR),
             **({"NATS_URL": nats_url(settings, layout.passwords, network.main)} if has_events else {}),
-            # The address that sidecars tell each other; by default that of the first network card.
+            # The address that sidecars exchange; by default that of the first network card.
             "DAPR_HOST_IP": host.address,
         },
         ports=(

@@ -57,7 +57,7 @@ def train(seed: int = SEED, count: int = ORDERS, held_out_count: int = HELD_OUT_
 
 
 def measure(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Metrics:
-    """How well the scores tell fraud."""
+    """How well the scores detect fraud."""
     flagged = scores >= THRESHOLD
     return Metrics(
         roc_auc=_rounded(roc_auc_score(labels, scores)),

@@ -47,7 +47,7 @@ def match_of(types: Iterable[EventType], sources: Mapping[str, str], *, ordered:
 
 
 def subscription(app_id: str, topic: str, match: str) -> dict[str, Any]:
-    """The subscription as `GET /dapr/subscribe` tells it.
+    """The subscription as `GET /dapr/subscribe` answers it.
 
     There is no default route: what no rule matches never leaves the sidecar. There is no `deadLetterTopic` either: it
     would get every event that couldn't be delivered at once, and also every event that no rule matches.

@@ -55,7 +55,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What can be told of any body: enough for a dead letter, and to see whom a replay is for."""
+    """What can be known of any body: enough for a dead letter, and to see whom a replay is for."""
 
     id: str
     subject: str

@@ -3,7 +3,7 @@
 The broker's client inside the sidecar gives up for good after about two minutes without its broker (nats.go: sixty
 attempts, two seconds apart, and the Dapr component has no setting for it). The sidecar goes on as if nothing had
 happened: it is healthy, publishes nothing and delivers nothing, for ever. A consumer that was deleted in the broker is
-as silent. Nothing in Dapr tells, so the app finds out by itself: when nothing has come for a while, it sends itself a
+as silent. Dapr reports nothing, so the app finds out by itself: when nothing has come for a while, it sends itself a
 heartbeat over the broker. If that can't be published though the broker answers, or is stored and doesn't come back, the
 app asks its sidecar to shut down; whoever supervises it starts a new one, which subscribes again.
 

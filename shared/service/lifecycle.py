@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Stop(asyncio.Event):
-    """Set when the process is to end: it was told to, or a part of it has failed. Of the loop that waits for it."""
+    """Set when the process is to end: by a signal, or a part of it has failed. Of the loop that waits for it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ def flags_of(sidecar: Document) -> dict[str, str]:
 
 
 def is_leaving(pod: Document) -> bool:
-    """Whether it was told to end."""
+    """Whether it was asked to end."""
     return "deletionTimestamp" in pod["metadata"]
 
 

@@ -26,7 +26,7 @@ WORDS: Final = {
 }
 
 Mail = tuple[str, str]
-"""The order, and the event that it tells of."""
+"""The order, and the event that it is about."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_an_undo_that_arrives_after_a_person_has_closed_the_step_does_nothing(
 
 @pytest.mark.parametrize("decision", ["settle", "skip"])
 def test_an_undo_whose_answer_is_late_leaves_nothing_to_decide(late: tuple[Repairer, Evidence], decision: str) -> None:
-    """It was done, only nobody heard: the person is told so instead of paying a second time."""
+    """It was done, only nobody knew: the person reads so instead of paying a second time."""
     repairer, _ = late
     order_ids = {step: order_with(repairer, "hang", step) for step in STEPS}
 

@@ -26,7 +26,7 @@ def _placement(case: Case) -> Iterator[Finding]:
             Kind.PLACEMENT_AWAY,
             tuple(dict.fromkeys(away)),
             seen=f"{_who(away, whole=whole)} without a place: metadata says actorRuntime.hostReady=false",
-            why="placement tells the sidecars which of them hosts what: without it no turn of a workflow begins.",
+            why="placement informs the sidecars which of them hosts what: without it no turn of a workflow begins.",
             to_do=f"{sentence(case.surroundings.placement)}."
             if whole
             else "Placement serves the others: see why these can't reach it (--placement-host-address, the network).",

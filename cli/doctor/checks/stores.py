@@ -20,7 +20,7 @@ def state_stores(case: Case) -> Iterator[Finding]:
     usual = Counter(_stores(app) for app in having).most_common(1)[0][0]
     yield from _different(having, usual)
     yield from _unusable(case, having)
-    # Markers are found under the component's name: of a store of another name they tell nothing.
+    # Markers are found under the component's name: of a store of another name they show nothing.
     alike = [app for app in having if _stores(app) == usual]
     yield from _apart([app for app in alike if app.store_error is None and app.sees_markers_of])
 

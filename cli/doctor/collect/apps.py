@@ -68,7 +68,7 @@ async def _unready(session: aiohttp.ClientSession, url: str) -> str | None:
 
 
 async def _is_deaf(address: str) -> bool:
-    """Whether nobody listens there. A name that only a cluster knows, or a wall in between, tells nothing."""
+    """Whether nobody listens there. A name that only a cluster knows, or a wall in between, shows nothing."""
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(ASK_SECONDS):

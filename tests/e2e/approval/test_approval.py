@@ -96,7 +96,7 @@ def test_the_order_service_killed_while_an_order_waits(shop: Shop, approver: App
 
 
 def test_a_decision_while_the_engine_is_away(shop: Shop, approver: Approver) -> None:
-    """It stands in the order's row; the workflow is told as soon as there is one."""
+    """It stands in the order's row; the workflow is signalled as soon as there is one."""
     good, bad = approver.held(), approver.held()
 
     with held(shop.stack, "order-service-daprd"):

@@ -93,5 +93,5 @@ class Caller:
 
 
 def a_task() -> str:
-    """A task of which the record has never heard."""
+    """A task that the record doesn't know."""
     return f"task-{uuid4().hex[:12]}"

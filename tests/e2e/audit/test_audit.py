@@ -12,7 +12,7 @@ from tests.e2e.shop import eventually, fault, held
 
 
 def test_a_task_is_put_on_the_record_with_the_steps_that_led_to_it(caller: Caller) -> None:
-    """The record tells of the caller's steps from its propagated history, without their inputs and results."""
+    """The record shows the caller's steps from its propagated history, without their inputs and results."""
     task_id = a_task()
 
     answer = caller.audited(task_id)
@@ -77,7 +77,7 @@ def test_what_makes_no_record_is_refused_with_a_sentence(
 
 
 def test_another_action_under_the_same_task_is_refused(caller: Caller) -> None:
-    """A record never changes, and nobody is told that something stands on it that doesn't."""
+    """A record never changes, and nobody reads that something stands on it that doesn't."""
     task_id = a_task()
     caller.audited(task_id)
 

@@ -24,7 +24,7 @@ WORKFLOW: Final = "task_with_audit_of_the_tests"
 
 
 def check_task(_: WorkflowActivityContext, task_id: str) -> str:
-    """The caller's own step, which the record shall tell of."""
+    """The caller's own step, which the record shall show."""
     return task_id
 
 

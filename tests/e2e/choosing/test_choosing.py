@@ -31,7 +31,7 @@ def test_by_http_the_caller_knows_that_the_job_is_done(stage: Stage) -> None:
 
 
 def test_by_pubsub_the_caller_never_knows(stage: Stage) -> None:
-    """The broker has it, and that is all that its publisher is told."""
+    """The broker has it, and that is all that its publisher learns."""
     outcome = stage.run(Way.PUBSUB, "pubsub-healthy")
 
     assert ACCEPTED == outcome.answer

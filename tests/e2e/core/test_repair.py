@@ -55,7 +55,7 @@ def test_a_retry_undoes_what_was_stuck(repairer: Repairer, step: str) -> None:
 def test_what_is_closed_by_hand_is_on_the_record_to_the_cent(
     repairer: Repairer, decision: str, status: str, step: str
 ) -> None:
-    """The participant's books, the desk and conservation say the same: who, why, and how much."""
+    """The participant's books, the repairs and conservation say the same: who, why, and how much."""
     order_id = repairer.parked(step)
 
     repair = repairer.applied(order_id, repairer.decide(order_id, step, decision))
@@ -82,7 +82,7 @@ def test_a_person_with_the_command_decides_about_each_stuck_step(
     order_id = repairer.parked("process_payment", "reserve_stock")
     (waiting,) = [one for one in repair("list") if one["order_id"] == order_id]
     assert ["process_payment", "reserve_stock"] == [one["step"] for one in waiting["stuck"]]
-    metrics = eventually(lambda: _metrics_of_waiting(repairer.shop), "the metrics tell of it")
+    metrics = eventually(lambda: _metrics_of_waiting(repairer.shop), "the metrics show it")
     assert metrics["shop_orders_needing_attention"] >= 1
 
     first = repair("settle", order_id, "process_payment", "--by", "ann", "--note", "cheque 17")

@@ -73,7 +73,7 @@ def connected(dapr_http_port: int) -> bool | None:
 
 
 def accepted(shop: Shop) -> str | None:
-    """The order's id once the order-service has heard of the prices."""
+    """The order's id once the order-service knows the prices."""
     answer = shop.post_order(an_order(), "dapr-run")
     return str(answer.body["order_id"]) if answer.status == 202 else None
 

@@ -31,7 +31,7 @@ spec:
 
 
 def test_a_policy_that_refuses(doctor_shop: DoctorShop, tmp_path: Path) -> None:
-    """Told by a call that the policy refused, and with the name of the policy."""
+    """Shown by a call that the policy refused, and with the name of the policy."""
     shutil.copytree(COMPONENTS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "access.yaml").write_text(POLICY)
 

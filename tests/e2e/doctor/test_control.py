@@ -43,7 +43,7 @@ def test_one_sidecar_has_no_scheduler(doctor_shop: DoctorShop) -> None:
 
 @pytest.mark.exhaustive
 def test_the_scheduler_hangs(doctor_shop: DoctorShop) -> None:
-    """It is connected and listens, and dispatches nothing: only a workflow that doesn't end tells."""
+    """It is connected and listens, and dispatches nothing: only a workflow that doesn't end shows it."""
     doctor_shop.stack.signal("scheduler", "SIGSTOP")
     try:
         finding = doctor_shop.finds(Kind.WORKFLOWS_STAND_STILL, ORDER_SERVICE)

@@ -29,7 +29,7 @@ def test_a_workflow_under_another_name(doctor_shop: DoctorShop) -> None:
 
 @pytest.mark.exhaustive
 def test_an_activity_that_answers_nothing(doctor_shop: DoctorShop) -> None:
-    """Everything is there and registered; the call itself tells."""
+    """Everything is there and registered; the call itself shows it."""
     with doctor_shop.service_of(SHIPPING_SERVICE, OTHER_SHIPPING, OTHER_SHIPPING="hanging"):
         finding = doctor_shop.finds(Kind.CALL_FAILED, SHIPPING_SERVICE, activity="book_shipment")
 

@@ -18,7 +18,7 @@ OLDER_SDK = "1.18.3"
 
 @pytest.mark.exhaustive
 def test_a_sidecar_of_another_version(doctor_shop: DoctorShop, tmp_path: Path) -> None:
-    """The real daprd, in which the version that it tells was overwritten."""
+    """The real daprd, in which the version that it reports was overwritten."""
     version = doctor_shop.examine().case.apps[0].sidecar
     assert version is not None
     runtime_version = version.runtime.encode()

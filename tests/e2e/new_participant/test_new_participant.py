@@ -81,7 +81,7 @@ def test_senseless_names_change_nothing(tree: Path, arguments: tuple[str, ...], 
 
 
 def test_a_tree_with_uncommitted_changes_is_left_alone(tree: Path) -> None:
-    """What the command writes could not be told from them."""
+    """Nobody could tell them from what the command writes."""
     (tree / "notes.txt").write_text("mine")
 
     ended = new(tree, *GIFT)

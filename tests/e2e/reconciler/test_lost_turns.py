@@ -28,7 +28,7 @@ def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backs
 
         ends = {order_id: shop.end_of(order_id, RECOVERED_SECONDS) for order_id in order_ids}
         recovered = {order_id for order_id, order in ends.items() if "its workflow was lost" in (order["reason"] or "")}
-        eventually(lambda: recovered <= _recoveries(shop) or None, "the reconciler tells of the recoveries")
+        eventually(lambda: recovered <= _recoveries(shop) or None, "the reconciler reports the recoveries")
 
         shop.stack.kill("order-service-daprd")
         for order_id in order_ids:

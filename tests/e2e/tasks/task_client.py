@@ -1,4 +1,4 @@
-"""The task system as those see it who submit tasks, and those who are told."""
+"""The task system as those see it who submit tasks, and those who are notified."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -105,7 +105,7 @@ def a_task(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: 
 
 
 def someone() -> dict[str, str]:
-    """A customer of whom the mailbox has never heard."""
+    """A customer whom the mailbox doesn't know."""
     name = uuid4().hex
     return {"email": f"{name}@example.org", "user_id": name}
 

@@ -25,7 +25,7 @@ def check_audited_once(client: TaskClient, task_id: str) -> None:
 
 
 def test_a_task_is_put_on_the_record(client: TaskClient) -> None:
-    """Once, with the history of its caller; nobody packs it, and nobody is told."""
+    """Once, with the history of its caller; nobody packs it, and nobody is notified."""
     ada = someone()
     task_id = client.submit(workflow=AUDIT, **ada)
 

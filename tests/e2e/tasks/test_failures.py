@@ -1,4 +1,4 @@
-"""Participants are away or die in mid-activity, and so does the orchestrator: tasks end, and nobody is told twice."""
+"""Participants are away or die in mid-activity, and so does the orchestrator: tasks end, nobody is notified twice."""
 
 from typing import Any
 

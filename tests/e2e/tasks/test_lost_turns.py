@@ -15,7 +15,7 @@ HURRY = {"TASK_LOST_SECONDS": "4", "TASK_SILENT_SECONDS": "4"}
 def test_tasks_whose_turns_were_lost_are_begun_anew(
     client: TaskClient, settings_and_client: tuple[StackSettings, TaskClient]
 ) -> None:
-    """They complete, and each customer is told once, whatever the lost run had done already."""
+    """They complete, and each customer is notified once, whatever the lost run had done already."""
     settings, _ = settings_and_client
     with other_orchestrator(client, settings, HURRY, losing("task_orchestrator_service")):
         customers = {}

@@ -25,7 +25,7 @@ def check_each_has_its_task(client: TaskClient, order_ids: list[str]) -> None:
 
 
 def test_a_completed_order_becomes_one_task(client: TaskClient) -> None:
-    """Packed, and its customer told, once."""
+    """Packed, and its customer notified, once."""
     order_id = client.shop.order()
     order = client.shop.end_of(order_id)
 

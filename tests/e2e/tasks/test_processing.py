@@ -32,7 +32,7 @@ APP_OF = {
 
 
 def test_a_task_completes_over_three_apps(client: TaskClient) -> None:
-    """Scored, assigned, and its customer told once by mail and once by push."""
+    """Scored, assigned, and its customer notified once by mail and once by push."""
     ada = someone()
     task = client.end_of(client.submit(**ada))
 
@@ -90,7 +90,7 @@ def test_an_order_that_has_its_task_gets_no_other(client: TaskClient) -> None:
 
 
 def test_what_the_model_knows_nothing_of_is_refused(client: TaskClient) -> None:
-    """The sentence says what; nothing was assigned, nobody was told."""
+    """The sentence says what; nothing was assigned, nobody was notified."""
     ada = someone()
     task = client.end_of(client.submit(currency="JPY", **ada))
 

@@ -24,7 +24,7 @@ QUICK = {"subscription_silence_seconds": 2.0, "subscription_patience_seconds": 4
 
 
 class Effects:
-    """The effects of a handler, which fails as it is told to."""
+    """The effects of a handler, which fails on demand."""
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database

@@ -120,7 +120,7 @@ class BrokerWorld:
         self.sidecar.kill()
 
     async def wait_for_sidecar(self) -> None:
-        """Until the broker delivers to it: the sidecar's metadata tell of a subscription before it is there."""
+        """Until the broker delivers to it: the sidecar's metadata show a subscription before it is there."""
 
         async def is_subscribed() -> bool:
             with contextlib.suppress(NotFoundError):

@@ -113,7 +113,7 @@ def test_a_drained_node_takes_one_pod_of_an_app_at_a_time(all_manifests: dict[st
 
 
 def test_only_the_inference_goes_to_the_gpus(all_manifests: dict[str, Manifests]) -> None:
-    """Selected, tolerated, asked for, and told to the service, which doesn't start without one."""
+    """Selected, tolerated, asked for, and passed to the service, which doesn't start without one."""
     with_gpu = {name: pod for name, pod in all_manifests["gpu"].pods.items() if "nodeSelector" in pod["spec"]}
 
     (pod,) = with_gpu.values()

@@ -118,6 +118,6 @@ def test_callers_have_no_policy(manifests: Manifests) -> None:
 
 
 def without_secrets(spec: dict[str, Any]) -> dict[str, Any]:
-    """A component's specification, in which secrets are only told to be some."""
+    """A component's specification, in which secrets are only said to be some."""
     metadata = [{**item, "secretKeyRef": "…"} if "secretKeyRef" in item else item for item in spec["metadata"]]
     return {**spec, "metadata": metadata}

@@ -1,4 +1,4 @@
-"""Runs the real supervisor over three small processes, until it is told to stop; `front` may have a host of its own.
+"""Runs the real supervisor over three small processes, until a signal; `front` may have a host of its own.
 
 usage: small_stack.py [--on-demand] [BEHAVIOUR of the service called `front`]
 """

@@ -99,7 +99,7 @@ def test_a_supervisor_that_is_started_anew_is_found_again(stack: SmallStack) -> 
 
 
 def test_it_ends_with_its_parent_however_that_died(stack: SmallStack) -> None:
-    """A killed dev loop can tell nobody that it is gone."""
+    """A killed dev loop can't say that it is gone."""
     in_a_shell = ["sh", "-c", '"$@" & wait', "sh", *SMALL_STACK_COMMAND, ON_DEMAND]
     with running(in_a_shell, stack.environment, stack.log) as shell:
         eventually(lambda: stack.phase == "up", "the supervisor is up")

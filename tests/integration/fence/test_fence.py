@@ -171,7 +171,7 @@ async def test_undo_that_races_its_do_never_leaks(participant: Participant) -> N
 
 @pytest.mark.parametrize("do_first", [True, False])
 async def test_a_do_and_an_undo_of_one_step_take_its_row_in_turn(participant: Participant, *, do_first: bool) -> None:
-    """A duplicate of the do before the undo hears its first answer; one behind it is refused."""
+    """A duplicate of the do before the undo gets its first answer; one behind it is refused."""
     done = await participant.do()
     rivals = (participant.do, participant.undo) if do_first else (participant.undo, participant.do)
 
@@ -237,7 +237,7 @@ async def test_every_repeat_is_counted(participant: Participant) -> None:
 
 
 async def test_a_repeated_refusal_is_counted(participant: Participant) -> None:
-    """The exception that tells the repeat doesn't take back the count."""
+    """The exception that reports the repeat doesn't take back the count."""
     for _ in range(3):
         with pytest.raises(Refused, match="out of stock"):
             await participant.do(then=Refused("out of stock"))

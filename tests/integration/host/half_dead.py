@@ -1,4 +1,4 @@
-"""A service that waits for its sidecar in vain, with a background loop that breaks once it is told to."""
+"""A service that waits for its sidecar in vain, with a background loop that breaks on demand."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How a service ends: when it is told to, and when a part of it fails."""
+"""How a service ends: by a signal, and when a part of it fails."""
 
 import asyncio
 

@@ -137,7 +137,7 @@ async def test_a_crash_between_letter_and_mark_publishes_one_death(world: World,
     """The letter that comes again has the same id: it is one row for whoever keeps them."""
     world.always["ord-1-1"] = Refused("no")
     await world.take(an_event())
-    async with database.begin() as tx:  # as if the process had died before it could bury
+    async with database.begin() as tx:  # as if the process had died before it could dead-letter the event
         await tx.execute(text("UPDATE inbox SET state = 'open', deaths = 0, settled_at = NULL"))
 
     assert [DONE] == await world.take(an_event())
@@ -175,7 +175,7 @@ async def test_what_cannot_be_read_is_a_dead_letter(world: World, body: bytes, s
 
 
 async def test_a_gap_that_never_closes_is_reported_in_the_dead_letters(database: AsyncEngine) -> None:
-    """An event that was never seen is waited for; once that has lasted too long, a person is told instead."""
+    """An event that was never seen is waited for; once that has lasted too long, it becomes a dead letter instead."""
     world = World(database, gap_patience=timedelta(0))
 
     assert [RETRY, DONE, DONE] == await world.take(an_event(2), an_event(2), an_event(3))
@@ -195,7 +195,7 @@ async def test_a_gap_before_an_event_that_is_known_waits_for_ever(database: Asyn
 
 
 async def test_an_event_that_comes_after_its_successors_does_not_vanish(database: AsyncEngine) -> None:
-    """The order can't be kept any more; a person is told, instead of dropping it as if it were a repeat."""
+    """The order can't be kept any more; it becomes a dead letter, instead of being dropped as if it were a repeat."""
     world = World(database, gap_patience=timedelta(0))
     await world.take(an_event(2), an_event(2))
 

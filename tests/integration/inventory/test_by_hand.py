@@ -70,7 +70,7 @@ async def test_nothing_reserved_leaves_a_tombstone(inventory: Inventory) -> None
 
 @pytest.mark.parametrize("settles_first", [True, False])
 async def test_a_settlement_and_the_undo_take_the_row_in_turn(inventory: Inventory, *, settles_first: bool) -> None:
-    """Whoever waits behind the other hears the other's answer."""
+    """Whoever waits behind the other gets the other's answer."""
     await inventory.stocked(A=5)
     await inventory.reserve(A=2)
     decisions = (SETTLE, None) if settles_first else (None, SETTLE)
@@ -86,7 +86,7 @@ async def test_a_settlement_and_the_undo_take_the_row_in_turn(inventory: Invento
 
 
 async def test_decisions_undos_and_dos_that_race_have_one_winner(inventory: Inventory) -> None:
-    """All hear the same, and the units are in exactly one place."""
+    """All get the same answer, and the units are in exactly one place."""
     await inventory.stocked(A=100)
     for number in range(30):
         saga_id = f"order-{number}"

@@ -139,7 +139,7 @@ async def test_release_that_races_its_reserve_never_leaks(inventory: Inventory) 
 
 
 async def test_refusal_is_remembered_though_stock_comes_back(inventory: Inventory) -> None:
-    """The saga was told no and undoes nothing, so a late duplicate must not take stock."""
+    """The saga got a no and undoes nothing, so a late duplicate must not take stock."""
     await inventory.stocked(A=1)
     with pytest.raises(Refused, match="only 1 of A left"):
         await inventory.reserve(A=2)

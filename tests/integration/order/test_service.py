@@ -13,7 +13,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 @pytest.mark.parametrize("check", list(Switch))
 def test_the_service_starts_and_shows_what_waits(service_database: ServiceDatabase, check: Switch) -> None:
-    """The desk is there either way: orders may wait from before the check was switched off."""
+    """The approval service is there either way: orders may wait from before the check was switched off."""
     url = service_database("order_service")
 
     async def ask() -> None:

@@ -13,7 +13,7 @@ TRIES = 100
 
 
 async def test_the_lost_run_can_neither_complete_nor_close_nor_park(world: World) -> None:
-    """Each of its records is refused or has no effect, and tells it that another run owns the order."""
+    """Each of its records is refused or has no effect, and says that another run owns the order."""
     order_id = await world.in_progress()
     assert await world.taken_over(order_id)
     before = await world.orders.by_id(order_id)

@@ -1,4 +1,4 @@
-"""Whoever watches an order is told of its end, whenever he came."""
+"""Whoever watches an order gets its end, whenever he came."""
 
 import asyncio
 from http import HTTPStatus
@@ -17,7 +17,7 @@ DEADLINE_SECONDS = 10
 
 
 class SlowReader(OrderStore):
-    """A store whose next reading of an order is held, once it is told to: the row it gives is an old one then."""
+    """A store whose next reading of an order is held on demand: the row it gives is an old one then."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.database)
@@ -42,14 +42,14 @@ def routes(orders: OrderStore, events: OrderEvents) -> list[web.RouteDef]:
 
 
 async def stream_of(client: Client, order_id: str, **headers: str) -> str:
-    """All that a watcher is told until the order has ended."""
+    """All that a watcher gets until the order has ended."""
     async with client.get(f"/orders/{order_id}/events", headers=headers) as response:
         assert HTTPStatus.OK == response.status
         return await response.text()
 
 
 async def test_a_watcher_that_comes_while_the_order_ends_receives_the_end(world: World) -> None:
-    """Also if another one was told between its reading of the row and its first event."""
+    """Also if another one was sent between its reading of the row and its first event."""
     order_id = await world.in_progress()
     orders = SlowReader(world)
     events = OrderEvents(orders)
@@ -58,7 +58,7 @@ async def test_a_watcher_that_comes_while_the_order_ends_receives_the_end(world:
     async with (
         asyncio.timeout(DEADLINE_SECONDS),
         client_of(routes(orders, events)) as client,
-        # Slow to leave, so that nothing is told twice.
+        # Slow to leave, so that nothing is sent twice.
         events.watch(order_id) as other,
     ):
         await other.wait()
@@ -78,7 +78,7 @@ async def test_a_watcher_that_comes_while_the_order_ends_receives_the_end(world:
 
 @pytest.mark.parametrize("event_id", ["", "x", "-1", "²", "0" * 5000, "9" * 5000])
 async def test_a_last_event_id_that_was_never_given_is_as_good_as_none(world: World, event_id: str) -> None:
-    """However long: the order is told as it is."""
+    """However long: the order is shown as it is."""
     order_id = await world.in_progress()
     await world.complete(order_id)
 

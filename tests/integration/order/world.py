@@ -121,7 +121,7 @@ async def count_waiting(engine: AsyncEngine, name: str, orders: int) -> None:
 
 
 def metric(name: str) -> float:
-    """What this process tells of it."""
+    """What this process's metrics say of it."""
     value = REGISTRY.get_sample_value(name)
     assert value is not None
     return value

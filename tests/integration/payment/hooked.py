@@ -84,7 +84,7 @@ Hooking = Callable[[PaymentGateway], Hooked]
 
 
 def dies_before(gateway: PaymentGateway) -> Hooked:
-    """The process dies after its first transaction, before the gateway hears of it."""
+    """The process dies after its first transaction, before the gateway is asked."""
     return Hooked(gateway, before=die)
 
 

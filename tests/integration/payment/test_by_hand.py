@@ -69,7 +69,7 @@ async def test_whatever_comes_after_a_settlement_gets_its_result(bench: Bench) -
 
 
 async def test_a_settlement_after_the_refund_settles_nothing(bench: Bench) -> None:
-    """The answer tells the person that the money is back already."""
+    """The answer says to the person that the money is back already."""
     key = await charged(bench)
     await bench.payments().give_back(key)
 
@@ -110,7 +110,7 @@ async def test_a_part_that_was_given_back_is_not_settled_again(bench: Bench, cli
 
 
 async def test_a_settlement_waits_for_the_gateway(bench: Bench) -> None:
-    """While nobody can say what the gateway holds, nothing is settled: the person hears so, and pays nothing."""
+    """While nobody can say what the gateway holds, nothing is settled: the person reads so, and pays nothing."""
     key = await charged(bench)
     away = HttpGateway("http://127.0.0.1:1", timeout_seconds=1)
     with pytest.raises(GatewayOutageError, match="gave no answer to POST /v1/seals"):
@@ -188,7 +188,7 @@ async def test_a_settlement_that_dies_is_carried_out_by_its_repeat(
 
 
 async def test_a_retry_after_an_interrupted_settlement_asks_for_a_decision(bench: Bench) -> None:
-    """Sealed at the gateway, not recorded here: no refund is possible any more, and the person is told what is."""
+    """Sealed at the gateway, not recorded here: no refund is possible any more, and the person reads what is."""
     key = await charged(bench)
     with pytest.raises(ProcessDiedError):
         await bench.payments(Hooked(bench.gateway, after=die)).give_back(key, a_decision())
@@ -202,7 +202,7 @@ async def test_a_retry_after_an_interrupted_settlement_asks_for_a_decision(bench
 
 
 async def test_settlement_and_undo_that_race_have_one_winner(bench: Bench) -> None:
-    """Side by side, many times: the money is either refunded or settled, never both, and all hear the same."""
+    """Side by side, many times: the money is either refunded or settled, never both, and all get the same answer."""
     decisions: list[ByHand | None] = [None, a_decision(), None, a_decision(Decision.SKIP, "rep-2")]
     for number in range(20):
         key = await charged(bench)
@@ -237,7 +237,7 @@ async def test_settlement_and_undo_take_the_charge_in_turn(bench: Bench, *, sett
 
 
 async def _until_published(attempt: Callable[[], Awaitable[PaymentRefunded]]) -> PaymentRefunded:
-    """A refund that finds the seal before its decision is recorded is refused; it hears the answer soon."""
+    """A refund that finds the seal before its decision is recorded is refused; it gets the answer soon."""
     while True:
         try:
             return await attempt()

@@ -27,7 +27,7 @@ class Contradicting(Hooked):
 
 
 class DiesInVoid(Hooked):
-    """The process is dead before the gateway hears that the key is to be closed."""
+    """The process is dead before the gateway is asked to close the key."""
 
     async def void(self, key: str) -> Reversal:
         del key
@@ -81,7 +81,7 @@ async def test_giving_back_that_was_cut_short_goes_on_before_the_payment_is_refu
 async def test_a_charge_refunded_by_hand_is_refunded_in_all_once(
     bench: Bench, client_of_bench: GatewayClient, amount_cents: int | None
 ) -> None:
-    """Whatever someone gave back at the gateway, the undo gives back the rest, and the ledger tells the whole."""
+    """Whatever someone gave back at the gateway, the undo gives back the rest, and the ledger has the whole."""
     key, payments = a_key(), bench.payments()
     await payments.process(key, a_payment(4200))
     charge = await bench.gateway.look_up(str(key))
@@ -115,7 +115,7 @@ async def test_a_goodwill_refund_does_not_undo_a_payment_that_is_done(
 
 
 async def test_a_charge_after_a_refusal_is_given_back(bench: Bench) -> None:
-    """If the gateway contradicts itself, the saga was told that nothing is kept, and so it is."""
+    """If the gateway contradicts itself, the saga's answer was that nothing is kept, and so it is."""
     key, hold = a_key(), Hold()
     charging = asyncio.create_task(bench.payments(Hooked(bench.gateway, after=hold)).process(key, a_payment()))
     await hold.reached()

@@ -51,7 +51,7 @@ async def test_nothing_charged_is_nothing_published(bench: Bench) -> None:
 
 
 async def test_a_charge_that_got_lost_is_published_with_its_refund(bench: Bench) -> None:
-    """The process died after the gateway charged: the undo is the first to hear of it, as the ledger does."""
+    """The process died after the gateway charged: the undo is the first to find it, as the ledger does."""
     key = a_key()
     with pytest.raises(ProcessDiedError):
         await bench.payments(dies_after(bench.gateway)).process(key, a_payment(4200))
@@ -64,7 +64,7 @@ async def test_a_charge_that_got_lost_is_published_with_its_refund(bench: Bench)
 
 
 async def test_a_death_before_the_record_publishes_when_it_is_settled(bench: Bench) -> None:
-    """The next attempt at the do finds the charge, and tells of it once."""
+    """The next attempt at the do finds the charge, and publishes it once."""
     key = a_key()
     with pytest.raises(ProcessDiedError):
         await bench.payments(dies_after(bench.gateway)).process(key, a_payment(4200))

@@ -38,7 +38,7 @@ Work = Callable[[Hook], Awaitable[object]]
 
 
 class Actor:
-    """One execution that moves only when it is told to, and may be told to die."""
+    """One execution that moves only on demand, and dies on demand."""
 
     def __init__(self, name: str, work: Work) -> None:
         self.name = name
@@ -162,7 +162,7 @@ def stage(service_database: ServiceDatabase) -> Iterator[Stage]:
 )
 @given(cast=CASTS, choices=st.data())
 def test_no_order_of_events_loses_or_keeps_a_cent(stage: Stage, cast: Cast, choices: st.DataObject) -> None:
-    """Told done: charged once. Told refused, or undone: nothing is kept but what a person settled. Both books agree."""
+    """Done: charged once. Refused, or undone: nothing is kept but what a person settled. Both books agree."""
     stage.runner.run(_play(stage, cast, choices))
 
 
@@ -183,7 +183,7 @@ async def _play(stage: Stage, cast: Cast, choices: st.DataObject) -> None:
 
 
 async def _check(bench: Bench, cast: Cast, key: StepKey, outcomes: list[object]) -> None:
-    """Check what was told, in the order in which it was told, and what was kept."""
+    """Check what was answered, in the order in which it was answered, and what was kept."""
     answers = {outcome for outcome in outcomes if isinstance(outcome, PaymentProcessed)}
     refunds = {outcome for outcome in outcomes if isinstance(outcome, PaymentRefunded)}
     was_refused = any(isinstance(outcome, Refused) for outcome in outcomes)
@@ -211,7 +211,7 @@ async def _check(bench: Bench, cast: Cast, key: StepKey, outcomes: list[object])
 
 
 async def _check_done(bench: Bench, cast: Cast, key: StepKey, answers: set[PaymentProcessed]) -> None:
-    """Nobody undid it or heard a no: an attempt that isn't disturbed gets it done, or hears what was decided."""
+    """Nobody undid it or got a no: an attempt that isn't disturbed gets it done, or gets what was decided."""
     try:
         answers.add(await _undisturbed(bench, cast, key))
     except Refused:

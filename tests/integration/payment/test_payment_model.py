@@ -39,7 +39,7 @@ _examples = count(1)
 
 
 class PaymentModel(RuleBasedStateMachine):
-    """The payment-service and its gateway beside what the saga was told of each payment."""
+    """The payment-service and its gateway beside what the saga was answered for each payment."""
 
     def __init__(self, runner: asyncio.Runner, bench: Bench, deaths: Deaths) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class PaymentModel(RuleBasedStateMachine):
                 assert (captured, refunded) == (self._amount(saga), 0)
 
     def teardown(self) -> None:
-        """What the saga does after any of this: it repeats until it is told; then both books agree to the cent."""
+        """What the saga does after any of this: it repeats until an answer comes; then both books agree to the cent."""
         for saga in self.tried | self.undo_tried:
             if saga in self.undo_tried:
                 self._check_refund(saga, self._in_parallel(0, [self._payments("lives").give_back(self._key(saga))]))
@@ -150,7 +150,7 @@ def stage(service_database: ServiceDatabase) -> Iterator[tuple[asyncio.Runner, B
 
 @pytest.mark.timeout(600)
 def test_any_history_keeps_the_cents(stage: tuple[asyncio.Runner, Bench]) -> None:
-    """Told done: charged once. Told refused, or undone: nothing is kept. In the end both books say the same."""
+    """Answered done: charged once. Answered refused, or undone: nothing is kept. In the end both books say the same."""
     runner, bench = stage
     deaths = Deaths(bench.database)
     run_state_machine_as_test(

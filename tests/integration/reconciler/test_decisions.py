@@ -1,4 +1,4 @@
-"""Orders that wait for a person, whose workflow has lost a turn: it would never hear what the person decided."""
+"""Orders that wait for a person, whose workflow has lost a turn: it would never receive what the person decided."""
 
 from tests.integration.reconciler.world import QUICK, World, by_kind
 
@@ -56,7 +56,7 @@ async def test_a_parked_order_without_an_old_decision_is_not_asked(world: World)
 
 
 async def test_a_recovery_has_the_same_time_for_the_decision(world: World) -> None:
-    """It is told of it when it has taken the order over, and the time counts from then."""
+    """It is sent it when it has taken the order over, and the time counts from then."""
     order_id = await world.parked()
     await world.decided(order_id, seconds_ago=TOO_LONG)
     world.workflows.deaf.add(order_id)

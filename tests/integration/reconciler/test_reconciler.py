@@ -180,7 +180,7 @@ async def test_an_order_that_cannot_be_read_keeps_no_other_from_its_recovery(wor
 
 
 async def test_an_order_that_needs_attention_is_recovered_if_its_workflow_is_gone(world: World) -> None:
-    """Nobody would hear the person's decision; but waiting for a person is not being stuck."""
+    """Nobody would receive the person's decision; but waiting for a person is not being stuck."""
     await world.parked(deadline_seconds=-10_000)
     lost = await world.parked(None, deadline_seconds=-10_000)
     reconciler = world.reconciler()

@@ -1,4 +1,4 @@
-"""A shop's tables without its processes, a workflow engine that says what it is told, and the reconciler between."""
+"""A shop's tables without its processes, a workflow engine that says what a test sets, and the reconciler between."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ PATIENT: Final = replace(AT_ONCE, confirm_seconds=3600, margin_seconds=60)
 
 @dataclass
 class FakeEngine:
-    """A workflow engine whose instances a test sets, and which remembers what it was told."""
+    """A workflow engine whose instances a test sets, and which remembers what it was sent."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     away: bool = False

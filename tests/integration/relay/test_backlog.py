@@ -54,7 +54,7 @@ async def database(service_database: ServiceDatabase, postgres_url: str) -> Asyn
 
 
 async def test_a_long_queue_is_not_counted_at_every_look(database: AsyncEngine) -> None:
-    """Each count reads all of it. What is told is true all the same once the queue is short."""
+    """Each count reads all of it. What is reported is true all the same once the queue is short."""
     relay = Relay(database, Outboxes(SHOP.outboxes), broker := Broker(), broker, RelayTimes(count=3600))
     with counts(database) as counted:
         assert [BATCH, EVENTS] == [await carried(relay, database), waiting()]

@@ -53,7 +53,7 @@ async def test_after_the_cancel_there_is_nothing_to_close(shipping: Shipping) ->
 
 @pytest.mark.parametrize("settles_first", [True, False])
 async def test_a_settlement_and_the_cancel_take_the_row_in_turn(shipping: Shipping, *, settles_first: bool) -> None:
-    """Whoever waits behind the other hears the other's answer."""
+    """Whoever waits behind the other gets the other's answer."""
     await shipping.book()
     decisions = (SETTLE, None) if settles_first else (None, SETTLE)
 
@@ -68,7 +68,7 @@ async def test_a_settlement_and_the_cancel_take_the_row_in_turn(shipping: Shippi
 
 
 async def test_decisions_undos_and_dos_that_race_have_one_winner(shipping: Shipping) -> None:
-    """All hear the same, and no parcel stays booked."""
+    """All get the same answer, and no parcel stays booked."""
     for number in range(30):
         saga_id = f"order-{number}"
         do = shipping.book(saga_id)

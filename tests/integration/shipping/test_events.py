@@ -46,7 +46,7 @@ async def test_a_parcel_that_a_person_closes_was_not_cancelled(shipping: Shippin
 
 
 async def test_do_and_undo_side_by_side_never_swap(shipping: Shipping) -> None:
-    """The fence's row lets one go after the other: either nothing was told, or both, in their order."""
+    """The fence's row lets one go after the other: either nothing was published, or both, in their order."""
     sagas = [f"order-{index}" for index in range(50)]
 
     await asyncio.gather(

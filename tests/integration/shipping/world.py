@@ -14,7 +14,7 @@ from shipping_service.store import Shipments
 
 COUNTRIES: Final[frozenset[str]] = ShippingSettings.model_fields["shipping_countries"].default
 
-# The fence and the parcels tell the same story of every step.
+# The fence and the parcels agree on the story of every step.
 _ORPHANS: Final = text("""
     SELECT saga_id, step, state, status FROM saga_steps FULL JOIN shipments USING (saga_id, step)
     WHERE (state = 'done') IS DISTINCT FROM (status = 'booked')

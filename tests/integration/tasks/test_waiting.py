@@ -1,4 +1,4 @@
-"""How many tasks wait and run is told in `/metrics`, of each workflow."""
+"""How many tasks wait and run stands in `/metrics`, of each workflow."""
 
 import asyncio
 

@@ -45,7 +45,7 @@ _CONTRADICTIONS: Final = text("""
 
 @dataclass
 class FakeEngine:
-    """A workflow engine whose instances a test sets, and which remembers what it was told."""
+    """A workflow engine whose instances a test sets, and which remembers what it was sent."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     away: bool = False

@@ -114,7 +114,7 @@ def test_any_insertion_is_found(data: st.DataObject, length: int) -> None:
 
 @given(st.data(), LENGTHS)
 def test_a_chain_written_anew_is_found_by_the_head_noted_outside(data: st.DataObject, length: int) -> None:
-    """With new hashes and a new stored head nothing inside the database tells: the noted head does."""
+    """With new hashes and a new stored head nothing inside the database shows it: the noted head does."""
     chain = a_chain(length)
     kept = data.draw(st.integers(0, length - 1))
     forged = a_chain(data.draw(st.integers(max(1, kept), length + 2)), says="nothing", since=tuple(chain[:kept]))

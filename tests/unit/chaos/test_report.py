@@ -1,4 +1,4 @@
-"""The report's promises: every broken one is named, and each fault is told with what happened until the next."""
+"""The report's promises: every broken one is named, and each fault is shown with what happened until the next."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -185,7 +185,7 @@ async def test_a_call_that_cannot_be_read_is_rejected_by_name(envelope: dict[str
 
 
 async def test_an_outage_keeps_its_own_name() -> None:
-    """Everything that is no refusal is retried, and the timeline tells what it was."""
+    """Everything that is no refusal is retried, and the timeline says what it was."""
 
     def fail(_: Call[UndoStep]) -> StockReleased:
         raise ConnectionError("the database is away")

@@ -1,4 +1,4 @@
-"""Which broker is taken, who is told of it, and that the saga's apps aren't."""
+"""Which broker is taken, who gets its address, and that the saga's apps aren't."""
 
 import os
 import re

@@ -28,7 +28,7 @@ def a_topology(monkeypatch: pytest.MonkeyPatch) -> Topology:
 
 
 def test_the_file_is_that_of_the_topology(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever changes the one is told how to change the other."""
+    """Whoever changes the one reads how to change the other."""
     assert run_file(a_topology(monkeypatch)) == RUN_FILE.read_text(), (
         "dapr.yaml is out of date: .venv/bin/shop dapr-run-file > dapr.yaml"
     )

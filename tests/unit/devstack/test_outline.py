@@ -1,4 +1,4 @@
-"""What a dev loop is told of the stack: nothing secret, and for each process the files that concern it."""
+"""What a dev loop reads of the stack: nothing secret, and for each process the files that concern it."""
 
 import ast
 import json

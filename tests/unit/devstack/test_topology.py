@@ -40,7 +40,7 @@ def test_the_last_block_that_settings_allow_fits(tmp_path: Path) -> None:
 
 
 def test_every_app_has_a_service_and_a_sidecar_that_know_each_other(tmp_path: Path) -> None:
-    """The service is told its own sidecar's ports."""
+    """The service gets its own sidecar's ports."""
     topology = a_topology(tmp_path)
     for app_id in CORE_APPS:
         service, sidecar = topology.process(app_id), topology.process(f"{app_id}-daprd")

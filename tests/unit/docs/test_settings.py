@@ -46,7 +46,7 @@ SECTIONS: Final[dict[str, tuple[Kinds, Kinds]]] = {
     "payment-gateway": ((GatewaySettings,), (HttpSettings,)),
     "mailbox": ((MailboxSettings,), ()),
 }
-"""A section's settings, and those that another section tells already."""
+"""A section's settings, and those that another section has already."""
 
 
 def sections() -> dict[str, dict[str, str]]:
@@ -58,7 +58,7 @@ def sections() -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_section_names_what_the_program_reads(title: str) -> None:
-    """A variable that is added, renamed or removed, or gets another default, is told."""
+    """A variable that is added, renamed or removed, or gets another default, is noticed."""
     shown, elsewhere = SECTIONS[title]
     expected = {name: default for name, default in variables(shown).items() if name not in variables(elsewhere)}
 
@@ -71,7 +71,7 @@ def test_a_section_names_what_the_program_reads(title: str) -> None:
 
 
 def test_every_settings_class_has_its_section() -> None:
-    """A program that comes new is told, too."""
+    """A new program is noticed, too."""
     known = {kind for shown, _ in SECTIONS.values() for kind in shown} | {HttpSettings}
 
     assert known == set(all_settings(BaseSettings))

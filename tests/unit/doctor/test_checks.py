@@ -95,7 +95,7 @@ def test_what_follows_from_a_dead_sidecar_is_not_reported() -> None:
 
 
 def test_a_service_that_does_not_say_what_it_is_is_not_down() -> None:
-    """It is of a version before `GET /about`: told as not looked at."""
+    """It is of a version before `GET /about`: reported as not looked at."""
     assert [] == judge(a_case(an_app(PAYMENT_SERVICE, service=None, is_silent=True)))
 
 

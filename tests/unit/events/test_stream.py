@@ -1,4 +1,4 @@
-"""What the tests read as the broker's stream are the shop's events, and nothing that a consumer tells itself."""
+"""What the tests read as the broker's stream are the shop's events, and nothing that a consumer sends itself."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from tests.stream import Stream
 
 
 def test_heartbeats_are_no_events_of_the_shop() -> None:
-    """A consumer that hears nothing for a while sends itself one over the same stream."""
+    """A consumer that receives nothing for a while sends itself one over the same stream."""
     accepted = CloudEvent(
         id="order-service-1",
         source="/order-service",

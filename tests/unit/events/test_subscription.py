@@ -1,4 +1,4 @@
-"""What an app tells its sidecar about its subscription."""
+"""What an app answers its sidecar about its subscription."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

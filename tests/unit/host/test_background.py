@@ -48,7 +48,7 @@ async def test_a_loop_that_ends_ends_its_process_as_failed(loop: Loop) -> None:
 
 @pytest.mark.parametrize("loop", [for_ever, breaks_when_cancelled])
 async def test_the_end_of_a_service_is_no_failure_of_its_loops(loop: Loop) -> None:
-    """Told to end, it ends quietly, also if a loop trips over being cancelled."""
+    """On a signal it ends quietly, also if a loop trips over being cancelled."""
     stop = Stop()
     with capture_logs() as logs:
         async with running(stop, loop()):

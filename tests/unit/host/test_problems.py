@@ -1,4 +1,4 @@
-"""What a client is told of a request that went wrong."""
+"""What a client reads of a request that went wrong."""
 
 import json
 from http import HTTPStatus
@@ -49,7 +49,7 @@ class AwayError(RequestRefusedError):
 
 @pytest.mark.parametrize(("status", "wait"), [(HTTPStatus.SERVICE_UNAVAILABLE, "2"), (HTTPStatus.CONFLICT, None)])
 async def test_a_refusal_is_answered_with_its_sentence_and_its_status(status: HTTPStatus, wait: str | None) -> None:
-    """Whoever is away may be back soon: the client hears how long to wait."""
+    """Whoever is away may be back soon: the client reads how long to wait."""
 
     async def refuses(_: web.Request) -> web.StreamResponse:
         raise AwayError(what="inventory-service")

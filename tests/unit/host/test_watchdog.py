@@ -1,4 +1,4 @@
-"""A sidecar that is up without its service's worker is told to end, and only that one."""
+"""A sidecar that is up without its service's worker is asked to end, and only that one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -99,7 +99,7 @@ async def test_a_sidecar_that_comes_and_goes_is_left_alone() -> None:
 
 
 async def test_a_dead_sidecar_is_left_to_whoever_runs_it() -> None:
-    """Nobody answers: there is nothing to tell."""
+    """Nobody answers: there is nobody to ask."""
     async with TestServer(web.Application()) as server:
         url = str(server.make_url("/v1.0"))
     async with aiohttp.ClientSession() as session:

@@ -29,7 +29,7 @@ def test_fraud_is_as_rare_as_it_is_said_to_be() -> None:
 
 
 def test_a_small_training_is_repeatable_and_learns() -> None:
-    """The same seed gives the same file to the byte, and it tells fraud far better than chance."""
+    """The same seed gives the same file to the byte, and it detects fraud far better than chance."""
     first, again = (train(seed=7, count=1_500, held_out_count=1_500) for _ in range(2))
 
     assert first.onnx == again.onnx

@@ -99,7 +99,7 @@ def test_the_order_saga_is_found_out() -> None:
 
 
 def test_a_new_step_adds_its_cells_by_itself() -> None:
-    """Nobody has to tell the matrix of a step: its cells appear, with their ends, for the do and for the undo."""
+    """Nobody has to list a step for the matrix: its cells appear, with their ends, for the do and for the undo."""
     make = gifts()
     definition = discover(subject(make))
     cells = list(cells_of(definition))

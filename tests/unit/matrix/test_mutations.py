@@ -27,7 +27,7 @@ def test_a_break_still_has_its_place(mutation: Mutation, tmp_path: Path) -> None
 
 
 def test_a_break_without_a_place_is_an_error(tmp_path: Path) -> None:
-    """Code that has moved is told, and nothing is left unbroken in silence."""
+    """Code that has moved is reported, and nothing is left unbroken in silence."""
     mutation = Mutation("gone", "code.py", "what was there", "something else", ())
     (tmp_path / "code.py").write_text("what is there now")
 

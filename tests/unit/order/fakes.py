@@ -137,7 +137,7 @@ class FakeCatalogue:
 
 @dataclass
 class FakeStarter:
-    """Remembers what it was told."""
+    """Remembers what it was sent."""
 
     started: list[PlacedOrder] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)

@@ -115,7 +115,7 @@ async def test_the_same_key_with_another_body_is_a_conflict(change: dict[str, An
 
 
 async def test_the_loser_of_a_race_gets_the_winners_order() -> None:
-    """Two requests with one key at the same moment: both are told of the one order that was stored."""
+    """Two requests with one key at the same moment: both get the one order that was stored."""
     winner, loser = Shop(), Shop()
     order_id = await winner.accept(a_body())
     loser.orders.rival = vars(winner.orders.rows[order_id])

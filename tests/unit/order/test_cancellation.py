@@ -1,4 +1,4 @@
-"""Cancelling: before the pivot it is taken, after it the customer is told what to do instead."""
+"""Cancelling: before the pivot it is taken, after it the customer reads what to do instead."""
 
 from http import HTTPStatus
 
@@ -21,7 +21,7 @@ async def cancelled(orders: FakeOrders) -> list[str]:
 
 @pytest.mark.parametrize("status", [OrderStatus.ACCEPTED, OrderStatus.IN_PROGRESS])
 async def test_an_open_order_is_cancelled(status: OrderStatus) -> None:
-    """Its workflow is told."""
+    """Its workflow is signalled."""
     assert await cancelled(FakeOrders().with_status(status)) == ["ord-1"]
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document tells the truth about the routes."""
+"""The OpenAPI document is true to the routes."""
 
 from typing import Any
 

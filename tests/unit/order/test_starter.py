@@ -196,7 +196,7 @@ async def test_calls_to_the_engine_are_bounded() -> None:
 
 
 class FrozenEngine(FakeEngine):
-    """Starts orders, and keeps whoever tells a workflow of something waiting."""
+    """Starts orders, and keeps whoever signals a workflow waiting."""
 
     async def raise_event(self, order_id: str, event: str, payload: Message | None = None) -> None:
         await super().raise_event(order_id, event, payload)
@@ -235,7 +235,7 @@ async def test_no_number_of_frozen_workflows_keeps_an_order_from_its_start() -> 
 
 
 async def test_a_call_that_fails_as_nobody_foresaw_is_made_again() -> None:
-    """And is told in the log, with its traceback."""
+    """And stands in the log, with its traceback."""
     orders, engine = FakeOrders(cancels=["ord-1"]), BrokenEngine()
 
     with capture_logs() as logs:

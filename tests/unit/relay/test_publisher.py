@@ -22,7 +22,7 @@ EVENTS = [waiting("a", 1), waiting("b", 3)]
 
 @dataclass
 class Sidecar:
-    """Answers as it is told, and keeps what it was asked."""
+    """Answers as a test sets it, and keeps what it was asked."""
 
     status: int = 204
     body: str = ""

@@ -193,7 +193,7 @@ UNSCORED = [
 
 @pytest.mark.parametrize(("answers", "attempts"), UNSCORED)
 def test_an_order_without_score_passes_if_the_shop_says_so(answers: list[Answer], attempts: int) -> None:
-    """After 5 s at most: a service that is away costs no order, and its timeline tells that it wasn't scored."""
+    """After 5 s at most: a service that is away costs no order, and its timeline says that it wasn't scored."""
     played = play({"run_ml_inference": answers})
 
     retries = [f"run_ml_inference#{attempt}" for attempt in range(2, attempts + 1)]
@@ -205,7 +205,7 @@ def test_an_order_without_score_passes_if_the_shop_says_so(answers: list[Answer]
 
 @pytest.mark.parametrize(("answers", "attempts"), UNSCORED)
 def test_an_order_without_score_is_held_if_the_shop_says_so(answers: list[Answer], attempts: int) -> None:
-    """The person is told why there is none."""
+    """The person reads why there is none."""
     del attempts
     played = play({"run_ml_inference": answers}, APPROVED, when_away=WhenAway.HOLD)
 

@@ -10,7 +10,7 @@ ROW_SAYS_CANCELLED = Answer(response={"status": "cancelled"})
 
 
 def test_a_cancel_before_the_first_step_begins_nothing() -> None:
-    """The order's row tells the saga as it begins; the event may come later, or never."""
+    """The order's row says so as the saga begins; the event may come later, or never."""
     played = play({"validate_order": [Answer(response={"cancelled": True})]}, Raised("cancel", "close_order"))
 
     assert played.calls == ["validate_order", "close_order"]
@@ -22,7 +22,7 @@ def test_a_cancel_before_the_first_step_begins_nothing() -> None:
 def test_a_cancel_before_a_step_undoes_what_came_before(during: str, last: str) -> None:
     """The running step is waited for, no further step begins, and the order ends as cancelled.
 
-    One that comes after the order was validated and before the first step began is heard during that step: listening
+    One that comes after the order was validated and before the first step began is received during that step: listening
     earlier would cost every order another timer.
     """
     played = play(None, Raised("cancel", during))

@@ -204,7 +204,7 @@ def test_replay_asks_for_the_same(make: Callable[[Observed], Any], trouble: str)
 
 
 def test_nobody_is_notified_while_replaying() -> None:
-    """The engine replays the history on every turn: an observer would be told everything again each time."""
+    """The engine replays the history on every turn: an observer would get everything again each time."""
     first = Script({"process_payment": [OUTAGE]}).play(order_workflow_shown_to, an_order())
 
     assert replay(order_workflow_shown_to, an_order(), first).shown == []

@@ -57,7 +57,7 @@ def test_it_ends_without_a_trace_if_it_may_not_take_over() -> None:
 
 
 def test_every_record_names_the_run() -> None:
-    """So that an order that is taken over again hears nothing more of this run."""
+    """So that an order that is taken over again gets nothing more of this run."""
     play = recover({"refund_payment": [UNREGISTERED]}, Raised("repair", "park_order", payload=_retry()))
 
     assert {"recovery-1"} == {

@@ -107,7 +107,7 @@ def test_a_decision_by_hand_that_comes_too_late_says_so(decision: str) -> None:
 
 @pytest.mark.parametrize("decision", ["retry", "skip", "settle"])
 def test_what_another_decision_closed_stays_closed(decision: str) -> None:
-    """A settlement whose answer was lost took effect all the same: whoever decides next hears of it."""
+    """A settlement whose answer was lost took effect all the same: whoever decides next learns of it."""
     closed = Answer(response={"by_hand": BY_ANOTHER})
 
     played = play({**REFUND_STUCK, "refund_payment": [REFUSED, closed]}, repaired(decision, "process_payment"))
@@ -119,7 +119,7 @@ def test_what_another_decision_closed_stays_closed(decision: str) -> None:
 
 
 def test_a_recovery_reports_what_a_lost_run_had_closed() -> None:
-    """The run that carried the decision out is gone: the participant knows of it, and so the desk learns of it."""
+    """The run that carried the decision out is gone: the participant knows of it, and so does the order's row."""
     closed = Answer(response={"by_hand": BY_ANOTHER})
     recovery = RecoverOrder(order=an_order(), replaces="run-0", reason="its workflow was lost")
 
@@ -155,7 +155,7 @@ def test_two_stuck_undos_need_two_decisions() -> None:
 
 
 def test_a_decision_that_comes_twice_is_carried_out_once() -> None:
-    """The desk sends it again after a crash: the saga knows its id, also while it carries it out."""
+    """The service sends it again after a crash: the saga knows its id, also while it carries it out."""
     answers = {**REFUND_STUCK, "refund_payment": [REFUSED, REFUSED], "release_stock": [REFUSED]}
     events = (
         repaired("retry", "process_payment"),
@@ -179,7 +179,7 @@ def test_a_decision_that_comes_twice_is_carried_out_once() -> None:
 
 
 def test_a_second_decision_about_a_step_that_is_undone_is_not_needed() -> None:
-    """Two persons decided; the second one hears that it wasn't needed, and the other step still waits."""
+    """Two persons decided; the second one reads that it wasn't needed, and the other step still waits."""
     answers = {**REFUND_STUCK, "release_stock": [REFUSED]}
     events = (
         repaired("retry", "process_payment"),
@@ -213,7 +213,7 @@ def test_a_decision_that_cannot_be_carried_out_is_reported_within_a_minute(
 
 
 def test_a_short_patience_of_the_order_also_bounds_a_decision() -> None:
-    """The desk's minute only cuts the patience that the order carries."""
+    """A decision's minute only cuts the patience that the order carries."""
     events = (repaired("retry", "process_payment"), repaired("retry", "process_payment", nth=2, repair_id="rep-2"))
     script = Script({**REFUND_STUCK, "refund_payment": [REFUSED, NEVER]}, events)
 
@@ -251,7 +251,7 @@ def test_replay_carries_a_decision_out_in_the_same_way(decision: str) -> None:
 
 
 def test_every_compensation_can_be_closed_by_hand() -> None:
-    """What takes an `UndoStep` answers with an `UndoAnswer`: otherwise the desk couldn't tell settled from undone."""
+    """What takes an `UndoStep` answers with an `UndoAnswer`: otherwise nobody could tell settled from undone."""
     undos = [contract for contract in SHOP.contracts if contract.request is UndoStep]
 
     assert len(undos) == len(UNDO_OF)
@@ -259,7 +259,7 @@ def test_every_compensation_can_be_closed_by_hand() -> None:
 
 
 def test_the_sentence_of_an_undo_says_what_became_of_it() -> None:
-    """For the desk: in words, with amounts."""
+    """For a person: in words, with amounts."""
     answers: dict[str, tuple[dict[str, Any], str]] = {
         "release_stock": ({"released_units": 3}, "3 units are back on sale"),
         "refund_payment": ({"refunded_cents": 0}, "nothing was charged"),

@@ -65,7 +65,7 @@ class ApprovalWorld(ApiWorld):
             await tx.execute(text(statement), {"order_id": order_id})
 
     async def to_signal(self) -> list[str]:
-        """Orders whose workflow is due to be told, now that every lease is over."""
+        """Orders whose workflow is due to be signalled, now that every lease is over."""
         async with self.world.database.begin() as tx:
             await tx.execute(text("UPDATE orders SET approval_nudge_at = now() WHERE approval_nudge_at IS NOT NULL"))
         return await self.approvals.lease_signals(100)

@@ -71,7 +71,7 @@ async def test_a_decision_carried_out_while_its_twin_was_on_the_way(
 
 
 async def test_a_step_has_one_decision_at_a_time(api: RepairWorld) -> None:
-    """Two persons with two keys: one is told to wait for the other; another step can be decided meanwhile."""
+    """Two persons with two keys: one is asked to wait for the other; another step can be decided meanwhile."""
     order_id = await api.parked(PAYMENT, STOCK)
 
     answers = await asyncio.gather(*(api.decide(order_id, RETRY, key) for key in ("ann", "bob")))

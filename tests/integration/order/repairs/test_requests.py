@@ -1,4 +1,4 @@
-"""What waits is listed; what can't be decided is told, and changes nothing."""
+"""What waits is listed; what can't be decided is refused, and changes nothing."""
 
 import pytest
 from sqlalchemy import text

@@ -52,7 +52,7 @@ async def test_a_decision_that_cannot_be_read_keeps_no_other_waiting(api: Repair
 
 
 async def test_a_recovery_receives_every_decision_that_is_not_applied(api: RepairWorld) -> None:
-    """The run that was told of it is lost: it goes to the instance that owns the order now, at once."""
+    """The run that was sent it is lost: it goes to the instance that owns the order now, at once."""
     order_id = await api.parked()
     _, sent = await api.decide(order_id, RETRY)
     await raised(api)
@@ -64,7 +64,7 @@ async def test_a_recovery_receives_every_decision_that_is_not_applied(api: Repai
 
 
 async def test_what_a_lost_run_learned_of_a_decision_counts(api: RepairWorld) -> None:
-    """It may not change the order any more; but what the participant has told it is true."""
+    """It may not change the order any more; but what the participant has answered is true."""
     order_id = await api.parked()
     _, answer = await api.decide(order_id, SETTLE)
     assert await api.world.taken_over(order_id)

@@ -64,7 +64,7 @@ class RepairWorld(ApiWorld):
 
 
 async def raised(api: RepairWorld) -> list[RepairDecision]:
-    """The decisions that the engine was told, once the desk knows that it was."""
+    """The decisions that the engine was sent, once the store knows that it was."""
 
     async def all_are_sent() -> bool:
         return not await unsent(api)
