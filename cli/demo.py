@@ -161,11 +161,6 @@ def _outcome(step: StepRecord | None) -> str:
     return "absent" if step is None else step.outcome
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(demo)
-
-
 def demo() -> None:
     """Place an order for each thing that can happen to one, and check what became of it."""
     settings = load_settings(mode=ShopMode.DEMO)

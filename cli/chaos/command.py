@@ -30,11 +30,6 @@ SEEDS: Final = 1_000_000
 START_WITHIN_SECONDS = 180.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(chaos)
-
-
 def chaos(
     *,
     seed: Annotated[int | None, typer.Option(min=0, help="The same schedule again.")] = None,

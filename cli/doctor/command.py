@@ -33,11 +33,6 @@ NamespaceOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 def doctor(
     *,
     target: TargetOption = None,

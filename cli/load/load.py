@@ -28,11 +28,6 @@ ShareOption = Annotated[float, typer.Option(min=0, max=1, help="The share of ord
 RefusedOption = Annotated[float, typer.Option(min=0, max=1, help="The share refused: card declined, or no delivery.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(load)
-
-
 def load(  # noqa: PLR0913 - one option per knob
     *,
     orders: Annotated[int, typer.Option("--orders", "-n", min=1, help="How many orders.")] = 100,

@@ -11,11 +11,6 @@ from devstack.settings import PROJECT_ROOT
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Write new parts of the shop.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="new")
-
-
 @commands.callback()
 def _group() -> None:
     """Keep `participant` a word of its own, as long as it is the only one."""

@@ -16,12 +16,6 @@ from shared.shop.views import ApprovalView
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (approvals, approve, reject):
-        app.command()(command)
-
-
 def approvals(*, as_json: JsonOption = False) -> None:
     """List the risky orders that wait for approval, the longest waiting first."""
     waiting = list(ShopClient(shop_url()).items(ApprovalView, "/approvals"))

@@ -21,20 +21,12 @@ from shared.shop.audit import (
     SeenWorkflow,
 )
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    audit = typer.Typer(
-        name="audit",
-        cls=FriendlyGroup,
-        help="The audit trail: what was done to which task, for good.",
-        no_args_is_help=True,
-    )
-    for command in (verify, head, show):
-        audit.command()(command)
-    app.add_typer(audit)
+commands = typer.Typer(
+    cls=FriendlyGroup, no_args_is_help=True, help="The audit trail: what was done to which task, for good."
+)
 
 
+@commands.command()
 def verify(
     *,
     anchor: Annotated[
@@ -58,12 +50,14 @@ def verify(
         raise typer.Exit(1)
 
 
+@commands.command()
 def head(*, as_json: JsonOption = False) -> None:
     """Print the newest record's number and hash, to be kept where the database's administrators can't write."""
     found = read(AuditHead, _client().call("GET", "/head"))
     say(shown_as_json(found) if as_json else found.anchor)
 
 
+@commands.command()
 def show(
     subject: Annotated[str | None, typer.Argument(help="A task's or an order's id; by default all.")] = None,
     *,

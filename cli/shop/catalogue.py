@@ -19,11 +19,6 @@ COLUMNS: Final = "sku,name,price_cents,currency,stock"
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="The products on sale.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="catalogue")
-
-
 @commands.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help=f"CSV: {COLUMNS}.")],

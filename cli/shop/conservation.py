@@ -1,22 +1,19 @@
-"""`shop conservation`."""
+"""`shop conservation` and `shop reconcile`: do the books and the workflows add up?"""
 
+from collections.abc import Iterator
 from typing import Final
 
 import typer
 
 from cli.output import TIME, JsonOption, say
 from cli.shop_client import ShopClient, shop_url, shown_as_json
-from shared.shop.reports import ConservationReport, ConservationVerdict, HandClosing
+from shared.shop.reports import ConservationReport, ConservationVerdict, HandClosing, ReconciliationReport
 
 NEXT_STEPS: Final = (
     "what to do: `shop show ORDER` shows what became of an order, `shop reconcile` finds what no order or no workflow "
     "stands for, and docs/failures.md says how each failure should have ended"
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(conservation)
+RESOLVED_SHOWN: Final = 10
 
 
 def conservation(*, as_json: JsonOption = False) -> None:
@@ -54,3 +51,30 @@ def verdict(found: ConservationVerdict) -> list[str]:
         return [f"conservation holds{checked}"]
     violations = [f"violated: {one.rule}: {one.subject}: {one.detail}" for one in found.violations]
     return [*violations, f"conservation does NOT hold: {len(violations)} violations{checked}"]
+
+
+def reconcile(*, as_json: JsonOption = False) -> None:
+    """Show what no order or no workflow stands for, and what is done about it; exit code 0 if there is nothing."""
+    report = ShopClient(shop_url()).reconciliation()
+    if as_json:
+        say(shown_as_json(report))
+    else:
+        for line in findings(report):
+            say(line)
+    if not report.reconciled:
+        raise typer.Exit(1)
+
+
+def findings(report: ReconciliationReport) -> Iterator[str]:
+    """The findings as a person reads them, and the conclusion."""
+    for one in report.findings:
+        yield f"found: {one.kind}: {one.subject} (since {one.first_seen_at:{TIME}})"
+        for title, text in (("seen", one.seen), ("matters", one.why), ("done", one.action), ("to do", one.advice)):
+            if text:
+                yield f"  {title:8} {text}"
+    for one in report.resolved[:RESOLVED_SHOWN]:
+        yield f"resolved at {one.resolved_at:{TIME}}: {one.kind}: {one.subject}: {one.action or one.seen}"
+    if report.skipped:
+        yield f"not looked at: {report.skipped}"
+    found = "reconciled: nothing found" if report.reconciled else f"NOT reconciled: {len(report.findings)} findings"
+    yield f"{found} (last sweep {'never' if report.swept_at is None else f'{report.swept_at:{TIME}}'})"

@@ -20,11 +20,6 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A dead letter's i
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Look at the events that consumers gave up on.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="events")
-
-
 @commands.command()
 def dead(*, as_json: JsonOption = False) -> None:
     """List the events that a consumer gave up on, the newest first."""

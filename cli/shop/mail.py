@@ -14,11 +14,6 @@ from devstack.topology.addresses import MAILBOX
 from shared.mailbox import MailList, MailView, PushList, PushView
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="mail")(mail)
-
-
 def mail(
     *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of each, the newest first.")] = 20,

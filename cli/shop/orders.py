@@ -22,12 +22,6 @@ WAIT_SECONDS = 120.0
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (order, show, cancel, orders):
-        app.command()(command)
-
-
 def order(  # noqa: PLR0913 - one option per thing that an order has
     *,
     sku: Annotated[list[str] | None, typer.Option(help="What to order; repeatable.")] = None,

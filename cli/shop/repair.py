@@ -35,11 +35,6 @@ KeyOption = Annotated[str | None, typer.Option(help="The Idempotency-Key, to rep
 commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="Decide about orders that need attention.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="repair")
-
-
 @commands.command("list")
 def list_waiting(*, as_json: JsonOption = False) -> None:
     """List the orders that need attention, the longest waiting first."""

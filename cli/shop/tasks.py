@@ -54,11 +54,6 @@ class TaskClient(ShopClient):
         )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(commands, name="task")
-
-
 @commands.command()
 def submit(  # noqa: PLR0913 - one option per thing that a task has
     *,

@@ -10,11 +10,6 @@ from devstack.postgres.passwords import load_passwords
 from devstack.settings import load_settings
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(secrets)
-
-
 def secrets(namespace: Annotated[str, typer.Option(help="Where the shop lives.")] = NAMESPACE) -> None:
     """Print the secrets of a deployment on Kubernetes, for `kubectl apply -f -`.
 

@@ -12,12 +12,6 @@ NameArgument = Annotated[str, typer.Argument(help="A process, as `shop status` l
 WAIT_SECONDS = 120.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (start, stop, kill, restart, partition, heal):
-        app.command()(command)
-
-
 def start(name: NameArgument) -> None:
     """Start a stopped process and wait until it is ready."""
     client = _client()

@@ -36,13 +36,6 @@ WithoutAppsOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(up)
-    app.command()(down)
-    app.command()(addresses)
-
-
 def up(
     *,
     demo: DemoOption = False,

@@ -21,12 +21,6 @@ from devstack.supervisor.logs import tail
 POLL_SECONDS = 0.2
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(status)
-    app.command()(logs)
-
-
 def status(*, as_json: JsonOption = False) -> None:
     """Every process: its state, memory and processor time."""
     now = StackClient(load_settings().home).status()

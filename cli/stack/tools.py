@@ -21,12 +21,6 @@ NOTICES_WITHIN_SECONDS: Final = 3.0
 STOPS_WITHIN_SECONDS: Final = 90.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (build, supervise, topology, dapr_run_file, dapr_env):
-        app.command()(command)
-
-
 def build() -> None:
     """Build the Dapr runtime and the broker, unless they are here."""
     settings = load_settings()
