@@ -2,29 +2,29 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, DateTime, MetaData, Table, Text
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
-AUDIT_RECORDS: Final = Table(
+AUDIT_RECORDS: Final = sa.Table(
     "audit_records",
     METADATA,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),
-    Column("subject", Text, nullable=False, index=True),
-    Column("content", JSONB, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("previous_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("content", JSONB, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("previous_hash", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
 )
 """`key` makes a record unique: a repeat of what was recorded appends nothing."""
 
-AUDIT_HEAD: Final = Table(
+AUDIT_HEAD: Final = sa.Table(
     "audit_head",
     METADATA,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", Text, nullable=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.Text, nullable=False),
 )
 """One row: the newest record. Only the trigger on `audit_records` moves it, with the rights of the tables' owner."""

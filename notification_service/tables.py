@@ -3,10 +3,9 @@
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text
-from sqlalchemy import func as sql
+import sqlalchemy as sa
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
 
 class Medium(StrEnum):
@@ -29,20 +28,20 @@ class Status(StrEnum):
     """Its delivery stays unknown."""
 
 
-NOTIFICATIONS: Final = Table(
+NOTIFICATIONS: Final = sa.Table(
     "notifications",
     METADATA,
-    Column("saga_id", Text, primary_key=True),
-    Column("step", Text, primary_key=True),
-    Column("medium", Text, nullable=False),
-    Column("recipient", Text, nullable=False),
-    Column("subject", Text),
-    Column("status", Text, nullable=False),
+    sa.Column("saga_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("medium", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text),
+    sa.Column("status", sa.Text, nullable=False),
     # Which attempt has it, while it is leaving.
-    Column("attempt_id", Text),
-    Column("attempts", Integer, nullable=False, server_default="1"),
-    Column("detail", Text),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=sql.now()),
-    Column("sent_at", DateTime(timezone=True)),
+    sa.Column("attempt_id", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("detail", sa.Text),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("sent_at", sa.DateTime(timezone=True)),
 )
 """Who was notified of what; the message itself isn't kept."""

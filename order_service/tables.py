@@ -2,56 +2,56 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Float, ForeignKey, Integer, MetaData, Table, Text, func
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
-ORDERS: Final = Table(
+ORDERS: Final = sa.Table(
     "orders",
     METADATA,
-    Column("order_id", Text, primary_key=True),
-    Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("request_hash", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("reason", Text),
-    Column("customer", JSONB, nullable=False),
-    Column("lines", JSONB, nullable=False),
-    Column("total_cents", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("placed", JSONB, nullable=False),
-    Column("run_id", Text),
-    Column("tracking_number", Text),
-    Column("timeline", JSONB, nullable=False),
-    Column("timeline_version", Integer, nullable=False, server_default="0"),
-    Column("revision", BigInteger, nullable=False, server_default="1"),
-    Column("money_at_risk_cents", BigInteger, nullable=False, server_default="0"),
-    Column("stuck", JSONB, nullable=False, server_default="[]"),
-    Column("attention_since", DateTime(timezone=True)),
-    Column("start_due_at", DateTime(timezone=True), nullable=False),
-    Column("deadline_at", DateTime(timezone=True)),
-    Column("cancel_requested_at", DateTime(timezone=True)),
-    Column("cancel_sent_at", DateTime(timezone=True)),
-    Column("cancel_due_at", DateTime(timezone=True)),
-    Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("ended_at", DateTime(timezone=True)),
-    Column("start_error", Text),
-    Column("instance_id", Text),
-    Column("taken_over_at", DateTime(timezone=True)),
-    Column("recoveries", Integer, nullable=False, server_default="0"),
-    Column("recovery_due_at", DateTime(timezone=True)),
-    Column("checked_at", DateTime(timezone=True)),
-    Column("purge_due_at", DateTime(timezone=True)),
-    Column("purged_at", DateTime(timezone=True)),
-    Column("events", Integer, nullable=False, server_default="0"),
-    Column("parked_version", Integer),
-    Column("approval_state", Text),
-    Column("approval_since", DateTime(timezone=True)),
-    Column("approval_due_at", DateTime(timezone=True)),
-    Column("approval_nudge_at", DateTime(timezone=True)),
-    Column("approval_by", Text),
-    Column("approval_reason", Text),
-    Column("held", JSONB),
+    sa.Column("order_id", sa.Text, primary_key=True),
+    sa.Column("idempotency_key", sa.Text, nullable=False, unique=True),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("customer", JSONB, nullable=False),
+    sa.Column("lines", JSONB, nullable=False),
+    sa.Column("total_cents", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("placed", JSONB, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("tracking_number", sa.Text),
+    sa.Column("timeline", JSONB, nullable=False),
+    sa.Column("timeline_version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="1"),
+    sa.Column("money_at_risk_cents", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("stuck", JSONB, nullable=False, server_default="[]"),
+    sa.Column("attention_since", sa.DateTime(timezone=True)),
+    sa.Column("start_due_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("deadline_at", sa.DateTime(timezone=True)),
+    sa.Column("cancel_requested_at", sa.DateTime(timezone=True)),
+    sa.Column("cancel_sent_at", sa.DateTime(timezone=True)),
+    sa.Column("cancel_due_at", sa.DateTime(timezone=True)),
+    sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("start_error", sa.Text),
+    sa.Column("instance_id", sa.Text),
+    sa.Column("taken_over_at", sa.DateTime(timezone=True)),
+    sa.Column("recoveries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("recovery_due_at", sa.DateTime(timezone=True)),
+    sa.Column("checked_at", sa.DateTime(timezone=True)),
+    sa.Column("purge_due_at", sa.DateTime(timezone=True)),
+    sa.Column("purged_at", sa.DateTime(timezone=True)),
+    sa.Column("events", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("parked_version", sa.Integer),
+    sa.Column("approval_state", sa.Text),
+    sa.Column("approval_since", sa.DateTime(timezone=True)),
+    sa.Column("approval_due_at", sa.DateTime(timezone=True)),
+    sa.Column("approval_nudge_at", sa.DateTime(timezone=True)),
+    sa.Column("approval_by", sa.Text),
+    sa.Column("approval_reason", sa.Text),
+    sa.Column("held", JSONB),
 )
 """One row per order, kept for good: it answers repeats of its Idempotency-Key, and shows all after the purge.
 
@@ -73,41 +73,41 @@ needs none. A person can decide from `approval_since` to `approval_due_at`. `hel
 and threshold. `approval_nudge_at`: when to signal the workflow (again) to read this; None: it has.
 """
 
-APPROVALS: Final = Table(
+APPROVALS: Final = sa.Table(
     "approvals",
     METADATA,
-    Column("order_id", Text, ForeignKey("orders.order_id"), primary_key=True),
-    Column("outcome", Text, nullable=False),
-    Column("decided_by", Text),
-    Column("reason", Text),
-    Column("why", Text, nullable=False),
-    Column("score", Float),
-    Column("model_version", Text),
-    Column("threshold", Float, nullable=False),
-    Column("waiting_since", DateTime(timezone=True), nullable=False),
-    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    sa.Column("order_id", sa.Text, sa.ForeignKey("orders.order_id"), primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("score", sa.Float),
+    sa.Column("model_version", sa.Text),
+    sa.Column("threshold", sa.Float, nullable=False),
+    sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
 )
 """How each approval ended, kept for good. A trigger writes it whenever `approval_state` leaves `waiting`, whatever
 statement that was, in its transaction; the database refuses to change or delete one."""
 
-REPAIRS: Final = Table(
+REPAIRS: Final = sa.Table(
     "repairs",
     METADATA,
-    Column("repair_id", Text, primary_key=True),
-    Column("order_id", Text, ForeignKey("orders.order_id"), nullable=False),
-    Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("request_hash", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("decided_by", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("outcome", Text),
-    Column("detail", Text),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    Column("requested_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("sent_at", DateTime(timezone=True)),
-    Column("applied_at", DateTime(timezone=True)),
+    sa.Column("repair_id", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, sa.ForeignKey("orders.order_id"), nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False, unique=True),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("detail", sa.Text),
+    sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("sent_at", sa.DateTime(timezone=True)),
+    sa.Column("applied_at", sa.DateTime(timezone=True)),
 )
 """A person's decisions, kept for good: who, what, why, and what came of it. The database refuses to delete one.
 
@@ -115,50 +115,50 @@ REPAIRS: Final = Table(
 send (again) the event of a decision that isn't applied yet. A step has one decision at a time that isn't.
 """
 
-CATALOGUE: Final = Table(
+CATALOGUE: Final = sa.Table(
     "catalogue",
     METADATA,
-    Column("sku", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("price_cents", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False),
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("price_cents", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
 )
 """A mirror of inventory-service's prices, so that an order is priced and accepted while that service is away."""
 
-FINDINGS: Final = Table(
+FINDINGS: Final = sa.Table(
     "findings",
     METADATA,
-    Column("kind", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("seen", Text, nullable=False),
-    Column("action", Text, nullable=False, server_default=""),
-    Column("first_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("last_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("resolved_at", DateTime(timezone=True)),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("seen", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False, server_default=""),
+    sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("resolved_at", sa.DateTime(timezone=True)),
 )
 """What the reconciler has found: `seen` says what, `action` what was done about it."""
 
-RECONCILER: Final = Table(
+RECONCILER: Final = sa.Table(
     "reconciler",
     METADATA,
-    Column("only_row", Boolean, primary_key=True),
-    Column("swept_at", DateTime(timezone=True)),
-    Column("skipped", Text),
-    Column("audit_begun_at", DateTime(timezone=True)),
-    Column("audited_at", DateTime(timezone=True)),
-    Column("audit_skipped", Text),
+    sa.Column("only_row", sa.Boolean, primary_key=True),
+    sa.Column("swept_at", sa.DateTime(timezone=True)),
+    sa.Column("skipped", sa.Text),
+    sa.Column("audit_begun_at", sa.DateTime(timezone=True)),
+    sa.Column("audited_at", sa.DateTime(timezone=True)),
+    sa.Column("audit_skipped", sa.Text),
 )
 """One row: when the last sweep and the last scan ended, and what they could not look at.
 
 `audit_begun_at`: when the last scan began, whether it has ended or not; the next one counts from here.
 """
 
-SCAN_CURSORS: Final = Table(
+SCAN_CURSORS: Final = sa.Table(
     "audit_cursors",
     METADATA,
-    Column("kind", Text, primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("key", Text, nullable=False),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
 )
 """How far the scan has come in the table that it reads for this kind of finding. Without a row it begins anew."""

@@ -2,31 +2,30 @@
 
 from typing import Final
 
-from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, UniqueConstraint, text
-from sqlalchemy import func as sql
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-METADATA: Final = MetaData()
+METADATA: Final = sa.MetaData()
 
-SHIPMENTS: Final = Table(
+SHIPMENTS: Final = sa.Table(
     "shipments",
     METADATA,
-    Column("shipment_id", Text, primary_key=True),
-    Column("saga_id", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("tracking_number", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("line1", Text, nullable=False),
-    Column("city", Text, nullable=False),
-    Column("postal_code", Text, nullable=False),
-    Column("country", Text, nullable=False),
-    Column("lines", JSONB, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=sql.now()),
-    Column("cancelled_at", DateTime(timezone=True)),
-    UniqueConstraint("saga_id", "step", name="a_step_books_once"),
-    Index("shipments_by_age", "booked_at", "shipment_id"),
-    Index("one_booked_parcel", "saga_id", unique=True, postgresql_where=text("status = 'booked'")),
+    sa.Column("shipment_id", sa.Text, primary_key=True),
+    sa.Column("saga_id", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("tracking_number", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("line1", sa.Text, nullable=False),
+    sa.Column("city", sa.Text, nullable=False),
+    sa.Column("postal_code", sa.Text, nullable=False),
+    sa.Column("country", sa.Text, nullable=False),
+    sa.Column("lines", JSONB, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("booked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("cancelled_at", sa.DateTime(timezone=True)),
+    sa.UniqueConstraint("saga_id", "step", name="a_step_books_once"),
+    sa.Index("shipments_by_age", "booked_at", "shipment_id"),
+    sa.Index("one_booked_parcel", "saga_id", unique=True, postgresql_where=sa.text("status = 'booked'")),
 )
 """`status`: booked, cancelled, or closed by a person instead (`settled`, `written_off`, see `shared.participant`).
 No saga has two that are booked."""

@@ -10,8 +10,7 @@ from aiohttp import web
 from order_service.acceptance import Acceptance, OrderBody
 from order_service.api.openapi import openapi_document
 from order_service.api.problems import STATUSES, order_id_of
-from order_service.api.sse import OrderEvents, stream_order
-from order_service.api.views import order_view
+from order_service.api.sse import OrderEvents, order_view, stream_order
 from order_service.approval.api import approval_routes
 from order_service.approval.service import ApprovalService
 from order_service.approval.store import ApprovalStore

@@ -9,17 +9,18 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from order_service.api.problems import order_id_of
-from order_service.api.views import order_view
 from order_service.errors import UnknownOrderError
 from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
+from shared.shop.views import OrderView
 from shared.web.paging import whole_number
 
 TICK_SECONDS: Final = 0.2
@@ -111,3 +112,8 @@ async def _change_or_ping(changed: asyncio.Event, response: web.StreamResponse) 
 
 def _last_event_id(request: web.Request) -> int:
     return whole_number(request.headers.get("Last-Event-ID", ""), 0, LAST_REVISION) or 0
+
+
+def order_view(row: Row[Any]) -> OrderView:
+    """The order, from its row."""
+    return OrderView.model_validate({**row._asdict(), "approval": row.approval_state, "steps": row.timeline["steps"]})
