@@ -1,11 +1,11 @@
 """The compliance audit: a workflow that others call as their child."""
 
-from typing import Any
+from datetime import UTC
+from typing import Any, Final
 
-from dapr.ext.workflow import DaprWorkflowContext
+from dapr.ext.workflow import DaprWorkflowContext, PropagatedHistory
 from pydantic import ValidationError
 
-from audit_service.history import lineage_of
 from shared.participant.errors import MessageRejectedError, NonRetryableError
 from shared.saga.context import Turns
 from shared.saga.failures import StepFailed
@@ -17,6 +17,8 @@ from shared.shop.audit import (
     COMPLIANCE_AUDIT,
     AppendAuditRecord,
     ComplianceAudit,
+    SeenStep,
+    SeenWorkflow,
     audit_instance_id,
 )
 
@@ -47,3 +49,53 @@ def _read(request: object) -> ComplianceAudit:
         raise MessageRejectedError(
             f"{COMPLIANCE_AUDIT.workflow} of {AUDIT_SERVICE} can't read its input: {error}"
         ) from error
+
+
+MOST_STEPS: Final = 200
+"""Of one workflow: the first ones. A record stays small enough to be read."""
+
+
+def lineage_of(history: PropagatedHistory | None) -> tuple[SeenWorkflow, ...]:
+    """The workflows that led here, the oldest first; none if the caller didn't share its history."""
+    if history is None:
+        return ()
+    return tuple(
+        _seen(workflow.app_id, workflow.name, workflow.instance_id, history) for workflow in history.get_workflows()
+    )
+
+
+def _seen(app_id: str, name: str, instance_id: str, history: PropagatedHistory) -> SeenWorkflow:
+    events = history.get_events_by_instance_id(instance_id)
+    outcomes = _outcomes(events)
+    steps = [step for event in events if (step := _step(event, app_id, outcomes)) is not None]
+    return SeenWorkflow(
+        app_id=app_id,
+        workflow=name,
+        instance_id=instance_id,
+        steps=tuple(steps[:MOST_STEPS]),
+        left_out=max(0, len(steps) - MOST_STEPS),
+    )
+
+
+def _outcomes(events: list[Any]) -> dict[int, str]:
+    """How the steps ended, by the number of the event that scheduled them."""
+    ends = {
+        "taskCompleted": "done",
+        "taskFailed": "failed",
+        "childWorkflowInstanceCompleted": "done",
+        "childWorkflowInstanceFailed": "failed",
+    }
+    kinds = ((event, event.WhichOneof("eventType")) for event in events)
+    return {getattr(event, kind).taskScheduledId: ends[kind] for event, kind in kinds if kind in ends}
+
+
+def _step(event: Any, app_id: str, outcomes: dict[int, str]) -> SeenStep | None:  # noqa: ANN401 - the SDK's message
+    kind = event.WhichOneof("eventType")
+    if kind not in {"taskScheduled", "childWorkflowInstanceCreated"}:
+        return None
+    return SeenStep(
+        name=getattr(event, kind).name,
+        app_id=event.router.targetAppID or app_id,
+        outcome=outcomes.get(event.eventId, "running"),
+        scheduled_at=event.timestamp.ToDatetime(tzinfo=UTC),
+    )

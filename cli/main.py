@@ -43,6 +43,3 @@ for command in COMMANDS:
     app.command()(command)
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
-
-if __name__ == "__main__":
-    app()

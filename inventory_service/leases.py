@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inventory_service.store import Stock
 from inventory_service.tables import RESERVATIONS
 from shared.contracts.message import problems_in
-from shared.lease import take_due
+from shared.database import take_due
 from shared.participant.fence import StepKey
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=5)

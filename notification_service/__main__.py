@@ -7,8 +7,7 @@ from typing import Final
 from notification_service.activities import serve_notifications
 from notification_service.api import notification_routes
 from notification_service.mailer import SmtpMailer
-from notification_service.notifications import AT_ONCE, Notifications
-from notification_service.order_mail import order_mail
+from notification_service.notifications import AT_ONCE, Notifications, order_mail
 from notification_service.pusher import WebhookPusher
 from notification_service.settings import NotificationSettings
 from notification_service.store import NotificationStore

@@ -12,7 +12,7 @@ from order_service.repair.store import close_open, record_applied, send_again
 from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_publish, the
 from order_service.tables import ORDERS
 from shared.contracts.timeline import Timeline
-from shared.lease import take_due
+from shared.database import take_due
 from shared.participant.errors import Refused
 from shared.shop.approval import ApprovalState
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus, ParkOrder

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -54,7 +54,7 @@ class NewParticipant:
             raise NotWrittenError(
                 f"{self.name!r} can't be a name: small letters and digits, words joined by '-', at most {LONGEST_NAME}"
             )
-        if keyword.iskeyword(self.name) or any(module.stem == self.module for module in _shop_modules()):
+        if keyword.iskeyword(self.name) or Path(order.__file__).with_name(f"{self.module}.py").exists():
             raise NotWrittenError(f"the name {self.name!r} is taken")
         for activity in (self.do, self.undo):
             if not ACTIVITY.fullmatch(activity) or len(activity) > LONGEST_ACTIVITY:
@@ -100,7 +100,7 @@ def write(new: NewParticipant, root: Path) -> Sequence[str]:
         raise NotWrittenError(f"the tree has uncommitted changes; commit or stash them first:\n{changes.rstrip()}")
     files = {**_rendered(new), **_edited(new, root)}
     for path in files:
-        if (root / path).exists() and path not in EDITS:
+        if (root / path).exists() and path not in {*EDITS, PYPROJECT}:
             raise NotWrittenError(f"{path} exists already")
     try:
         _write(files, root)
@@ -123,10 +123,6 @@ def _write(files: Mapping[str, str], root: Path) -> None:
     _run(root, sys.executable, "-m", "tests.golden")
 
 
-def _shop_modules() -> Iterator[Path]:
-    return Path(order.__file__).parent.glob("*.py")
-
-
 def _rendered(new: NewParticipant) -> Mapping[str, str]:
     files = {}
     for file in sorted(TEMPLATE.rglob("*.tmpl")):
@@ -136,41 +132,57 @@ def _rendered(new: NewParticipant) -> Mapping[str, str]:
     return files
 
 
-def _registry(text: str, new: NewParticipant) -> str:
-    """Its declaration, at the end: the sequence is that of the ports."""
-    constant = new.names["MODULE"]
-    (apps,) = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Tuple) and len(node.elts) > 1)
-    text = _insert(text, apps.elts[-1], f", {constant}")
-    return _import(text, f"from shared.shop.{new.module} import {constant}")
+def _last_app(tree: ast.Module, _: str) -> ast.AST:
+    (apps,) = (node for node in ast.walk(tree) if isinstance(node, ast.Tuple) and len(node.elts) > 1)
+    return apps.elts[-1]
 
 
-def _order(text: str, new: NewParticipant) -> str:
-    """Its do, among the steps that a recovery undoes."""
-    constant = new.names["DO"]
-    after = next(
-        element
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Tuple)
-        for element in node.value.elts
-        if ast.unparse(node.target) == "ORDER_STEPS" and ast.unparse(element) == _constant(new.after)
-    )
-    text = _insert(text, after, f", {constant}")
-    return _import(text, f"from shared.shop.{new.module} import {constant}")
+def _step_to_undo(tree: ast.Module, step: str) -> ast.AST:
+    steps = next(node for node in tree.body if "ORDER_STEPS: " in ast.unparse(node))
+    return next(node for node in ast.walk(steps) if isinstance(node, ast.Name) and node.id == step)
 
 
-def _workflow(text: str, new: NewParticipant) -> str:
-    """Its step, for runs that begin from now on: those under way replay as they were."""
-    names = new.names
-    after = next(
-        statement
-        for node in ast.parse(text).body
-        if isinstance(node, ast.FunctionDef)
-        for statement in node.body
-        if f"saga.step({_constant(new.after)}," in ast.unparse(statement)
-    )
-    step = Template("\n    if saga.patched($DO.activity):\n        yield from saga.step($DO, $Do())").substitute(names)
-    text = _insert(text, after, step)
-    return _import(text, f"from shared.shop.{new.module} import {names['DO']}, {names['Do']}")
+def _statement(tree: ast.Module, step: str) -> ast.AST:
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    statements = (statement for function in functions for statement in function.body)
+    return next(one for one in statements if f"saga.step({step}," in ast.unparse(one))
+
+
+# By file: behind what (given its tree and the constant of the step before), which code, and what that imports.
+EDITS: Final[Mapping[str, tuple[Callable[[ast.Module, str], ast.AST], str, str]]] = {
+    "shared/shop/registry.py": (_last_app, ", $MODULE", "$MODULE"),
+    "shared/shop/order.py": (_step_to_undo, ", $DO", "$DO"),
+    # For runs that begin from now on: those under way replay as they were.
+    "order_service/workflow.py": (
+        _statement,
+        "\n    if saga.patched($DO.activity):\n        yield from saga.step($DO, $Do())",
+        "$DO, $Do",
+    ),
+}
+PYPROJECT: Final = "pyproject.toml"
+
+
+def _edited(new: NewParticipant, root: Path) -> Mapping[str, str]:
+    try:
+        code = {path: _edit((root / path).read_text(), new, *edit) for path, edit in EDITS.items()}
+    except (StopIteration, ValueError) as error:
+        raise NotWrittenError("the saga isn't written as this command expects it; see docs/your-own-saga.md") from error
+    return {**code, PYPROJECT: _lists_of_services((root / PYPROJECT).read_text(), new)}
+
+
+def _edit(text: str, new: NewParticipant, find: Callable[[ast.Module, str], ast.AST], what: str, imported: str) -> str:
+    step = next(one for one in ORDER_STEPS if one.activity == new.after)
+    constant = next(name for name, value in vars(order).items() if value is step)
+    text = _insert(text, find(ast.parse(text), constant), Template(what).substitute(new.names))
+    last = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)][-1]
+    return _insert(text, last, Template(f"\nfrom shared.shop.$module import {imported}").substitute(new.names))
+
+
+def _insert(text: str, after: ast.AST, what: str) -> str:
+    lines = text.splitlines(keepends=True)
+    line, column = getattr(after, "end_lineno", 0), getattr(after, "end_col_offset", 0)
+    place = sum(map(len, lines[: line - 1])) + column
+    return text[:place] + what + text[place:]
 
 
 def _lists_of_services(text: str, new: NewParticipant) -> str:
@@ -185,39 +197,6 @@ def _lists_of_services(text: str, new: NewParticipant) -> str:
         return "".join([*lines[:first], *sorted([*lines[first:], line])])
 
     return SERVICES.sub(with_it, text)
-
-
-EDITS: Final = {
-    "shared/shop/registry.py": _registry,
-    "shared/shop/order.py": _order,
-    "order_service/workflow.py": _workflow,
-    "pyproject.toml": _lists_of_services,
-}
-
-
-def _edited(new: NewParticipant, root: Path) -> Mapping[str, str]:
-    try:
-        return {path: edit((root / path).read_text(), new) for path, edit in EDITS.items()}
-    except (StopIteration, ValueError) as error:
-        raise NotWrittenError("the saga isn't written as this command expects it; see docs/your-own-saga.md") from error
-
-
-def _constant(activity: str) -> str:
-    """The constant of a step's contract."""
-    step = next(one for one in ORDER_STEPS if one.activity == activity)
-    return next(name for name, value in vars(order).items() if value is step)
-
-
-def _insert(text: str, after: ast.expr | ast.stmt, what: str) -> str:
-    lines = text.splitlines(keepends=True)
-    line, column = after.end_lineno or 0, after.end_col_offset or 0
-    place = sum(map(len, lines[: line - 1])) + column
-    return text[:place] + what + text[place:]
-
-
-def _import(text: str, line: str) -> str:
-    last = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)][-1]
-    return _insert(text, last, f"\n{line}")
 
 
 def _run(root: Path, *command: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -80,32 +81,25 @@ def retry(  # noqa: PLR0913 - one option per thing that a decision has
     _decide(order_id, step, "retry", by=by, note=note, key=key, as_json=as_json)
 
 
-@commands.command()
-def skip(  # noqa: PLR0913 - one option per thing that a decision has
-    order_id: OrderArgument,
-    step: StepArgument,
-    *,
-    note: ReasonOption,
-    by: ByOption = None,
-    key: KeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Leave the step as it is, for good: its money, units or parcel are written off."""
-    _decide(order_id, step, "skip", by=by, note=note, key=key, as_json=as_json)
+def _by_hand(what: str) -> Callable[..., None]:
+    def decide(  # noqa: PLR0913 - one option per thing that a decision has
+        order_id: OrderArgument,
+        step: StepArgument,
+        *,
+        note: ReasonOption,
+        by: ByOption = None,
+        key: KeyOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        _decide(order_id, step, what, by=by, note=note, key=key, as_json=as_json)
+
+    return decide
 
 
-@commands.command()
-def settle(  # noqa: PLR0913 - one option per thing that a decision has
-    order_id: OrderArgument,
-    step: StepArgument,
-    *,
-    note: ReasonOption,
-    by: ByOption = None,
-    key: KeyOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take the step into your own hands: the shop won't undo it any more. Pay only when this says `settled`."""
-    _decide(order_id, step, "settle", by=by, note=note, key=key, as_json=as_json)
+SKIP: Final = "Leave the step as it is, for good: its money, units or parcel are written off."
+SETTLE: Final = "Take the step into your own hands: the shop won't undo it any more. Pay only when this says `settled`."
+commands.command("skip", help=SKIP)(_by_hand("skip"))
+commands.command("settle", help=SETTLE)(_by_hand("settle"))
 
 
 def _decide(  # noqa: PLR0913 - what a decision has

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.repair.store import Waiting
 from order_service.tables import APPROVALS, ORDERS
-from shared.lease import take_due
+from shared.database import take_due
 from shared.shop.approval import ApprovalStanding, ApprovalState, HoldOrder
 from shared.shop.order import OrderStatus
 

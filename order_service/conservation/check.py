@@ -8,8 +8,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
-from order_service.conservation.by_hand import CLOSED_BY_HAND
+from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, RULES, SUMS
 from shared.contracts.app import Rule
 from shared.shop.reports import ConservationReport, HandClosing, OrderAtRisk, RuleView, Violation

@@ -7,8 +7,7 @@ order or SKU, `detail` what was seen.
 
 from typing import Final
 
-from order_service.conservation.accounts import OF_ACCOUNTS
-from order_service.conservation.by_hand import BY_HAND
+from order_service.conservation.accounts import BY_HAND, OF_ACCOUNTS
 from shared.contracts.app import Rule
 from shared.shop.registry import SHOP
 

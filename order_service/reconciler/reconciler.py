@@ -21,8 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.reconciler.findings import OF_WORKFLOWS, Finding, FindingKind
 from order_service.reconciler.findings_store import FindingsStore
-from order_service.reconciler.orphans import Orphans
-from order_service.reconciler.scan import Cursors, Scan
+from order_service.reconciler.orphans import Cursors, Orphans, Scan
 from order_service.reconciler.watch import Patience, Watch, WatchedOrder, judge, judge_late, judge_unreadable
 from shared.contracts.message import problems_in
 from shared.shop.order import ORDER_RECOVERY_WORKFLOW, RecoverOrder

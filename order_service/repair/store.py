@@ -15,7 +15,7 @@ from order_service.errors import BeingDecidedError, NeedsNoAttentionError, NotSt
 from order_service.tables import ORDERS, REPAIRS
 from shared.contracts.message import problems_in
 from shared.contracts.repair import AppliedRepair, RepairDecision, RepairOutcome, RepairStatus, StuckStep
-from shared.lease import take_due
+from shared.database import take_due
 from shared.shop.order import OrderStatus
 
 log = structlog.get_logger()

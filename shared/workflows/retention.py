@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Row, Table, case, false, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.lease import some_of, take_due
+from shared.database import some_of, take_due
 from shared.workflows.client import EngineAwayError, WorkflowCare
 
 BATCH: Final = 200

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.contracts.timeline import Timeline
-from shared.lease import take_due
+from shared.database import take_due
 
 START_LEASE: Final = sa.text("interval '10 seconds'")
 """How long one process has for starting a row's workflow before any process tries again."""

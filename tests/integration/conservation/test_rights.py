@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from order_service.conservation.accounts import ACCOUNTS, OF_ACCOUNTS
-from order_service.conservation.by_hand import CLOSED_BY_HAND
+from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
 from order_service.conservation.check import statement
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
 from order_service.reconciler.orphans import CHECKS, PAGES, START, Orphans

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from notification_service.notifications import Notifications
-from notification_service.order_mail import letter, order_mail
+from notification_service.notifications import Notifications, letter, order_mail
 from notification_service.store import NotificationStore
 from shared.database import create_engine
 from shared.events.consumer import Answer, Consumer

@@ -6,8 +6,7 @@ from datetime import datetime
 import pytest
 
 from order_service.reconciler.findings import FindingKind
-from order_service.reconciler.orphans import PAGE, Orphans
-from order_service.reconciler.scan import Cursors
+from order_service.reconciler.orphans import PAGE, Cursors, Orphans
 from shared.contracts.timeline import Timeline
 from shared.shop.order import CloseOrder, OrderStatus
 from tests.integration.reconciler.world import AT_ONCE, World, by_kind

@@ -4,7 +4,7 @@ import pytest
 from dapr.ext.workflow import PropagatedHistory
 from dapr.ext.workflow._durabletask.internal import protos as pb
 
-from audit_service.history import MOST_STEPS, lineage_of
+from audit_service.workflow import MOST_STEPS, lineage_of
 from shared.shop.audit import SeenStep, SeenWorkflow
 
 pytestmark = pytest.mark.unit
