@@ -31,7 +31,7 @@ def build() -> None:
 
 
 def supervise(*, only: OnlyOption = None) -> None:
-    """Run what a dev loop asks for, process by process (`devstack.tilt.attend NAME`); ends with its parent."""
+    """Run what a dev loop asks for, process by process (`devstack.tilt.attach NAME`); ends with its parent."""
     settings = load_settings()
     _wait_for_predecessor(settings)
     runtime = ensure_programs(settings, only or (), say)

@@ -19,7 +19,7 @@ from devstack.errors import StackError, UnknownHostError, UnknownProcessError
 from devstack.supervisor.process import ManagedProcess
 from devstack.supervisor.readiness import missing_for
 from devstack.supervisor.supervisor import Supervisor
-from devstack.tilt.attendance import Attendance
+from devstack.tilt.attachments import Attachments
 from devstack.topology.addresses import LOOPBACK
 from shared.contracts.app import Registry
 
@@ -35,7 +35,7 @@ async def control_api(supervisor: Supervisor) -> AsyncIterator[None]:
         app = web.Application(middlewares=[_guard(supervisor.token)])
         routes = _Routes(supervisor, session)
         routes.add_to(app.router)
-        Attendance(supervisor, routes.missing).add_to(app.router)
+        Attachments(supervisor, routes.missing).add_to(app.router)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         try:

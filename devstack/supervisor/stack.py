@@ -10,7 +10,7 @@ from devstack.programs.build import DaprRuntime, cache_folder, find_broker, pinn
 from devstack.settings import StackSettings
 from devstack.supervisor.control import control_api
 from devstack.supervisor.supervisor import Report, Supervisor
-from devstack.tilt.attendance import end_with_parent
+from devstack.tilt.attachments import end_with_parent
 from devstack.topology.specs import Topology, check_groups
 from devstack.topology.topology import build_topology
 

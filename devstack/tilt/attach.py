@@ -1,4 +1,4 @@
-"""Attends to one process of a stack under `shop supervise`, as a dev loop does (`python -m devstack.tilt.attend NAME`).
+"""Attaches to a process of a stack under `shop supervise`, as a dev loop does: `python -m devstack.tilt.attach NAME`.
 
 It starts the process, anew if it runs, shows its log, and ends with it: exit code 0 when it finished well. When this
 ends, the process is stopped. One of these runs per process, so it imports nothing that is large.
@@ -18,18 +18,18 @@ RETRY_SECONDS = 0.3
 
 
 def main() -> None:
-    """Attend until the process or our parent ends; a supervisor that is started anew is found again."""
+    """Stay attached until the process or our parent ends; a supervisor that is started anew is found again."""
     name = sys.argv[1]
     home = Path(os.environ.get("SHOP_HOME") or Path(__file__).resolve().parents[2] / ".shop")
     parent = os.getppid()
     while os.getppid() == parent:
-        code = _attend(home / "run" / "state.json", name)
+        code = _attached(home / "run" / "state.json", name)
         if code is not None:
             sys.exit(code)
         time.sleep(RETRY_SECONDS)
 
 
-def _attend(state_file: Path, name: str) -> int | None:
+def _attached(state_file: Path, name: str) -> int | None:
     """The exit code, or None when the supervisor is away."""
     try:
         state = json.loads(state_file.read_text())

@@ -1,4 +1,4 @@
-"""Processes that run as long as someone attends to them, one by one: how Tilt starts, watches and stops the stack.
+"""Processes that run as long as a client is attached to them, one by one: how Tilt starts, watches and stops the stack.
 
 `POST /processes/NAME/attend` starts a process, anew if it runs, and sends its log until nothing more comes of it.
 Whoever leaves has it stopped. `GET /ready/NAME` is a readiness probe, and `GET /ready` that of the supervisor.
@@ -19,7 +19,7 @@ from devstack.supervisor.process import ManagedProcess
 from devstack.supervisor.supervisor import Supervisor
 
 POLL_SECONDS = 0.5
-# A change of the code makes the next attendant come at once, and the end of the whole stack is sent to the supervisor
+# A change of the code makes the next client come at once, and the end of the whole stack is sent to the supervisor
 # as well, which stops everything in order: neither may be taken for one who has left for good.
 LEFT_AFTER_SECONDS = 1.0
 PARENT_POLL_SECONDS = 0.5
@@ -27,19 +27,19 @@ PARENT_POLL_SECONDS = 0.5
 Missing = Callable[[ManagedProcess], Awaitable[str | None]]
 
 
-class Attendance:
-    """Who attends to which process."""
+class Attachments:
+    """Which client is attached to which process."""
 
     def __init__(self, supervisor: Supervisor, missing: Missing) -> None:
         self._supervisor = supervisor
         self._missing = missing
-        self._attendants: dict[str, object] = {}
+        self._clients: dict[str, object] = {}
         self._changes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._leaving: set[asyncio.Task[None]] = set()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the routes."""
-        router.add_post("/processes/{name}/attend", self.attend)
+        router.add_post("/processes/{name}/attend", self.attach)
         router.add_get("/ready", self.supervisor_ready)
         router.add_get("/ready/{name}", self.ready)
 
@@ -52,11 +52,11 @@ class Attendance:
         missing = await self._missing(self._supervisor.process(request.match_info["name"]))
         return web.Response(text=missing or "ready", status=_status(ready=missing is None))
 
-    async def attend(self, request: web.Request) -> web.StreamResponse:
-        """Run a process until it is over or its attendant leaves; the answer is one JSON object per line."""
+    async def attach(self, request: web.Request) -> web.StreamResponse:
+        """Run a process until it is over or its client leaves; the answer is one JSON object per line."""
         process = self._supervisor.process(request.match_info["name"])
         self._check_goes_on()
-        mine = self._attendants[process.spec.name] = object()
+        mine = self._clients[process.spec.name] = object()
         response = web.StreamResponse()
         await response.prepare(request)
         offset = process.log_file.stat().st_size if process.log_file.exists() else 0
@@ -69,7 +69,7 @@ class Attendance:
                 if text:
                     await _tell(response, {"log": text})
                 if over:
-                    # Without an end the attendant comes again, as when the supervisor is being started anew.
+                    # Without an end the client comes again, as when the supervisor is being started anew.
                     if run.exception() is None:
                         await _tell(response, {"end": run.result()})
                     return response
@@ -97,10 +97,10 @@ class Attendance:
                 await process.stop()
         return why
 
-    async def _leave(self, process: ManagedProcess, attendant: object) -> None:
+    async def _leave(self, process: ManagedProcess, client: object) -> None:
         await asyncio.sleep(LEFT_AFTER_SECONDS)
         async with self._changes[process.spec.name]:
-            if self._attendants.get(process.spec.name) is attendant and self._supervisor.phase == "up":
+            if self._clients.get(process.spec.name) is client and self._supervisor.phase == "up":
                 await process.stop()
 
     def _check_goes_on(self) -> None:
