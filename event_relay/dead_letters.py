@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.events.consumer import Answer
 from shared.events.dead_letters import DeadLetter
-from shared.events.json_text import parse_json
-from shared.events.received import REPLAY_FOR, REPLAY_OF
+from shared.events.received import REPLAY_FOR, REPLAY_OF, parse_json
 
 METADATA: Final = MetaData()
 DEAD_LETTERS: Final = Table(

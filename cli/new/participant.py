@@ -99,9 +99,14 @@ def write(new: NewParticipant, root: Path) -> Sequence[str]:
     if changes := _run(root, "git", "status", "--porcelain"):
         raise NotWrittenError(f"the tree has uncommitted changes; commit or stash them first:\n{changes.rstrip()}")
     files = {**_rendered(new), **_edited(new, root)}
-    for path in files:
-        if (root / path).exists() and path not in {*EDITS, PYPROJECT}:
-            raise NotWrittenError(f"{path} exists already")
+    for path in files.keys() - {*EDITS, PYPROJECT}:
+        # A package hides the module of its name.
+        if (root / path).exists() or (root / path).parent.with_suffix(".py").exists():
+            raise NotWrittenError(f"{path} can't be written: there is one of that name already")
+    code = "".join(file.read_text() for file in (*TEMPLATE.rglob("*.tmpl"), *(root / path for path in EDITS)))
+    for word in ("MODULE", "DO", "UNDO", "Do", "Undo"):
+        if re.search(rf"\b{new.names[word]}\b", code):
+            raise NotWrittenError(f"{new.names[word]} means something else already: choose another name")
     try:
         _write(files, root)
     except BaseException:

@@ -18,7 +18,7 @@ from shared.events.consumer import Answer, Consumer, Handler
 from shared.events.dead_letters import SidecarPublisher
 from shared.events.event import DEAD_LETTER_TOPIC, PUBSUB, TOPIC, EventType
 from shared.events.inbox import Inbox, forget_settled
-from shared.events.json_text import parse_json
+from shared.events.received import parse_json
 from shared.events.watch import HEARTBEAT_TYPE, Heartbeats, SubscriptionWatch, WatchTimes, broker_answers
 from shared.service.lifecycle import Stop, running
 from shared.service.settings import ServiceSettings

@@ -1,6 +1,8 @@
 """An event as its consumer gets it: read and checked, or found unreadable."""
 
 import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -8,7 +10,6 @@ from pydantic import ValidationError
 
 from shared.contracts.message import Message, problems_in
 from shared.events.event import CloudEvent
-from shared.events.json_text import parse_json
 from shared.participant.errors import Refused
 
 DataT = TypeVar("DataT", bound=Message)
@@ -22,6 +23,9 @@ remember for a while which ids it has had, and drop what it takes for a repeat."
 REASON_LENGTH: Final = 500
 NAME_LENGTH: Final = 256
 LAST_SEQUENCE: Final = 2**63 - 1
+MAX_NESTING: Final = 100
+"""No message of the shop comes near it, and what is below it can be written again wherever it was read."""
+_TOO_DEEP: Final = f"it is nested deeper than {MAX_NESTING} levels"
 
 
 class UnreadableEventError(Exception):
@@ -114,3 +118,29 @@ def _name(event: dict[str, Any], name: str) -> str | None:
     value = event.get(name)
     fits = isinstance(value, str) and 0 < len(value) <= NAME_LENGTH and value.isprintable()
     return value if fits else None
+
+
+def parse_json(text: bytes) -> Any:  # noqa: ANN401 - JSON
+    """What the text says.
+
+    Raises:
+        ValueError: it isn't JSON, or nested deeper than `MAX_NESTING`.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if _is_too_deep(value):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _is_too_deep(value: object) -> bool:
+    level = _containers([value])
+    for _ in range(MAX_NESTING):
+        level = _containers(part for one in level for part in (one.values() if isinstance(one, dict) else one))
+    return bool(level)
+
+
+def _containers(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
+    return [value for value in values if isinstance(value, dict | list)]

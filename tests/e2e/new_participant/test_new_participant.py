@@ -71,6 +71,11 @@ def commit(tree: Path) -> None:
         (("Gift", *GIFT[1:]), "'Gift' can't be a name"),
         (("gift", "--do", "wrap", *GIFT[3:]), "'wrap' can't be an activity"),
         (("gift", "--do", "book_shipment", *GIFT[3:]), "exist already"),
+        (("core", *GIFT[1:]), "CORE means something else"),
+        (("gift", "--do", "order_status", *GIFT[3:]), "OrderStatus means something else"),
+        (("outbox", *GIFT[1:]), "there is one of that name already"),
+        (("relay", *GIFT[1:]), "there is one of that name already"),
+        (("customer-referrals", *GIFT[1:]), "can't be a name"),
     ],
 )
 def test_senseless_names_change_nothing(tree: Path, arguments: tuple[str, ...], sentence: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from pydantic import BaseModel
 
-from shared.events.json_text import MAX_NESTING, parse_json
+from shared.events.received import MAX_NESTING, parse_json
 from shared.web.problems import read_json
 from tests.integration.api import client_of
 
