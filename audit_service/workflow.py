@@ -56,7 +56,11 @@ MOST_STEPS: Final = 200
 
 
 def lineage_of(history: PropagatedHistory | None) -> tuple[SeenWorkflow, ...]:
-    """The workflows that led here, the oldest first; none if the caller didn't share its history."""
+    """The workflows that led here, the oldest first; none if the caller didn't share its history.
+
+    Names, apps, outcomes and times only: a record can never be taken back, and inputs and results hold what people may
+    want to have removed one day.
+    """
     if history is None:
         return ()
     return tuple(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -26,8 +27,8 @@ from devstack.supervisor.client import StackClient
 from shared.contracts.call import Fault, FaultMode
 from shared.contracts.timeline import StepRecord
 from shared.service.settings import ShopMode
-from shared.shop.inventory import RELEASE_STOCK, RESERVE_STOCK, ProductView
-from shared.shop.order import ORDER_SERVICE, OrderStatus
+from shared.shop.inventory import RESERVE_STOCK, ProductView
+from shared.shop.order import ORDER_SERVICE, ORDER_STEPS, OrderStatus
 from shared.shop.payment import PAYMENT_SERVICE, PROCESS_PAYMENT, REFUND_PAYMENT
 from shared.shop.shipping import BOOK_SHIPMENT
 from shared.shop.views import OrderView
@@ -35,7 +36,6 @@ from shared.shop.views import OrderView
 RESERVE: Final = RESERVE_STOCK.activity
 PAY: Final = PROCESS_PAYMENT.activity
 SHIP: Final = BOOK_SHIPMENT.activity
-RELEASE: Final = RELEASE_STOCK.activity
 REFUND: Final = REFUND_PAYMENT.activity
 
 MOST_UNITS: Final = 10_000
@@ -91,13 +91,13 @@ def demo_cases(products: Sequence[ProductView]) -> list[DemoCase]:
     return [
         DemoCase("all goes well", order_body(one), "completed"),
         DemoCase("more than there is in stock", order_body(too_many), "compensated", {RESERVE: "refused"}),
-        DemoCase("card declined", order_body(one, token=DECLINED), "compensated", {PAY: "refused"}, (RELEASE,)),
+        DemoCase("card declined", order_body(one, token=DECLINED), "compensated", {PAY: "refused"}, _undos_before(PAY)),
         DemoCase(
             "no delivery to Antarctica",
             order_body(one, country=ABROAD),
             "compensated",
             {SHIP: "refused"},
-            (REFUND, RELEASE),
+            _undos_before(SHIP),
         ),
         *(_loses_reply(one, step) for step in _DOS),
         DemoCase(
@@ -105,7 +105,7 @@ def demo_cases(products: Sequence[ProductView]) -> list[DemoCase]:
             order_body(one, faults=[Fault(activity=PAY, mode=FaultMode.FAIL, times=FOR_EVER)]),
             "compensated",
             {PAY: "unknown"},
-            (REFUND, RELEASE),
+            (REFUND, *_undos_before(PAY)),
             retried=PAY,
         ),
         # Dapr hands the lost execution out again by itself, so this is still the first attempt.
@@ -119,6 +119,12 @@ def demo_cases(products: Sequence[ProductView]) -> list[DemoCase]:
 
 
 _DOS: Final = (RESERVE, PAY, SHIP)
+
+
+def _undos_before(step: str) -> tuple[str, ...]:
+    """The undos of all steps of the saga before this one, newest first."""
+    before = takewhile(lambda one: one.activity != step, ORDER_STEPS)
+    return tuple(one.undo.activity for one in reversed([*before]) if one.undo is not None)
 
 
 def _loses_reply(lines: Sequence[Line], step: str) -> DemoCase:

@@ -129,7 +129,7 @@ _FRAME: Final = """<!doctype html>
 
 
 def page(mails: Sequence[Mapping[str, Any]], pushes: Sequence[Mapping[str, Any]]) -> str:
-    """What arrived, newest first; all of it was written by others, so all of it is escaped."""
+    """What arrived, newest first, without scripts; all of it was written by others, so all of it is escaped."""
     return _FRAME.format(
         mails=_table(("received_at", "recipient", "subject", "body"), mails),
         pushes=_table(("received_at", "user_id", "message", "repeats"), pushes),

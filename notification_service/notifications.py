@@ -111,7 +111,7 @@ _ENDS: Final = {
 
 
 def order_mail(notifications: Notifications) -> dict[EventType, Handler]:
-    """The handlers of the events that notify a customer."""
+    """The handlers of the events that notify a customer: one e-mail for each at most, however often it is delivered."""
 
     async def mail(_: AsyncConnection, event: Received) -> None:
         order = event.read(OrderEvent)

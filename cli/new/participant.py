@@ -16,13 +16,14 @@ from string import Template
 from typing import Final
 
 from devstack.errors import StackError, unknown_name
+from devstack.settings import LONGEST_DATABASE_NAME
 from shared.shop import order
 from shared.shop.order import ORDER_STEPS
 from shared.shop.registry import SHOP
 
 TEMPLATE: Final = Path(__file__).parent / "template"
-LONGEST_NAME: Final = 17
-"""The name of a login role must fit: `devstack.settings.LONGEST_DATABASE_NAME`."""
+LONGEST_NAME: Final = 63 - LONGEST_DATABASE_NAME - len("__service")
+"""Of a login role's 63 bytes, `<database>_<name>_service`."""
 LONGEST_ACTIVITY: Final = 32
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ACTIVITY: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -59,7 +60,7 @@ class NewParticipant:
         for activity in (self.do, self.undo):
             if not ACTIVITY.fullmatch(activity) or len(activity) > LONGEST_ACTIVITY:
                 raise NotWrittenError(
-                    f"{activity!r} can't be an activity: VERB_NOUN in small letters, at most {LONGEST_ACTIVITY}"
+                    f"{activity!r} can't be an activity: verb_noun, at most {LONGEST_ACTIVITY} letters"
                 )
         taken = {contract.activity for contract in SHOP.contracts}
         if self.do == self.undo or taken & {self.do, self.undo}:

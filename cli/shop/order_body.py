@@ -1,19 +1,23 @@
-"""The body of an order as the CLI sends it."""
+"""An order as the command line sends it, with the short form of its faults: `activity:mode[:times[:seconds]]`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from devstack.errors import StackError
-from shared.contracts.call import Fault
+from shared.contracts.call import Fault, FaultMode
 
 HOME: Final = "DE"
 VISA: Final = "tok_visa"
+FORM: Final = "activity:mode[:times[:seconds]]"
+PARTS: Final = ("activity", "mode", "times", "seconds")
 
 Line = tuple[str, int]
 
 
 class OrderUsageError(StackError):
-    """The options don't fit together."""
+    """The options can't be read, or don't fit together."""
 
     exit_code = 2
 
@@ -55,3 +59,23 @@ def pair_lines(skus: Sequence[str], quantities: Sequence[int], default_sku: str 
             f"there are {len(wanted)} --sku and {len(amounts)} --quantity; give one quantity for each, or one for all"
         )
     return list(zip(wanted, amounts, strict=True))
+
+
+def parse_fault(spec: str) -> Fault:
+    """The fault that a short form describes.
+
+    Raises:
+        OrderUsageError: with what is wrong with it.
+    """
+    given = spec.split(":")
+    if not 2 <= len(given) <= len(PARTS):  # noqa: PLR2004 - activity and mode
+        raise OrderUsageError(f"--fault {spec}: write {FORM}, such as process_payment:lose_reply")
+    fields: dict[str, Any] = dict(zip(PARTS, given, strict=False))
+    modes = ", ".join(FaultMode)
+    if fields["mode"] not in set(FaultMode):
+        raise OrderUsageError(f"--fault {spec}: {fields['mode']!r} is no mode; there are {modes}")
+    try:
+        return Fault.model_validate_strings(fields)
+    except ValidationError as problems:
+        first = problems.errors()[0]
+        raise OrderUsageError(f"--fault {spec}: {first['loc'][0]}: {first['msg']}") from None

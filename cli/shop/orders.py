@@ -9,9 +9,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from cli.load.fault_spec import FORM, parse_fault
 from cli.output import JsonOption, say, table
-from cli.shop.order_body import HOME, VISA, order_body, pair_lines
+from cli.shop.order_body import FORM, HOME, VISA, order_body, pair_lines, parse_fault
 from cli.shop.timeline import coloured, milliseconds_between, money, timeline
 from cli.shop_client import ENDS, POLL_SECONDS, ShopClient, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError

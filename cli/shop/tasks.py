@@ -9,9 +9,8 @@ import typer
 from rich.console import Console, Group
 from rich.markup import escape
 
-from cli.load.fault_spec import FORM, parse_fault
 from cli.output import FriendlyGroup, JsonOption, say, table
-from cli.shop.order_body import HOME, OrderUsageError, pair_lines
+from cli.shop.order_body import FORM, HOME, OrderUsageError, pair_lines, parse_fault
 from cli.shop.timeline import coloured, milliseconds_between, steps_shown
 from cli.shop_client import ShopClient, read, service_url, shown_as_json, wait_until
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT

@@ -2,6 +2,9 @@
 
 Every rule of its own would read the orders, the ledger and the charges again, which is what made the check slow. A row
 of `ACCOUNTS` is whatever carries one saga id: `status` is NULL if no order stands behind it.
+
+A step that a person settled or wrote off is an exception to the rules for undone orders. Each exception must stand in
+three places: with the same amount in the participant's `hand_closings` and in its books, and decided in `repairs`.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """The rules of conservation: each is a query for what breaks it, over the services' own tables and the gateway's books.
 
 An order that has ended must add up exactly; one that is still open may hold at most one charge, one reservation and one
-parcel. What a person closed by hand (`by_hand.py`) is explained to the cent and unit, never excused. `subject` is the
+parcel. What a person closed by hand (`accounts.py`) is explained to the cent and unit, never excused. `subject` is the
 order or SKU, `detail` what was seen.
 """
 

@@ -220,7 +220,7 @@ class Cursors:
 
 
 class Scan:
-    """Looks for orphans of every kind. Belongs to the event loop of its databases."""
+    """Notes orphans and closes the findings of those that are gone. Belongs to the event loop of its databases."""
 
     def __init__(self, orphans: Orphans, findings: FindingsStore, cursors: Cursors) -> None:
         self._orphans = orphans

@@ -1,4 +1,4 @@
-"""The envelope around every activity call and reply, and the faults that a call may carry."""
+"""The envelope around every activity call and reply, and the faults that it may carry in demo and test mode."""
 
 from enum import StrEnum
 from typing import Annotated, Any

@@ -179,7 +179,10 @@ DELIVERY_SECONDS: Final = 0.5
 
 # Works around `shutdown-loses-results` (docs/upstream.md).
 class Drain:
-    """Counts what runs on the worker's thread, and waits for it on the service's."""
+    """Counts what runs on the worker's thread, and waits for it on the service's, before the process ends.
+
+    The SDK's own shutdown closes the channel first: an activity that ends afterwards loses its result and runs again.
+    """
 
     def __init__(self) -> None:
         self._running = 0

@@ -6,6 +6,7 @@ from cli.demo import DemoCase, demo_cases, deviations
 from cli.shop.order_body import OrderUsageError
 from shared.shop.views import OrderView
 from tests.unit.cli.documents import a_product, a_step, an_order_view
+from tests.unit.saga.played_orders import undone_before, undone_from
 
 pytestmark = pytest.mark.unit
 
@@ -25,6 +26,17 @@ def test_there_is_an_order_for_each_thing_that_can_happen() -> None:
         ("process_payment", "unknown"),
     }
     assert cases[1].body["lines"] == [{"sku": "SCARCE", "quantity": 4}]
+
+
+def test_what_was_done_before_is_undone_newest_first() -> None:
+    """By the saga's own steps, as the engine in memory undoes them."""
+    cases = {
+        tuple(case.outcomes.items()): case.undone for case in demo_cases([a_product("A", 5000), a_product("B", 3)])
+    }
+
+    for step in ("reserve_stock", "process_payment", "book_shipment"):
+        assert [*cases[(step, "refused"),], "close_order"] == undone_before(step)
+    assert [*cases[("process_payment", "unknown"),], "close_order"] == undone_from("process_payment")
 
 
 def test_a_catalogue_that_cannot_show_it_is_explained() -> None:

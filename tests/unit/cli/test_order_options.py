@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from cli.load.fault_spec import FaultSpecError, parse_fault
-from cli.shop.order_body import OrderUsageError, order_body, pair_lines
+from cli.shop.order_body import OrderUsageError, order_body, pair_lines, parse_fault
 from order_service.acceptance import OrderBody
 from shared.contracts.call import Fault, FaultMode
 
@@ -39,7 +38,7 @@ def test_a_fault_spec_is_read(spec: str, fault: Fault) -> None:
 )
 def test_a_wrong_fault_spec_is_explained(spec: str, hint: str) -> None:
     """The sentence names the part that is wrong."""
-    with pytest.raises(FaultSpecError, match=hint):
+    with pytest.raises(OrderUsageError, match=hint):
         parse_fault(spec)
 
 

@@ -1,6 +1,5 @@
 """What a person decides about a stuck compensation: carried out once, on the record, and never against what is done."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from shared.shop.order import RecoverOrder
 from shared.shop.registry import SHOP
 from tests.order_saga.orders import an_order
 from tests.order_saga.worlds import Script
-from tests.unit.saga.played_orders import DOS, UNDO_OF, through, undone_before, undone_from
+from tests.unit.saga.played_orders import DOS, UNDO_OF, play, through, undone_before, undone_from
 
 pytestmark = pytest.mark.unit
 
@@ -23,10 +22,6 @@ STUCK = [pytest.param(undo, step, id=undo) for step, undo in UNDO_OF.items()]
 REFUND_STUCK = {"book_shipment": [REFUSED], "refund_payment": [REFUSED]}
 PARKED = [*through("book_shipment"), *undone_before("book_shipment")[:-1], "park_order"]
 BY_ANOTHER = {"repair_id": "rep-0", "decision": "settle", "by": "bob", "note": "cash", "amount": 4200, "unit": "EUR"}
-
-
-def play(answers: Mapping[str, Sequence[Answer]], *events: Raised) -> Play:
-    return Script(answers, events).play(order_workflow_shown_to, an_order())
 
 
 NAMELESS = {"step": "process_payment", "decision": "retry", "by": "ann", "note": "called the bank"}
