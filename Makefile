@@ -109,6 +109,11 @@ bench-choosing: setup
 bench-waiting: setup
 	$(BIN)/python -m bench.waiting_tasks
 
+# What healthy orders notice of a poison order at each participant (about four minutes): docs/failures.md
+.PHONY: poison
+poison: setup
+	$(BIN)/python -m bench.poison
+
 # What the conservation check costs with 100,000 orders in the books (about one minute): ARCHITECTURE.md
 .PHONY: bench-conservation
 bench-conservation: setup

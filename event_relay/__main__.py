@@ -26,10 +26,12 @@ from shared.events.consuming import end_sidecar, subscribed
 from shared.events.dead_letters import DEAD_LETTER_TYPE, SidecarPublisher
 from shared.events.event import DEAD_LETTER_TOPIC
 from shared.events.watch import broker_answers
+from shared.participant.quarantine import Gate, Quarantine
 from shared.service.about import Introduction
-from shared.service.lifecycle import Stop, configure_logs, database_reason, prepare_schema, stop_signal
+from shared.service.lifecycle import Stop, configure_logs, database_reason, prepare_schema, running, stop_signal
+from shared.service.quarantine_api import quarantine_routes
 from shared.service.settings import load
-from shared.shop.registry import EVENT_RELAY, SHOP
+from shared.shop.registry import EVENT_RELAY, RELAY, SHOP
 from shared.web.http import application
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -42,13 +44,20 @@ log = structlog.get_logger()
 async def serve(settings: RelaySettings) -> int:
     """Carry events until SIGTERM or SIGINT, or until a part of the relay fails; the exit code."""
     stop = stop_signal()
-    await prepare_schema(settings.service_database_url, MIGRATIONS)
+    await prepare_schema(settings.service_database_url, MIGRATIONS, RELAY.auditor_reads)
     database = create_engine(settings.service_database_url, application_name=EVENT_RELAY, pool_size=3)
-    async with aiohttp.ClientSession() as session, _dead_letters(settings, database, session, stop) as routes:
+    gate = Gate()
+    quarantine = Quarantine(gate, database)
+    await quarantine.begin(settings.state_folder, EVENT_RELAY)
+    async with (
+        aiohttp.ClientSession() as session,
+        running(stop, quarantine.watch()),
+        _dead_letters(settings, DeadLetters(database, gate), database, session, stop) as routes,
+    ):
         relay = _relay(settings, database, session)
         introduction = Introduction(EVENT_RELAY, database, MIGRATIONS)
         app = application(partial(_readiness, settings, database, session), introduction.about)
-        app.router.add_routes(routes)
+        app.router.add_routes([*routes, *quarantine_routes(quarantine)])
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, settings.service_http_host, settings.service_http_port).start()
@@ -67,10 +76,9 @@ async def serve(settings: RelaySettings) -> int:
 
 @contextlib.asynccontextmanager
 async def _dead_letters(
-    settings: RelaySettings, database: AsyncEngine, session: aiohttp.ClientSession, stop: Stop
+    settings: RelaySettings, letters: DeadLetters, database: AsyncEngine, session: aiohttp.ClientSession, stop: Stop
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes on which dead letters arrive, and those for whoever looks after them."""
-    letters = DeadLetters(database)
     publisher_to = partial(SidecarPublisher, session, settings.sidecar_url)
     match = f"has(event.type) && event.type == {json.dumps(DEAD_LETTER_TYPE)}"
     async with subscribed(

@@ -12,8 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.events.consumer import Answer
-from shared.events.dead_letters import DeadLetter
+from shared.events.dead_letters import DEAD_LETTER_TYPE, DeadLetter
 from shared.events.received import REPLAY_FOR, REPLAY_OF, parse_json
+from shared.participant.errors import QuarantinedError
+from shared.participant.in_flight import Work
+from shared.participant.quarantine import Gate
 
 METADATA: Final = MetaData()
 DEAD_LETTERS: Final = Table(
@@ -45,8 +48,9 @@ log = structlog.get_logger()
 class DeadLetters:
     """The dead letters in the relay's schema."""
 
-    def __init__(self, database: AsyncEngine) -> None:
+    def __init__(self, database: AsyncEngine, gate: Gate | None = None) -> None:
         self._database = database
+        self._gate = gate or Gate()
 
     async def take(self, body: bytes) -> Answer:
         """Keep a letter that was delivered; never raises. A letter that comes again is the same row."""
@@ -57,8 +61,9 @@ class DeadLetters:
             log.exception("not a dead letter", error=str(error), body=body[:1000].decode("utf-8", errors="replace"))
             return Answer.SUCCESS
         try:
-            await self.keep(letter)
-        except (SQLAlchemyError, OSError) as error:
+            async with self._gate.passed(Work.of(letter.subject, DEAD_LETTER_TYPE, letter.dead_letter_id)):
+                await self.keep(letter)
+        except (SQLAlchemyError, OSError, QuarantinedError) as error:
             log.warning("dead letter waits", dead_letter_id=letter.dead_letter_id, error=str(error))
             return Answer.RETRY
         return Answer.SUCCESS

@@ -57,7 +57,14 @@ def compose(settings: NotificationSettings) -> Service:
         activities=host,
         routes=notification_routes(http_database),
         surface=partial(
-            consuming, NOTIFICATION_SERVICE, settings, event_database, handlers, sources=SHOP.sources, ordered=True
+            consuming,
+            NOTIFICATION_SERVICE,
+            settings,
+            event_database,
+            handlers,
+            sources=SHOP.sources,
+            ordered=True,
+            gate=host.gate,
         ),
     )
 

@@ -12,6 +12,7 @@ from shared.database import create_engine
 from shared.events.consuming import consuming
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
+from shared.participant.quarantine import Gate
 from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import load
@@ -45,7 +46,7 @@ def compose(settings: TaskSettings) -> Service:
 
     @contextlib.asynccontextmanager
     async def surface(stop: Stop) -> AsyncIterator[list[web.RouteDef]]:
-        async with _surface(stop, settings, http_database, progress) as routes:
+        async with _surface(stop, settings, http_database, progress, host.gate) as routes:
             yield routes
 
     return Service(
@@ -61,7 +62,7 @@ def compose(settings: TaskSettings) -> Service:
 
 @contextlib.asynccontextmanager
 async def _surface(
-    stop: Stop, settings: TaskSettings, database: AsyncEngine, progress: ProgressWriter
+    stop: Stop, settings: TaskSettings, database: AsyncEngine, progress: ProgressWriter, gate: Gate
 ) -> AsyncIterator[list[web.RouteDef]]:
     tasks = TaskStore(database)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
@@ -77,7 +78,14 @@ async def _surface(
         Retention(TaskPurges(database), workflows, keep).run(),
     )
     consumer = consuming(
-        TASK_ORCHESTRATOR_SERVICE, settings, database, ORDER_TASKS, stop, sources=SHOP.sources, ordered=False
+        TASK_ORCHESTRATOR_SERVICE,
+        settings,
+        database,
+        ORDER_TASKS,
+        stop,
+        sources=SHOP.sources,
+        ordered=False,
+        gate=gate,
     )
     async with consumer as event_routes, running(stop, *loops):
         yield [*task_routes(tasks, service), *event_routes]

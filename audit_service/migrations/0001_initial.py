@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.participant.migrations import create_fault_hits
+from shared.participant.migrations import create_call_tables
 
 revision = "0001"
 down_revision = None
@@ -84,6 +84,6 @@ def upgrade() -> None:
     )
     head = sa.table("audit_head", sa.column("number"), sa.column("hash"))
     op.execute(sa.insert(head).values(number=0, hash=GENESIS))
-    create_fault_hits()
+    create_call_tables()
     for statement in (MOVES_HEAD, CHECKS_HEAD, REFUSES_CHANGE, MOVE_HEAD, CHECK_HEAD, APPEND_ONLY, ONE_HEAD):
         op.execute(statement)

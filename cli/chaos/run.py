@@ -18,12 +18,15 @@ from cli.chaos.schedule import Blow, Fault, Kind
 from cli.load.load_report import EndedOrder, LoadResult
 from cli.load.load_run import LoadRun
 from cli.load.mix import Mix, PlannedOrder, assortment, plan_orders
+from cli.shop.order_body import order_body
 from cli.shop_client import ShopAwayError, ShopClient, ShopRefusedError
 from devstack.errors import NotRunningError, StackError
 from devstack.postgres.passwords import AUDITOR, load_passwords
 from devstack.settings import StackSettings
 from devstack.supervisor.client import StackClient, StackStatus
 from devstack.topology.layout import database_layout
+from shared.contracts.call import Fault as FaultOfOrder
+from shared.contracts.call import FaultMode
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.registry import SHOP
 from shared.shop.reports import ConservationVerdict
@@ -47,6 +50,7 @@ POLL_SECONDS: Final = 0.5
 AUDIT_POLL_SECONDS: Final = 0.5
 PRODUCTS_READ: Final = 500
 ORDERS_READ: Final = 1_000_000
+FOR_EVER: Final = 99
 REFUSED, FAULTS, CANCELLED = 0.08, 0.15, 0.08
 
 
@@ -153,6 +157,8 @@ def _inject(stack: StackClient, blow: Blow) -> str | None:
                 _pause(stack, blow)
             case Kind.PARTITION:
                 _partition(stack, blow)
+            case Kind.POISON:
+                pass  # it is among the orders of the load
     except NotRunningError:
         raise
     except StackError as error:
@@ -206,7 +212,7 @@ async def run_chaos(  # noqa: PLR0913 - what a run is made of
     """
     client = ShopClient(stack.urls()[ORDER_SERVICE])
     count = int(orders_per_second * (duration_seconds + RECOVERY_SECONDS)) + 1
-    plan = await asyncio.to_thread(_plan, client, count, seed)
+    plan = await asyncio.to_thread(_plan, client, count, seed, faults, orders_per_second)
     news = asyncio.Event()
     load = LoadRun(
         client.url,
@@ -248,9 +254,18 @@ async def _recovered(load: LoadRun, injected: list[Injected], news: asyncio.Even
                 await news.wait()
 
 
-def _plan(client: ShopClient, count: int, seed: int) -> list[PlannedOrder]:
+def _plan(
+    client: ShopClient, count: int, seed: int, faults: tuple[Fault, ...], orders_per_second: float
+) -> list[PlannedOrder]:
+    """The mixed orders; at the time of each poison on the schedule, one that is it instead."""
     skus = assortment(islice(client.products(), PRODUCTS_READ))
-    return plan_orders(count, Mix(REFUSED, FAULTS, seed, CANCELLED), skus, f"chaos-{uuid.uuid4().hex[:12]}")
+    plan = plan_orders(count, Mix(REFUSED, FAULTS, seed, CANCELLED), skus, f"chaos-{uuid.uuid4().hex[:12]}")
+    poison = [(fault, blow) for fault in faults for blow in fault.blows if blow.kind is Kind.POISON]
+    for fault, blow in poison:
+        number = int(fault.at_seconds * orders_per_second)
+        dies = FaultOfOrder(activity=blow.target, mode=FaultMode.CRASH_BEFORE, times=FOR_EVER)
+        plan[number] = PlannedOrder(plan[number].key, order_body([(skus[0], 1)], faults=[dies]))
+    return plan
 
 
 def _audit(client: ShopClient) -> tuple[ConservationVerdict, tuple[OrderView, ...]]:

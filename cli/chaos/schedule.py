@@ -9,6 +9,7 @@ from typing import Final
 from devstack.topology.addresses import PLACEMENT, POSTGRES, SCHEDULER, sidecar_of
 from devstack.topology.specs import MAIN
 from shared.shop.gateway import PAYMENT_GATEWAY
+from shared.shop.order import ORDER_STEPS
 from shared.shop.registry import CORE_APPS
 
 WARM_UP_SECONDS: Final = 5.0
@@ -35,11 +36,13 @@ class Kind(StrEnum):
     """SIGSTOP, and SIGCONT after some seconds."""
     PARTITION = "partition"
     """The host is cut off from the others for some seconds."""
+    POISON = "poison"
+    """An order is placed whose call of this activity kills the process that carries it out, each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """One thing done to one process or host; `seconds` is how long a pause or a partition lasts."""
+    """One thing done to one process, host or activity; `seconds` is how long a pause or a partition lasts."""
 
     kind: Kind
     target: str
@@ -94,6 +97,9 @@ def _recovery(blow: Blow) -> float:
     if blow.kind is Kind.KILL and blow.target == SCHEDULER:
         # The new one waits for its dead predecessor's lease: 21 to 30 s.
         return 45.0
+    if blow.kind is Kind.POISON:
+        # Four deaths, and the pauses between them.
+        return 30.0
     if blow.kind in {Kind.KILL, Kind.SHUTDOWN} and blow.target == POSTGRES:
         return 12.0
     return 8.0
@@ -113,6 +119,7 @@ def _singles(random: Random, *, partitions: bool) -> Iterator[Blow]:
     yield Blow(Kind.STOP, SCHEDULER)
     yield Blow(Kind.SHUTDOWN, POSTGRES)
     yield from (Blow(Kind.PAUSE, name, _seconds(random, PAUSE_SECONDS)) for name in PAUSED)
+    yield from (Blow(Kind.POISON, step.activity) for step in ORDER_STEPS)
     hosts = (*CORE_APPS, MAIN) if partitions else ()
     yield from (Blow(Kind.PARTITION, name, _seconds(random, PARTITION_SECONDS)) for name in hosts)
 

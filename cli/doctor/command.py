@@ -45,7 +45,7 @@ def doctor(
     # The HTTP library takes a third of a second to import, for which the other commands needn't wait.
     from cli.doctor.examination import document, examine, exit_code, lines  # noqa: PLC0415
 
-    with _chosen(target or (), kubernetes) as (targets, surroundings, expected):
+    with chosen_targets(target or (), kubernetes) as (targets, surroundings, expected):
         diagnosis = asyncio.run(examine(targets, surroundings, expected))
     if as_json:
         say(json.dumps(document(diagnosis), indent=2))
@@ -57,7 +57,9 @@ def doctor(
 
 
 @contextlib.contextmanager
-def _chosen(words: Sequence[str], namespace: str | None) -> Iterator[tuple[list[Target], Surroundings, frozenset[str]]]:
+def chosen_targets(
+    words: Sequence[str], namespace: str | None
+) -> Iterator[tuple[list[Target], Surroundings, frozenset[str]]]:
     """Whom to ask, and which apps must be among them."""
     if namespace is not None:
         with forwarded_targets(namespace) as targets:

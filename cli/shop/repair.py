@@ -1,4 +1,4 @@
-"""`shop repair list|show|retry|skip|settle`: where a person decides about orders that need attention."""
+"""`shop repair list|show|retry|skip|settle|release`: where a person decides about orders that need attention."""
 
 import json
 import uuid
@@ -10,10 +10,12 @@ import typer
 from rich.console import Console, Group
 from rich.markup import escape
 
+from cli.doctor.command import NamespaceOption, TargetOption, chosen_targets
 from cli.output import TIME, ByOption, FriendlyGroup, JsonOption, age, login_name, say, table
 from cli.shop.timeline import coloured, money
 from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
+from shared.service.quarantine_api import RELEASES_PATH, PoisonList, PoisonView, ReleaseBody
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
@@ -79,6 +81,36 @@ def retry(  # noqa: PLR0913 - one option per thing that a decision has
 ) -> None:
     """Undo the step once more: what was in its way is gone."""
     _decide(order_id, step, "retry", by=by, note=note, key=key, as_json=as_json)
+
+
+@commands.command()
+def release(
+    order_id: OrderArgument,
+    step: Annotated[str, typer.Argument(help="The quarantined step, activity, workflow or type of event.")],
+    *,
+    target: TargetOption = None,
+    kubernetes: NamespaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a service try again what it died of: the cause is gone. It runs alone once, and all others go on."""
+    released: list[PoisonView] = []
+    away: list[str] = []
+    body = ReleaseBody(saga_id=order_id, step=step).model_dump_json()
+    with chosen_targets(target or (), kubernetes) as (targets, _, _):
+        for app in targets:
+            try:
+                released += read(PoisonList, ShopClient(app.service_url).call("POST", RELEASES_PATH, body)).items
+            except ShopAwayError:
+                away.append(app.app_id)
+    if not released:
+        unasked = f", as far as can be said without {', '.join(away)}" if away else ""
+        raise StackError(f"nothing named {step} of {order_id} is quarantined{unasked}; `shop reconcile` shows what is")
+    if as_json:
+        say(shown_as_json(released))
+        return
+    for one in released:
+        say(f"released after {one.deaths} deaths: {one.what} of {one.saga_id}")
+    say(f"if the order waits for a decision about it, go on with: shop repair retry {order_id} {step}")
 
 
 def _by_hand(what: str) -> Callable[..., None]:

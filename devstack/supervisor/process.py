@@ -20,8 +20,12 @@ from devstack.supervisor.state import start_time
 from devstack.topology.addresses import LOOPBACK
 from devstack.topology.specs import Finished, ProcessSpec
 
-FIRST_BACKOFF_SECONDS = 0.2
-LONGEST_BACKOFF_SECONDS = 5.0
+PAUSE_SECONDS = 0.2
+IMMEDIATE_RESTARTS = 3
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 10.0
+# Who has lived so long since its last death begins anew.
+STEADY_SECONDS = 30.0
 READY_POLL_SECONDS = 0.1
 # A process that dies this often without having been ready once won't be ready by patience.
 DEATHS_BEFORE_GIVING_UP = 3
@@ -189,8 +193,9 @@ class ManagedProcess:
         return self.phase is Phase.FAILED or self._deaths_before_ready >= DEATHS_BEFORE_GIVING_UP
 
     async def _keep_running(self) -> None:
-        delay = FIRST_BACKOFF_SECONDS
+        deaths = 0
         while self._wanted:
+            began = time.monotonic()
             try:
                 was_ready = await self._live_once()
             except OSError as error:
@@ -204,12 +209,11 @@ class ManagedProcess:
                 await self._enter(Phase.FINISHED if self.exit_code == 0 else Phase.FAILED)
                 return
             self.restarts += 1
-            # Whoever had been ready died by accident or by an injected kill: back at once.
-            delay = FIRST_BACKOFF_SECONDS if was_ready else min(delay * 2, LONGEST_BACKOFF_SECONDS)
+            deaths = 1 if time.monotonic() - began >= STEADY_SECONDS else deaths + 1
             self._deaths_before_ready = 0 if was_ready else self._deaths_before_ready + 1
             await self._enter(Phase.BACKOFF)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
+                async with asyncio.timeout(pause_before_restart(deaths)):
                     await self._until(lambda: not self._wanted)
 
     async def _live_once(self) -> bool:
@@ -275,6 +279,17 @@ class ManagedProcess:
     async def _until(self, holds: Callable[[], bool]) -> None:
         async with self._condition:
             await self._condition.wait_for(holds)
+
+
+def pause_before_restart(deaths: int) -> float:
+    """Seconds until the process is started again, after so many deaths on end, none of which it had lived long before.
+
+    The first are accidents or injected kills: it is back at once. What dies on and on would take the machine from the
+    others.
+    """
+    if deaths <= IMMEDIATE_RESTARTS:
+        return PAUSE_SECONDS
+    return float(min(FIRST_BACKOFF_SECONDS * 2 ** min(deaths - IMMEDIATE_RESTARTS - 1, 16), LONGEST_BACKOFF_SECONDS))
 
 
 def _signal_descendants(pid: int, number: Signals) -> None:

@@ -121,6 +121,7 @@ def _python_service(  # noqa: PLR0913, PLR0917 - all that tells one service from
             "SERVICE_HTTP_PORT": str(port),
             **{variable: layout.url_of(role) for variable, role in app.database_roles.items()},
             "SHOP_MODE": settings.mode.value,
+            "STATE_FOLDER": str(settings.run / "calls"),
             "PYTHONUNBUFFERED": "1",
             **environment,
         },

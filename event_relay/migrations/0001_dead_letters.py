@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.migrations.tables import create_inbox_cursors
+from shared.participant.migrations import create_quarantine
 
 revision = "0001"
 down_revision = None
@@ -33,3 +34,4 @@ def upgrade() -> None:
     )
     op.create_index("dead_letters_by_time", "dead_letters", ["died_at", "dead_letter_id"])
     create_inbox_cursors()
+    create_quarantine()

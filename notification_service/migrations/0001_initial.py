@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.migrations.tables import create_inbox
-from shared.participant.migrations import create_fault_hits, create_fence
+from shared.participant.migrations import create_call_tables, create_fence
 
 revision = "0001"
 down_revision = None
@@ -12,7 +12,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_fence()
-    create_fault_hits()
+    create_call_tables()
     create_inbox()
     op.create_table(
         "notifications",

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.migrations.tables import create_outbox
-from shared.participant.migrations import create_fault_hits
+from shared.participant.migrations import create_call_tables
 
 revision = "0001"
 down_revision = None
@@ -50,7 +50,7 @@ _STATES = "'waiting', 'approved', 'rejected', 'expired', 'cancelled', 'dropped'"
 
 
 def upgrade() -> None:
-    create_fault_hits()
+    create_call_tables()
     create_outbox("order_service")
     _create_orders()
     _create_catalogue()

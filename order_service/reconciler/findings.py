@@ -16,6 +16,7 @@ class FindingKind(StrEnum):
     WORKFLOW_GONE = "workflow_gone"
     WORKFLOW_PAUSED = "workflow_paused"
     ORDER_STUCK = "order_stuck"
+    QUARANTINED = "quarantined"
 
 
 SCANNED: Final = (
@@ -79,5 +80,9 @@ MEANINGS: Final[dict[FindingKind, Meaning]] = {
         "The order's time is over, or a person has decided, but its workflow takes no events; or the patience of its "
         "undos is over, and it does nothing.",
         "Nothing: the workflow is signalled, and if that doesn't help, a recovery undoes the order.",
+    ),
+    FindingKind.QUARANTINED: Meaning(
+        "A service died of it each time, so it isn't carried out any more: the order is undone, or waits for it.",
+        "See the service's log, correct the cause, and let it try again: `shop repair release ORDER STEP`.",
     ),
 }

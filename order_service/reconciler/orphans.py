@@ -5,7 +5,7 @@ second question, which is also asked about findings that are open.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from order_service.reconciler.findings import SCANNED, Finding, FindingKind
 from order_service.reconciler.findings_store import FindingsStore
 from order_service.tables import SCAN_CURSORS
+from shared.participant.quarantine import DEATHS
 from shared.shop.registry import SHOP
 
 PAGE: Final = 1000
@@ -142,6 +143,27 @@ CHECKS: Final[Mapping[FindingKind, TextClause]] = {
 }
 
 
+_QUARANTINES: Final = text("""
+    SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = 'quarantine' AND nspname = ANY(:schemas) AND has_any_column_privilege(pg_class.oid, 'SELECT')
+""")
+"""A part of the stack that was never started has no tables."""
+
+
+def _quarantined(schemas: Sequence[str]) -> TextClause:
+    rows = " UNION ALL ".join(
+        f"SELECT '{schema}' AS schema, saga_id, step, what, deaths FROM {schema}.quarantine"  # noqa: S608 - constants
+        for schema in schemas
+    )
+    return text(f"""
+        SELECT saga_id AS subject, string_agg(
+            what || ' at ' || replace(schema, '_', '-') || ' (step ' || step || '), which died of it ' || deaths
+            || ' times', '; ' ORDER BY schema, what
+        ) AS seen
+        FROM ({rows}) q WHERE deaths >= {DEATHS} GROUP BY saga_id
+    """)  # noqa: S608 - names of the registry
+
+
 class Orphans:
     """Looks for orphans in the tables of all services. In each statement's snapshot an order precedes its effects.
 
@@ -181,6 +203,14 @@ class Orphans:
         """What there is of those subjects that are orphans now."""
         rows = await self._rows(CHECKS[kind], {"subjects": list(subjects)})
         return [Finding(kind, row.subject, row.seen) for row in rows]
+
+    async def quarantined(self) -> list[Finding]:
+        """What the apps don't carry out any more, by saga."""
+        names = [app.package for app in SHOP.apps if app.has_sidecar]
+        found = await self._rows(_QUARANTINES, {"schemas": names})
+        schemas = [row.nspname for row in found]
+        rows = await self._rows(_quarantined(schemas), {}) if schemas else []
+        return [Finding(FindingKind.QUARANTINED, row.subject, row.seen) for row in rows]
 
     async def _rows(self, query: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:
         async with self._database.begin() as tx:
@@ -229,12 +259,13 @@ class Scan:
 
     async def make(self) -> str | None:
         """Look for all kinds; what could not be looked at, or None. One kind's failure is not the next one's."""
-        skipped = [await self._try(kind) for kind in SCANNED]
+        skipped = [await self._try(kind, self._look_for) for kind in SCANNED]
+        skipped.append(await self._try(FindingKind.QUARANTINED, self._look_for_poison))
         return " ".join(one for one in skipped if one is not None) or None
 
-    async def _try(self, kind: FindingKind) -> str | None:
+    async def _try(self, kind: FindingKind, look_for: Callable[[FindingKind], Awaitable[bool]]) -> str | None:
         try:
-            is_complete = await self._look_for(kind)
+            is_complete = await look_for(kind)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             why = _first_line(error)
             log.warning("not scanned, trying again", kind=kind, error=why)
@@ -252,6 +283,12 @@ class Scan:
                 return await self._walk(kind, START)
             case _:
                 return await self._walk_on(kind)
+
+    async def _look_for_poison(self, kind: FindingKind) -> bool:
+        found = await self._orphans.quarantined()
+        await self._findings.note_all(found)
+        await self._findings.resolve([kind], found)
+        return True
 
     async def _walk(self, kind: FindingKind, after: Place) -> bool:
         is_complete = False

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.migrations.tables import create_outbox
-from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
+from shared.participant.migrations import create_call_tables, create_fence, create_hand_closings
 
 revision = "0001"
 down_revision = None
@@ -31,7 +31,7 @@ END $$
 def upgrade() -> None:
     """Create the tables; the database itself keeps the ledger balanced and append-only."""
     create_fence()
-    create_fault_hits()
+    create_call_tables()
     create_hand_closings()
     create_outbox("payment_service")
     _create_payments()

@@ -13,7 +13,8 @@ Readable = Mapping[str, tuple[str, ...]]
 """By table of one schema: the columns."""
 STEP_COLUMNS: Final = ("saga_id", "step", "state", "updated_at", "repeats")
 BY_HAND_COLUMNS: Final = ("saga_id", "step", "repair_id", "status", "amount", "unit", "decided_by", "note", "closed_at")
-"""The columns of every participant's `saga_steps` and `hand_closings` that an auditor's questions read."""
+QUARANTINE_COLUMNS: Final = ("saga_id", "step", "what", "deaths", "died_at")
+"""What an auditor's questions read of every participant's `saga_steps` and `hand_closings`, and every `quarantine`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,13 @@ class App:
 
     @property
     def auditor_reads(self) -> Readable:
-        """What an auditor may read in its schema, with what it may read in every participant's."""
+        """What an auditor may read in its schema, with what it may read in every participant's, and of every app."""
         of_participants = {"saga_steps": STEP_COLUMNS, "hand_closings": BY_HAND_COLUMNS}
-        return {**self.shows, **(of_participants if self.is_participant else {})}
+        return {
+            **self.shows,
+            **(of_participants if self.is_participant else {}),
+            **({"quarantine": QUARANTINE_COLUMNS} if self.has_sidecar else {}),
+        }
 
     @property
     def is_participant(self) -> bool:

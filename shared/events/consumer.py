@@ -2,7 +2,7 @@
 
 done, a duplicate, another consumer's replay   SUCCESS: the broker forgets it
 an outage, an event before its turn            RETRY: the broker delivers it again after its ackWait, for ever
-a dead event                                   its dead letter is published first, then SUCCESS
+a dead event, or one that kills its consumer   its dead letter is published first, then SUCCESS
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +18,9 @@ from shared.events.dead_letters import NotPublishedError, Publishes, as_cloud_ev
 from shared.events.event import TOPIC
 from shared.events.inbox import Inbox, Outcome, Verdict
 from shared.events.received import Envelope, Received, UnreadableEventError, open_envelope, read_event
+from shared.participant.errors import QuarantinedError
+from shared.participant.in_flight import Work
+from shared.participant.quarantine import Gate
 
 Handler = Callable[[AsyncConnection, Received], Awaitable[None]]
 """Runs in the transaction of the event's inbox row: what it writes there takes effect once. `Refused` says that the
@@ -38,13 +41,21 @@ class Answer(StrEnum):
 class Consumer:
     """Hands each event to its handler, exactly once as far as the handler's transaction goes."""
 
-    def __init__(
-        self, app_id: str, handlers: Mapping[str, Handler], inbox: Inbox, publisher: Publishes, *, topic: str = TOPIC
+    def __init__(  # noqa: PLR0913 - what makes a consumer
+        self,
+        app_id: str,
+        handlers: Mapping[str, Handler],
+        inbox: Inbox,
+        publisher: Publishes,
+        *,
+        gate: Gate | None = None,
+        topic: str = TOPIC,
     ) -> None:
         self.app_id = app_id
         self._handlers = dict(handlers)
         self._inbox = inbox
         self._publisher = publisher
+        self._gate = gate or Gate()
         self._topic = topic
 
     async def take(self, body: bytes) -> Answer:
@@ -57,7 +68,11 @@ class Consumer:
         except UnreadableEventError as error:
             verdict = Verdict(Outcome.DEAD, str(error), attempts=1)
             return await self._give_up(envelope, verdict, None)
-        verdict = await self._inbox.take(event, self._effect)
+        try:
+            async with self._gate.passed(Work.of(event.subject, event.kind, event.id)):
+                verdict = await self._inbox.take(event, self._effect)
+        except QuarantinedError as error:
+            verdict = Verdict(Outcome.DEAD, str(error))
         self._log(event, verdict)
         if verdict.outcome is Outcome.DEAD:
             return await self._give_up(envelope, verdict, event)

@@ -20,6 +20,7 @@ from shared.events.event import DEAD_LETTER_TOPIC, PUBSUB, TOPIC, EventType
 from shared.events.inbox import Inbox, forget_settled
 from shared.events.received import parse_json
 from shared.events.watch import HEARTBEAT_TYPE, Heartbeats, SubscriptionWatch, WatchTimes, broker_answers
+from shared.participant.quarantine import Gate
 from shared.service.lifecycle import Stop, running
 from shared.service.settings import ServiceSettings
 
@@ -130,12 +131,14 @@ async def consuming(  # noqa: PLR0913 - what makes a consumer
     *,
     sources: Mapping[str, str],
     ordered: bool,
+    gate: Gate | None = None,
 ) -> AsyncIterator[Sequence[web.RouteDef]]:
     """The routes of a consumer of these events; enter it on the loop that serves them, with an engine of that loop."""
     async with aiohttp.ClientSession() as session:
         publisher = SidecarPublisher(session, settings.sidecar_url, DEAD_LETTER_TOPIC)
         inbox = Inbox(database, ordered=ordered, max_attempts=settings.event_max_attempts)
-        consumer = Consumer(app_id, {kind.value: one for kind, one in handlers.items()}, inbox, publisher)
+        by_type = {kind.value: one for kind, one in handlers.items()}
+        consumer = Consumer(app_id, by_type, inbox, publisher, gate=gate)
         match = match_of(handlers, sources, ordered=ordered)
         async with (
             running(stop, forget_settled(database, timedelta(days=settings.inbox_days))),

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -14,12 +14,14 @@ from prometheus_client import Counter, Histogram
 from pydantic import ValidationError
 
 from shared.contracts.call import ActivityCall, ActivityReply, UndoStep
-from shared.contracts.contract import Contract, RequestT, ResponseT
+from shared.contracts.contract import AnyContract, Contract, RequestT, ResponseT
 from shared.contracts.message import Message
 from shared.participant.call_probe import PROBE, is_probe
-from shared.participant.errors import MessageRejectedError, NonRetryableError, Refused
+from shared.participant.errors import MessageRejectedError, NonRetryableError, QuarantinedError, Refused
 from shared.participant.faults import FaultInjector, refuse_for_good
 from shared.participant.fence import Fence, StepKey
+from shared.participant.in_flight import Work
+from shared.participant.quarantine import Gate
 
 T_co = TypeVar("T_co", bound=Message, covariant=True)
 
@@ -66,6 +68,8 @@ class ActivityHost:
         self._injector = injector
         self._activities: dict[str, Activity] = {}
         self._refusals: dict[str, Refusal[Any, Any]] = {}
+        self.gate = Gate()
+        """Which everything that the service runs passes."""
         self.drain = Drain()
 
     @property
@@ -99,7 +103,12 @@ class ActivityHost:
             if is_probe(envelope):
                 return dict(PROBE)
             with self.drain.running():
-                return await self._execute(contract, handler, envelope)
+                try:
+                    async with self.gate.passed(_work_of(contract, envelope)):
+                        return await self._execute(contract, handler, envelope)
+                except QuarantinedError:
+                    EXECUTIONS.labels(contract.activity, "quarantined").inc()
+                    raise
 
         activity.__name__ = contract.activity
         if refusal is not None:
@@ -162,6 +171,15 @@ class ActivityHost:
             return await fence.refuse(call.key, contract.response, reason)
 
         return await injector.run(call.key, contract.activity, envelope.faults, execute, refuse)
+
+
+def _work_of(contract: AnyContract, envelope: Mapping[str, Any]) -> Work:
+    """Whose call it is, as far as that can be told before it is read: reading may be what the process dies of."""
+    request = envelope.get("request")
+    by_hand = isinstance(request, Mapping) and request.get("by_hand") is not None
+    # What a person decides instead of an undo must not wait for the undo's release.
+    what = f"{contract.activity} by hand" if by_hand else contract.activity
+    return Work.of(str(envelope.get("saga_id")), str(envelope.get("step")), what)
 
 
 def _read(contract: Contract[RequestT, ResponseT], envelope: object) -> tuple[ActivityCall, RequestT]:

@@ -2,6 +2,7 @@
 
 NonRetryableError      a refusal: a business no, the participant changed nothing
 MessageRejectedError   the participant can't read the message: retries can't change that
+QuarantinedError       the work has ended its process each time, and isn't carried out any more
 """
 
 
@@ -11,6 +12,10 @@ class NonRetryableError(Exception):
 
 class MessageRejectedError(Exception):
     """The participant can't read the message."""
+
+
+class QuarantinedError(Exception):
+    """The work is poison; whether an execution before has taken effect isn't known."""
 
 
 class Refused(Exception):  # noqa: N818 - the saga's term for an outcome, not an error of the program

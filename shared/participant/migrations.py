@@ -1,4 +1,4 @@
-"""The tables that every participant of a saga has, created by its first revision."""
+"""The tables of whoever carries out calls, and those of a saga's participants, created by their first revision."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,14 +22,27 @@ def create_fence() -> None:
     )
 
 
-def create_fault_hits() -> None:
-    """Create `fault_hits` (see `shared.participant.faults`)."""
+def create_call_tables() -> None:
+    """Create `fault_hits` (see `shared.participant.faults`) and `quarantine` (see `shared.participant.quarantine`)."""
+    create_quarantine()
     op.create_table(
         "fault_hits",
         sa.Column("saga_id", sa.Text, primary_key=True),
         sa.Column("activity", sa.Text, primary_key=True),
         sa.Column("place", sa.Integer, primary_key=True),
         sa.Column("hits", sa.Integer, nullable=False),
+    )
+
+
+def create_quarantine() -> None:
+    """Create `quarantine` (see `shared.participant.quarantine`)."""
+    op.create_table(
+        "quarantine",
+        sa.Column("saga_id", sa.Text, primary_key=True),
+        sa.Column("step", sa.Text, primary_key=True),
+        sa.Column("what", sa.Text, primary_key=True),
+        sa.Column("deaths", sa.Integer, nullable=False),
+        sa.Column("died_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     )
 
 

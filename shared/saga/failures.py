@@ -31,6 +31,7 @@ HOPELESS = {
     "MessageRejectedError": (
         "{app_id} can't read the message: bring caller and {app_id} to versions with the same contract"
     ),
+    "QuarantinedError": ("{app_id} died of it each time, see its log; release it when the cause is gone"),
 }
 """Error types that no retry can change, with what to do about each."""
 

@@ -21,9 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.contracts.app import App
 from shared.participant.activities import ActivityHost
 from shared.participant.call_probe import PROBE_CALLS, probe_calls
+from shared.participant.quarantine import Quarantine
 from shared.service.about import Introduction, Registrations
 from shared.service.lifecycle import Stop, configure_logs, database_reason, prepare_schema, running, stop_signal
-from shared.service.sdk_fixes import take_repeated_pauses
+from shared.service.quarantine_api import quarantine_routes
+from shared.service.sdk_fixes import run_turns_behind
 from shared.service.settings import ServiceSettings
 from shared.service.sidecar import sidecar_reason, watch_sidecar
 from shared.web.http import MAX_BODY_BYTES, application
@@ -70,8 +72,10 @@ async def _serve(service: Service) -> None:
     settings = service.settings
     if service.migrates:
         await prepare_schema(settings.service_database_url, service.migrations, service.app.auditor_reads)
+    quarantine = Quarantine(service.activities.gate, service.database)
+    await quarantine.begin(settings.state_folder, service.app.app_id)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
-        routes = [*service.routes]
+        routes = [*service.routes, *quarantine_routes(quarantine)]
         if service.surface is not None:
             routes += await stack.enter_async_context(service.surface(stop))
         runtime, registrations = _runtime(service)
@@ -83,7 +87,7 @@ async def _serve(service: Service) -> None:
         worker.add_done_callback(lambda task: _stop_if_failed(task, stop))
         looks = math.ceil(settings.sidecar_patience_seconds / SIDECAR_WATCH_SECONDS)
         watch = watch_sidecar(session, settings.sidecar_api_url, looks=looks, pause=SIDECAR_WATCH_SECONDS)
-        async with running(stop, watch):
+        async with running(stop, watch, quarantine.watch()):
             await stop.wait()
         log.info("draining", app_id=service.app.app_id)
         drained = await service.activities.drain.wait(settings.drain_seconds)
@@ -110,7 +114,7 @@ def _application(
 
 
 def _runtime(service: Service) -> tuple[WorkflowRuntime, Registrations]:
-    take_repeated_pauses()
+    run_turns_behind(service.activities.gate)
     runtime = WorkflowRuntime(
         host=service.settings.dapr_host,
         port=str(service.settings.dapr_grpc_port),

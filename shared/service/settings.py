@@ -1,6 +1,7 @@
 """What every service reads from its environment, once, at start."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -39,6 +40,8 @@ class ServiceSettings(HttpSettings):
     dapr_grpc_port: int
     dapr_http_port: int
     drain_seconds: float = 10.0
+    state_folder: Path | None = None
+    """Where it notes what is running, for the process after it (`shared.participant.in_flight`)."""
     sidecar_patience_seconds: float = 60.0
     """A sidecar that is up for so long without taking in this service's worker is stopped."""
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.migrations.tables import create_outbox
-from shared.participant.migrations import create_fault_hits, create_fence, create_hand_closings
+from shared.participant.migrations import create_call_tables, create_fence, create_hand_closings
 
 revision = "0001"
 down_revision = None
@@ -13,7 +13,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_fence()
-    create_fault_hits()
+    create_call_tables()
     create_hand_closings()
     create_outbox("shipping_service")
     op.create_table(

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.migrations.tables import create_inbox
-from shared.participant.migrations import create_fault_hits
+from shared.participant.migrations import create_call_tables
 
 revision = "0001"
 down_revision = None
@@ -13,7 +13,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_inbox()
-    create_fault_hits()
+    create_call_tables()
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "tasks",

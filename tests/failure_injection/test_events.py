@@ -24,8 +24,8 @@ from devstack.supervisor.stack import topology_of
 from devstack.topology.addresses import free_block
 from devstack.topology.layout import database_layout
 from shared.shop.registry import SHOP
-from tests.e2e.shop import Shop, eventually
-from tests.failure_injection.mails import mails_if_caught_up
+from tests.e2e.shop import Shop, an_order, eventually
+from tests.failure_injection.mails import mails_if_caught_up, mails_in, subject
 from tests.failure_injection.own_stack import own_stack
 from tests.failure_injection.packing import packing_if_settled, packing_mails
 from tests.stream import expected, read_stream, waiting
@@ -49,7 +49,8 @@ def shop() -> Iterator[tuple[Shop, StackSettings]]:
     # A kill can leave a sidecar that takes in no worker any more; the service has it replaced after so long.
     # Its sidecar's death can leave a task's workflow that the engine can't read any more; the task is begun anew.
     hurry = {"SIDECAR_PATIENCE_SECONDS": "15", "TASK_LOST_SECONDS": "15", "TASK_SILENT_SECONDS": "30"}
-    with own_stack("core", "events", "tasks", **hurry) as (shop, evidence):
+    poisoned = {"PYTHONPATH": str(Path(__file__).parent / "poisoned")}
+    with own_stack("core", "events", "tasks", **hurry, **poisoned) as (shop, evidence):
         yield shop, evidence.settings
 
 
@@ -159,6 +160,31 @@ def test_a_second_relay_stands_by(shop: tuple[Shop, StackSettings], tmp_path: Pa
         client.stack.start("event-relay")
         client.stack.wait_ready("event-relay")
         assert _active(client.stack.urls()["event-relay"]) == 0
+
+
+def test_an_event_that_kills_its_consumer_becomes_a_dead_letter(shop: tuple[Shop, StackSettings]) -> None:
+    """And holds up no other customer's mail: code that dies of one event dies of it each time it is delivered."""
+    client, _ = shop
+    client.stack.wait_ready()
+    body = an_order()
+    body["customer"]["user_id"] = "Poison"  # of `poisoned/sitecustomize.py`
+    poison = client.post_order(body).body["order_id"]
+    healthy = [client.order() for _ in range(5)]
+    assert {client.end_of(order_id)["status"] for order_id in (poison, *healthy)} == {"completed"}
+
+    relay = Shop(client.stack, client.stack.urls()["event-relay"])
+
+    def dead() -> list[str]:
+        letters = relay.call("GET", "/dead-letters").body["items"]
+        return [
+            one["reason"] for one in letters if (one["consumer"], one["subject"]) == ("notification-service", poison)
+        ]
+
+    [reason] = eventually(dead, "it is a dead letter", 180)
+    assert f"shop repair release {poison} order.completed" in reason
+    mailed = {one["subject"] for one in mails_in(client.stack.urls()["mailbox"])}
+    assert {subject((order_id, "order.completed")) for order_id in healthy} <= mailed
+    assert subject((poison, "order.completed")) not in mailed
 
 
 def test_the_relay_reads_nothing_but_the_outboxes(shop: tuple[Shop, StackSettings]) -> None:

@@ -75,7 +75,7 @@ async def test_five_replicas_at_once(empty_url: str) -> None:
     ]
 
     assert await asyncio.gather(*(process.wait() for process in processes)) == [0] * REPLICAS
-    assert {"alembic_version", "saga_steps", "fault_hits", "effects"} == await tables(empty_url)
+    assert {"alembic_version", "saga_steps", "fault_hits", "quarantine", "effects"} == await tables(empty_url)
 
 
 async def test_a_migrated_database_stays_as_it_is(database_url: str) -> None:

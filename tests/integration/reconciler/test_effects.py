@@ -80,3 +80,34 @@ async def test_an_effect_of_an_order_that_ended_undone(world: World, state: str)
     assert (finding.kind, finding.subject) == ("effect_after_end", order_id)
     assert f"process_payment at payment_service is {state}" in finding.seen
     assert "book_shipment" not in finding.seen
+
+
+async def test_what_a_service_died_of_each_time_is_found_until_it_is_released(world: World) -> None:
+    """Also of an order that isn't there; fewer deaths are nobody's concern yet."""
+    reconciler = world.reconciler()
+    await world.sql("""
+        INSERT INTO payment_service.quarantine VALUES ('ord-1', 'process_payment', 'process_payment', 3);
+        INSERT INTO order_service.quarantine VALUES ('ord-1', 'order_workflow', 'order_workflow', 4);
+        INSERT INTO shipping_service.quarantine VALUES ('ord-2', 'book_shipment', 'book_shipment', 2);
+    """)
+    await reconciler.sweep()
+    report = await reconciler.report()
+    await world.sql("DELETE FROM payment_service.quarantine; DELETE FROM order_service.quarantine")
+    await reconciler.sweep()
+
+    assert by_kind(report) == {"quarantined": ["ord-1"]}
+    assert report.findings[0].seen == (
+        "order_workflow at order-service (step order_workflow), which died of it 4 times; "
+        "process_payment at payment-service (step process_payment), which died of it 3 times"
+    )
+    assert "shop repair release" in report.findings[0].advice
+    assert by_kind(await reconciler.report(), "resolved") == {"quarantined": ["ord-1"]}
+
+
+async def test_a_part_of_the_shop_that_was_never_started_has_nothing_quarantined(world: World) -> None:
+    await world.sql("DROP TABLE notification_service.quarantine, event_relay.quarantine")
+
+    await world.reconciler().sweep()
+
+    report = await world.reconciler().report()
+    assert (report.reconciled, report.skipped) == (True, None)

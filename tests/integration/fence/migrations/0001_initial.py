@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.participant.migrations import create_fault_hits, create_fence
+from shared.participant.migrations import create_call_tables, create_fence
 
 revision = "0001"
 down_revision = None
@@ -11,7 +11,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_fence()
-    create_fault_hits()
+    create_call_tables()
     op.create_table(
         "effects",
         sa.Column("effect_id", sa.BigInteger, sa.Identity(), primary_key=True),
