@@ -11,9 +11,10 @@ from rich.console import Console, Group
 from rich.markup import escape
 
 from cli.output import TIME, ByOption, FriendlyGroup, JsonOption, age, login_name, say, table
-from cli.shop.timeline import coloured, money
+from cli.shop.timeline import coloured
 from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
+from shared.money import money
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
