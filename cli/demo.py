@@ -239,7 +239,7 @@ def _place(client: ShopClient, case: DemoCase) -> str:
     deadline = time.monotonic() + PLACE_SECONDS
     while True:
         try:
-            return client.place(case.body, key)
+            return client.place(case.body, key).order_id
         except (ShopAwayError, ShopRefusedError) as error:
             for_good = isinstance(error, ShopRefusedError) and error.status < SERVER_ERROR
             if for_good or time.monotonic() > deadline:

@@ -140,9 +140,9 @@ class ShopClient:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def place(self, body: dict[str, Any], key: str) -> str:
-        """Place an order, and give its id."""
-        return read(AcceptedBody, self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key})).order_id
+    def place(self, body: dict[str, Any], key: str) -> AcceptedBody:
+        """Place an order."""
+        return read(AcceptedBody, self.call("POST", "/orders", json.dumps(body), {"Idempotency-Key": key}))
 
     def order(self, order_id: str) -> OrderView:
         """The order with its timeline."""

@@ -21,6 +21,7 @@ from shared.events.consumer import Handler
 from shared.events.event import EventType, OrderEvent
 from shared.events.inbox import TryLaterError
 from shared.events.received import Received
+from shared.money import money
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey, StillPendingError
 from shared.shop.notification import NotificationSent, SendEmail, SendPush
@@ -132,7 +133,7 @@ def letter(kind: EventType, order: OrderEvent) -> SendEmail:
     what = _ENDS[kind]
     lines = [f"Your order {order.order_id} {what}.", ""]
     lines += [f"  {line.quantity} x {line.sku}" for line in order.lines]
-    lines += ["", f"Total: {order.total_cents // 100}.{order.total_cents % 100:02d} {order.currency}"]
+    lines += ["", f"Total: {money(order.total_cents, order.currency)}"]
     if order.tracking_number is not None and kind is EventType.ORDER_COMPLETED:
         lines.append(f"Tracking number: {order.tracking_number}")
     if order.reason and kind is EventType.ORDER_COMPENSATED:

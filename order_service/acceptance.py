@@ -1,5 +1,6 @@
 """Accepts an order: once per idempotency key, at a price, and stored before the answer."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,11 +15,14 @@ from order_service.catalogue import InventoryAwayError, PricedProduct
 from order_service.errors import (
     PriceUnknownError,
     SeveralCurrenciesError,
+    TooManyUnitsError,
+    TotalChangedError,
     TotalTooLargeError,
     UnknownProductError,
 )
 from shared.contracts.call import Fault
 from shared.contracts.timeline import Timeline
+from shared.money import money
 from shared.shop.inventory import StockLine
 from shared.shop.order import (
     CLOSE_ORDER,
@@ -31,7 +35,7 @@ from shared.shop.order import (
     PlacedOrder,
 )
 from shared.shop.shipping import Address
-from shared.web.bodies import Body, CustomerBody, LineBody, Text
+from shared.web.bodies import MAX_UNITS, Body, CustomerBody, LineBody, Text
 from shared.web.requests import check_fault_plan, check_same_request, request_hash
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
@@ -55,7 +59,10 @@ class AddressBody(Body):
 
 
 class OrderBody(Body):
-    """`POST /orders`. `deadline_seconds`: an order that isn't completed by then is undone; None: the shop's default."""
+    """`POST /orders`. `deadline_seconds`: an order that isn't completed by then is undone; None: the shop's default.
+
+    `expected_total_cents`: what the customer has seen; an order that costs anything else is turned away.
+    """
 
     customer: CustomerBody
     lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=100)]
@@ -63,6 +70,7 @@ class OrderBody(Body):
     shipping_address: AddressBody
     deadline_seconds: Annotated[int, Field(ge=1, le=86_400, strict=True)] | None = None
     faults: Annotated[tuple[Fault, ...], Field(max_length=50)] = ()
+    expected_total_cents: Annotated[int, Field(ge=0, le=MAX_TOTAL_CENTS, strict=True)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +101,22 @@ class Prices(Protocol):
 
     async def priced(self, skus: Iterable[str], /) -> dict[str, PricedProduct]: ...
 
+    async def sync(self) -> None: ...
+
 
 class Starts(Protocol):
     """The part of the starter that acceptance uses."""
 
     def start(self, order: PlacedOrder, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An accepted order, and what it costs."""
+
+    order_id: str
+    total_cents: int
+    currency: str
 
 
 class Acceptance:
@@ -109,8 +128,8 @@ class Acceptance:
         self._starter = starter
         self._terms = terms
 
-    async def accept(self, idempotency_key: str, body: OrderBody) -> str:
-        """Accept the order and return its id; the same key and body get the same id, for good.
+    async def accept(self, idempotency_key: str, body: OrderBody) -> Accepted:
+        """Accept the order; the same key and body get the same answer, for good.
 
         Raises:
             RequestRefusedError: a sentence for the client; nothing was stored.
@@ -120,7 +139,7 @@ class Acceptance:
         if earlier is not None:
             return _repeat(earlier, hash_now)
         check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
-        order, lines = await self._price(body)
+        order, lines = await self._price_as_expected(body)
         if self._terms.fraud is not None:
             order = await self._checked(order, body, self._terms.fraud)
         stored = await self._orders.accept(
@@ -143,25 +162,41 @@ class Acceptance:
                 raise AssertionError("an order's row is never deleted")
             return _repeat(winner, hash_now)
         self._starter.start(order)
-        return order.order_id
+        return Accepted(order.order_id, order.total_cents, order.currency)
+
+    async def _price_as_expected(self, body: OrderBody) -> tuple[PlacedOrder, list[dict[str, Any]]]:
+        priced = await self._price(body)
+        if body.expected_total_cents in {None, priced[0].total_cents}:
+            return priced
+        # The customer may have seen a newer price than is known here.
+        with contextlib.suppress(InventoryAwayError):
+            await self._catalogue.sync()
+        order, lines = await self._price(body)
+        if order.total_cents != body.expected_total_cents:
+            expected = money(body.expected_total_cents or 0, order.currency)
+            raise TotalChangedError(total=money(order.total_cents, order.currency), expected=expected)
+        return order, lines
 
     async def _price(self, body: OrderBody) -> tuple[PlacedOrder, list[dict[str, Any]]]:
         quantities: dict[str, int] = {}
         for line in body.lines:
             quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
+        if too_many := sorted(sku for sku, quantity in quantities.items() if quantity > MAX_UNITS):
+            raise TooManyUnitsError(skus=", ".join(too_many), limit=MAX_UNITS)
         products = await self._products(quantities)
         currencies = sorted({product.currency for product in products.values()})
         if len(currencies) > 1:
             raise SeveralCurrenciesError(currencies=", ".join(currencies))
+        [currency] = currencies
         total_cents = sum(products[sku].price_cents * quantity for sku, quantity in quantities.items())
         if total_cents > MAX_TOTAL_CENTS:
-            raise TotalTooLargeError(total_cents=total_cents, limit_cents=MAX_TOTAL_CENTS)
+            raise TotalTooLargeError(total=money(total_cents, currency), limit=money(MAX_TOTAL_CENTS, currency))
         order = PlacedOrder(
             order_id=f"ord-{uuid4().hex}",
             run_id="",
             lines=tuple(StockLine(sku=sku, quantity=quantity) for sku, quantity in quantities.items()),
             total_cents=total_cents,
-            currency=currencies[0],
+            currency=currency,
             payment_token=body.payment.token,
             shipping_address=Address.model_validate(body.shipping_address.model_dump()),
             deadline_at=datetime.now(UTC) + timedelta(seconds=self._deadline_seconds(body)),
@@ -194,7 +229,6 @@ def _line(product: PricedProduct, quantity: int) -> dict[str, Any]:
     return {"sku": product.sku, "name": product.name, "quantity": quantity, "unit_price_cents": product.price_cents}
 
 
-def _repeat(row: Row[Any], hash_now: str) -> str:
+def _repeat(row: Row[Any], hash_now: str) -> Accepted:
     check_same_request(row, hash_now, "order")
-    order_id: str = row.order_id
-    return order_id
+    return Accepted(row.order_id, row.total_cents, row.currency)

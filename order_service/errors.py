@@ -6,7 +6,9 @@ OrderError
 │   ├── PriceUnknownError
 │   ├── UnknownProductError
 │   ├── SeveralCurrenciesError
-│   └── TotalTooLargeError
+│   ├── TooManyUnitsError
+│   ├── TotalTooLargeError
+│   └── TotalChangedError
 ├── TooLateToCancelError
 ├── ApprovalError
 │   ├── NoApprovalError
@@ -48,7 +50,15 @@ class SeveralCurrenciesError(CannotPriceError):
 
 
 class TotalTooLargeError(CannotPriceError):
-    sentence = "lines: the total of {total_cents} cents is above the limit of {limit_cents}: split the order."
+    sentence = "lines: the total of {total} is above the limit of {limit}: split the order."
+
+
+class TooManyUnitsError(CannotPriceError):
+    sentence = "lines: an order has at most {limit} of one SKU, this one has more of {skus}: split the order."
+
+
+class TotalChangedError(CannotPriceError):
+    sentence = "The order costs {total} and not {expected}: show its customer the new prices, and order again."
 
 
 class TooLateToCancelError(OrderError):

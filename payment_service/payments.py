@@ -4,9 +4,16 @@ Do and undo are each two transactions with the gateway between them, and can die
 undo, finds what was begun and settles it with the gateway, which is asked by a key made of saga id and step.
 """
 
-from payment_service.gateway import CARD_DECLINED, ChargeSealedError, ChargeUnwantedError, PaymentGateway
+from payment_service.gateway import (
+    CARD_DECLINED,
+    ChargeSealedError,
+    ChargeUnwantedError,
+    GatewayOutageError,
+    PaymentGateway,
+)
 from payment_service.store import TAKEN_BACK, Captured, PaymentStore
 from shared.contracts.repair import ByHand
+from shared.money import money
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.gateway import Charge, ChargeState, ChargeStatus, Reversal
@@ -37,7 +44,7 @@ class Payments:
             # The gateway may know of none only because the earlier request is still on its way. With the same key
             # both get the same charge.
             charge = found or await self._gateway.charge(str(key), key.saga_id, payment)
-            return await self._store.capture(key, _standing(charge))
+            return await self._store.capture(key, _standing(charge, payment))
         except ChargeUnwantedError:
             return await self._disown(key)
         except Refused as refusal:
@@ -84,16 +91,21 @@ class Payments:
         raise Refused(TAKEN_BACK)
 
 
-def _standing(charge: Charge) -> Captured:
-    """The charge, if it succeeded and all of it is still there.
+def _standing(charge: Charge, payment: ProcessPayment) -> Captured:
+    """The charge, if it succeeded, is what was asked for, and all of it is still there.
 
     Raises:
         Refused: the card was declined.
         ChargeUnwantedError: something, or everything, was given back.
+        GatewayOutageError: it is of another amount or currency. The order isn't paid, and should the gateway go on
+            saying so, its undo gives back whatever is held under the key.
     """
     if charge.status is ChargeStatus.DECLINED:
         raise Refused(CARD_DECLINED)
     given_back = isinstance(charge, ChargeState) and (charge.closed or charge.refunded_cents)
     if given_back or charge.amount_cents is None or charge.currency is None:
         raise ChargeUnwantedError
+    if (charge.amount_cents, charge.currency) != (payment.amount_cents, payment.currency):
+        charged, asked = money(charge.amount_cents, charge.currency), money(payment.amount_cents, payment.currency)
+        raise GatewayOutageError(f"the payment gateway says that it charged {charged}, but {asked} was asked for")
     return Captured(charge.charge_id, charge.amount_cents, charge.currency)

@@ -206,7 +206,7 @@ class PaymentStore:
             await _post_both(tx, key, reversal)
             status = PaymentStatus.VOIDED if reversal.charge_id is None else PaymentStatus.REFUNDED
             await _move_payment(tx, key, status, *_events_of(row, reversal), charge_id=reversal.charge_id)
-            answer = PaymentRefunded(refunded_cents=reversal.refunded_cents)
+            answer = PaymentRefunded(refunded_cents=reversal.refunded_cents, currency=reversal.currency)
             await settle(tx, key, StepState.UNDONE, undo_answer=answer.model_dump(mode="json"))
             return answer
 
@@ -228,7 +228,7 @@ class PaymentStore:
             await _move_payment(tx, key, status, *_events_of(row, sealed), charge_id=sealed.charge_id)
             closing = by_hand.closes(sealed.kept_cents, sealed.currency)
             await record_closing(tx, key, closing)
-            answer = PaymentRefunded(refunded_cents=sealed.refunded_cents, by_hand=closing)
+            answer = PaymentRefunded(refunded_cents=sealed.refunded_cents, currency=sealed.currency, by_hand=closing)
             await settle(tx, key, StepState.UNDONE, undo_answer=answer.model_dump(mode="json"))
             return answer
 

@@ -9,8 +9,9 @@ from rich.console import Console, Group
 from rich.markup import escape
 
 from cli.output import ByOption, JsonOption, age, login_name, say, table
-from cli.shop.timeline import coloured, money
+from cli.shop.timeline import coloured
 from cli.shop_client import ShopClient, read, shop_url, shown_as_json
+from shared.money import money
 from shared.shop.views import ApprovalView
 
 OrderArgument = Annotated[str, typer.Argument(help="An order's id.")]

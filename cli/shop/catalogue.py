@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.output import FriendlyGroup, JsonOption, say, table
-from cli.shop.timeline import money
 from cli.shop_client import ShopClient, ShopRefusedError, read, service_url, shop_url, shown_as_json
+from shared.money import money
 from shared.shop.inventory import INVENTORY_SERVICE, Imported
 
 COLUMNS: Final = "sku,name,price_cents,currency,stock"

@@ -7,6 +7,8 @@ import typer
 
 from cli.output import TIME, JsonOption, say
 from cli.shop_client import ShopClient, shop_url, shown_as_json
+from shared.contracts.repair import amount_of
+from shared.money import money
 from shared.shop.reports import ConservationReport, ConservationVerdict, HandClosing, ReconciliationReport
 
 NEXT_STEPS: Final = (
@@ -25,6 +27,9 @@ def conservation(*, as_json: JsonOption = False) -> None:
         for name, value in report:
             if isinstance(value, int) and not isinstance(value, bool):
                 say(f"{name.replace('_', ' '):20} {value:>16,}")
+            elif name.endswith("_cents"):
+                amounts = [money(amount, currency) for currency, amount in sorted(value.items())]
+                say(f"{name.removesuffix('_cents').replace('_', ' '):20} {', '.join(amounts) or '-':>16}")
         for closing in report.closed_by_hand:
             say(by_hand(closing))
         for line in verdict(report):
@@ -37,7 +42,7 @@ def conservation(*, as_json: JsonOption = False) -> None:
 
 def by_hand(closing: HandClosing) -> str:
     """What a person closed instead of its compensation, in a line."""
-    what = f"{closing.amount} {closing.unit}" + ("" if closing.unit.islower() else " cents")
+    what = amount_of(closing.amount, closing.unit)
     return (
         f"{closing.status.replace('_', ' ')} by hand: {closing.order_id} {closing.step}: {what} "
         f"by {closing.by} at {closing.closed_at:{TIME}}: {closing.note}"

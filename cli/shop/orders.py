@@ -11,10 +11,11 @@ from rich.live import Live
 
 from cli.output import JsonOption, say, table
 from cli.shop.order_body import FORM, HOME, VISA, order_body, pair_lines, parse_fault
-from cli.shop.timeline import coloured, milliseconds_between, money, timeline
+from cli.shop.timeline import coloured, milliseconds_between, timeline
 from cli.shop_client import ENDS, POLL_SECONDS, ShopClient, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
-from shared.shop.views import AcceptedBody, OrderView
+from shared.money import money
+from shared.shop.views import OrderView
 
 WAIT_SECONDS = 120.0
 
@@ -38,12 +39,13 @@ def order(  # noqa: PLR0913 - one option per thing that an order has
     default = None if sku else next((product.sku for product in client.products()), None)
     lines = pair_lines(sku or [], quantity or [], default)
     body = order_body(lines, token=token, country=country, faults=faults)
-    order_id = client.place(body, key or str(uuid.uuid4()))
+    accepted = client.place(body, key or str(uuid.uuid4()))
     if not wait:
-        accepted = f"{order_id} accepted; `shop show --follow {order_id}` shows it"
-        say(shown_as_json(AcceptedBody(order_id=order_id)) if as_json else accepted)
+        total = money(accepted.total_cents, accepted.currency)
+        said = f"{accepted.order_id} accepted ({total}); `shop show --follow {accepted.order_id}` shows it"
+        say(shown_as_json(accepted) if as_json else said)
         return
-    _print(client.wait_for_end(order_id, WAIT_SECONDS), as_json=as_json)
+    _print(client.wait_for_end(accepted.order_id, WAIT_SECONDS), as_json=as_json)
 
 
 def show(

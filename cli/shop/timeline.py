@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cli.output import table
 from shared.contracts.timeline import StepRecord
+from shared.money import money
 from shared.shop.approval import ApprovalState
 from shared.shop.views import OrderView
 
@@ -78,11 +79,6 @@ def coloured(word: str) -> str:
     """The word in the colour that it has everywhere."""
     colour = COLOURS.get(word)
     return f"[{colour}]{word}[/{colour}]" if colour else word
-
-
-def money(cents: int, currency: str) -> str:
-    """An amount of minor units."""
-    return f"{cents / 100:,.2f} {currency}"
 
 
 def milliseconds_between(earlier: datetime, later: datetime) -> int:

@@ -47,8 +47,9 @@ class OrderApi:
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
         body = await read_json(request, OrderBody)
-        order_id = await self.acceptance.accept(key, body)
-        return answer(AcceptedBody(order_id=order_id), HTTPStatus.ACCEPTED, {"Location": f"/orders/{order_id}"})
+        accepted = await self.acceptance.accept(key, body)
+        view = AcceptedBody(order_id=accepted.order_id, total_cents=accepted.total_cents, currency=accepted.currency)
+        return answer(view, HTTPStatus.ACCEPTED, {"Location": f"/orders/{accepted.order_id}"})
 
     async def show_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)

@@ -80,6 +80,22 @@ OF_ACCOUNTS: Final = (
         _keeps("gateway_kept", "total_cents", "by_hand"),
     ),
     Rule(
+        "money_is_in_the_orders_currency",
+        "Whatever the ledger or the gateway holds of an order is in its currency.",
+        """
+        SELECT o.order_id AS subject,
+               'ordered in ' || o.currency || ', but ' || m.place || ' holds ' || m.currency AS detail
+        FROM order_service.orders o JOIN (
+            SELECT reference AS saga_id, currency, 'the gateway' AS place FROM payment_gateway.charges
+            GROUP BY reference, currency HAVING sum(captured_cents - refunded_cents) <> 0
+            UNION ALL
+            SELECT saga_id, currency, 'the ledger' FROM payment_service.ledger_entries
+            WHERE account = 'gateway_clearing' GROUP BY saga_id, currency HAVING sum(amount_cents) <> 0
+        ) m ON m.saga_id = o.order_id
+        WHERE m.currency <> o.currency
+        """,
+    ),
+    Rule(
         "ledger_agrees_with_gateway",
         "For every ended order the ledger and the gateway's own books agree on what was charged and refunded.",
         """

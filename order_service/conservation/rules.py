@@ -84,24 +84,40 @@ ALONE: Final[tuple[Rule, ...]] = (
 )
 RULES: Final = OF_ACCOUNTS + ALONE
 
-SUMS: Final = """
+
+def _by_currency(amounts: str) -> str:
+    """The sums of amounts (currency, amount) as JSON by currency."""
+    return f"""(
+        SELECT coalesce(jsonb_object_agg(currency, total), '{{}}') FROM (
+            SELECT currency, sum(amount) AS total FROM ({amounts}) a GROUP BY currency HAVING sum(amount) <> 0
+        ) t
+    )"""  # noqa: S608 - constants of this module
+
+
+def _closed(status: str) -> str:
+    return f"SELECT unit AS currency, amount FROM payment_service.hand_closings WHERE status = '{status}'"  # noqa: S608
+
+
+_COMPLETED: Final = "SELECT currency, total_cents AS amount FROM order_service.orders WHERE status = 'completed'"
+_LEDGER: Final = (
+    "SELECT currency, amount_cents AS amount FROM payment_service.ledger_entries WHERE account = 'gateway_clearing'"
+)
+_GATEWAY: Final = "SELECT currency, captured_cents - refunded_cents AS amount FROM payment_gateway.charges"
+
+SUMS: Final = f"""
     SELECT
         (SELECT count(*) FROM order_service.orders) AS orders,
         (SELECT count(*) FROM order_service.orders WHERE ended_at IS NULL) AS orders_open,
-        (SELECT coalesce(sum(total_cents), 0) FROM order_service.orders WHERE status = 'completed')
-            AS completed_cents,
-        (SELECT coalesce(sum(amount_cents), 0) FROM payment_service.ledger_entries WHERE account = 'gateway_clearing')
-            AS ledger_cents,
-        (SELECT coalesce(sum(captured_cents - refunded_cents), 0) FROM payment_gateway.charges) AS gateway_cents,
+        {_by_currency(_COMPLETED)} AS completed_cents,
+        {_by_currency(_LEDGER)} AS ledger_cents,
+        {_by_currency(_GATEWAY)} AS gateway_cents,
         (SELECT coalesce(sum(quantity), 0) FROM inventory_service.stock_receipts) AS units_received,
         (SELECT coalesce(sum(available), 0) FROM inventory_service.stock) AS units_available,
         (SELECT coalesce(sum(l.quantity), 0) FROM inventory_service.reservation_lines l
             JOIN inventory_service.reservations r USING (reservation_id) WHERE r.status = 'active') AS units_reserved,
         (SELECT count(*) FROM shipping_service.shipments WHERE status = 'booked') AS parcels_booked,
-        (SELECT coalesce(sum(amount), 0) FROM payment_service.hand_closings WHERE status = 'settled')
-            AS settled_by_hand_cents,
-        (SELECT coalesce(sum(amount), 0) FROM payment_service.hand_closings WHERE status = 'written_off')
-            AS written_off_cents,
+        {_by_currency(_closed("settled"))} AS settled_by_hand_cents,
+        {_by_currency(_closed("written_off"))} AS written_off_cents,
         (SELECT coalesce(sum(amount), 0) FROM inventory_service.hand_closings WHERE status = 'settled')
             AS units_settled_by_hand,
         (SELECT coalesce(sum(amount), 0) FROM inventory_service.hand_closings WHERE status = 'written_off')
@@ -110,7 +126,7 @@ SUMS: Final = """
             AS parcels_settled_by_hand,
         (SELECT coalesce(sum(amount), 0) FROM shipping_service.hand_closings WHERE status = 'written_off')
             AS parcels_written_off
-"""
+"""  # noqa: S608 - constants of this module
 
 BY_STATUS: Final = "SELECT status, count(*) AS orders FROM order_service.orders GROUP BY status"
 

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from shared.contracts.message import Message
+from shared.money import money
 
 
 class Decision(StrEnum):
@@ -44,6 +45,11 @@ class ByHand(Message):
         return ClosedByHand(**self.model_dump(), amount=amount, unit=unit)
 
 
+def amount_of(amount: int, unit: str) -> str:
+    """What was closed, for a person: `3 units`, `1 parcels`, or money."""
+    return f"{amount} {unit}" if unit.islower() else money(amount, unit)
+
+
 class ClosedByHand(ByHand):
     """What a participant did not undo, because a person had decided so: `amount` in `unit`.
 
@@ -57,8 +63,7 @@ class ClosedByHand(ByHand):
     def sentence(self) -> str:
         """For the timeline and the repair API."""
         verb = "settled by hand" if self.decision is Decision.SETTLE else "written off"
-        unit = self.unit if self.unit.islower() else f"{self.unit} cents"
-        return f"{self.amount} {unit} {verb} by {self.by}: {self.note}"
+        return f"{amount_of(self.amount, self.unit)} {verb} by {self.by}: {self.note}"
 
 
 class UndoAnswer(Message):

@@ -65,5 +65,5 @@ GATEWAY: Final = App(
     app_id=PAYMENT_GATEWAY,
     group=CORE,
     has_sidecar=False,
-    shows={"charges": ("idempotency_key", "reference", "captured_cents", "refunded_cents", "created_at")},
+    shows={"charges": ("idempotency_key", "reference", "captured_cents", "refunded_cents", "currency", "created_at")},
 )

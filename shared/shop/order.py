@@ -187,6 +187,7 @@ ORDER: Final = App(
             "reason",
             "lines",
             "total_cents",
+            "currency",
             "money_at_risk_cents",
             "approval_state",
             "accepted_at",

@@ -7,6 +7,7 @@ from shared.contracts.call import UndoStep
 from shared.contracts.contract import DO, DO_SECONDS, UNDO, UNDO_SECONDS, Contract
 from shared.contracts.message import Message
 from shared.contracts.repair import UndoAnswer
+from shared.money import money
 from shared.shop.gateway import PAYMENT_GATEWAY
 from shared.shop.groups import CORE
 
@@ -32,10 +33,14 @@ class PaymentRefunded(UndoAnswer):
     """What was refunded of this payment: all that had been charged, unless a person closed the step."""
 
     refunded_cents: int
+    currency: str | None = None
+    """None if nothing was charged."""
 
     @property
     def _undone(self) -> str:
-        return f"{self.refunded_cents} cents were refunded" if self.refunded_cents else "nothing was charged"
+        if not self.refunded_cents or self.currency is None:
+            return "nothing was charged"
+        return f"{money(self.refunded_cents, self.currency)} were refunded"
 
 
 REFUND_PAYMENT: Final = Contract(PAYMENT_SERVICE, "refund_payment", UndoStep, PaymentRefunded, UNDO, UNDO_SECONDS)

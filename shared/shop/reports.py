@@ -2,6 +2,9 @@
 
 from shared.web.bodies import Moment, View
 
+Money = dict[str, int]
+"""Minor units by currency; what adds up to nothing is left out."""
+
 
 class RuleView(View):
     """A rule of conservation."""
@@ -51,15 +54,15 @@ class ConservationReport(ConservationVerdict):
 
     orders: int
     orders_open: int
-    completed_cents: int
-    ledger_cents: int
-    gateway_cents: int
+    completed_cents: Money
+    ledger_cents: Money
+    gateway_cents: Money
     units_received: int
     units_available: int
     units_reserved: int
     parcels_booked: int
-    settled_by_hand_cents: int
-    written_off_cents: int
+    settled_by_hand_cents: Money
+    written_off_cents: Money
     units_settled_by_hand: int
     units_written_off: int
     parcels_settled_by_hand: int

@@ -14,9 +14,11 @@ from shared.web.bodies import Age, Items, Moment, Page, View
 
 
 class AcceptedBody(View):
-    """The answer to an accepted order, and to every repeat of it."""
+    """The answer to an accepted order, and to every repeat of it. The total is what will be charged."""
 
     order_id: str
+    total_cents: int
+    currency: str
     status: Literal[OrderStatus.ACCEPTED] = OrderStatus.ACCEPTED
 
 

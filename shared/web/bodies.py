@@ -1,7 +1,7 @@
 """What the JSON bodies of several services have in common, those of requests and those of answers."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -15,7 +15,8 @@ def _printable(text: str) -> str:
 
 Printable = AfterValidator(_printable)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable]
-Quantity = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+MAX_UNITS: Final = 10_000
+Quantity = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """Written as ISO 8601 in UTC."""
 Age = Annotated[

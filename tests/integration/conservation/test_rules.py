@@ -10,6 +10,7 @@ from tests.integration.conservation.world import BOOKS, audit, execute
 BREAKS = {
     "order_is_paid_once": "DELETE FROM payment_service.ledger_entries WHERE transaction_id = 't3'",
     "gateway_agrees_with_orders": "UPDATE payment_gateway.charges SET refunded_cents = 999 WHERE charge_id = 'c2'",
+    "money_is_in_the_orders_currency": "UPDATE payment_gateway.charges SET currency = 'JPY' WHERE charge_id = 'c2'",
     "ledger_agrees_with_gateway": "UPDATE payment_gateway.charges SET refunded_cents = 1 WHERE charge_id = 'c1'",
     "open_order_is_not_overcharged": "INSERT INTO payment_gateway.charges (idempotency_key, charge_id, reference, "
     "status, amount_cents, currency, token, captured_cents) "
@@ -44,11 +45,11 @@ def test_a_healthy_shop_holds_in_the_auditors_own_eyes(healthy: tuple[str, str])
 
     assert report.holds, report.violations
     assert (5, 1) == (report.orders, report.orders_open)
-    assert 1000 == report.completed_cents
-    assert 2700 == report.ledger_cents == report.gateway_cents
+    assert {"EUR": 1000} == report.completed_cents
+    assert {"EUR": 2700} == report.ledger_cents == report.gateway_cents
     assert (10, 5, 2) == (report.units_received, report.units_available, report.units_reserved)
     assert 1 == report.parcels_booked
-    assert (700, 1000) == (report.settled_by_hand_cents, report.written_off_cents)
+    assert ({"EUR": 700}, {"EUR": 1000}) == (report.settled_by_hand_cents, report.written_off_cents)
     assert (2, 1) == (report.units_settled_by_hand, report.units_written_off)
     assert (1, 1) == (report.parcels_settled_by_hand, report.parcels_written_off)
 

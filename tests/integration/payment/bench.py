@@ -19,7 +19,7 @@ from payment_service.store import PaymentStore
 from shared.contracts.repair import ByHand, Decision
 from shared.database import create_engine
 from shared.participant.fence import StepKey
-from shared.shop.payment import ProcessPayment
+from shared.shop.payment import PaymentRefunded, ProcessPayment
 
 SLOW_SECONDS: Final = 0.3
 
@@ -49,6 +49,11 @@ def a_key(step: str = "process_payment") -> StepKey:
 
 def a_payment(amount_cents: int = 4200, token: str = "tok_visa", currency: str = "EUR") -> ProcessPayment:
     return ProcessPayment(amount_cents=amount_cents, currency=currency, token=token)
+
+
+def given_back(amount_cents: int) -> PaymentRefunded:
+    """The undo's answer; of nothing nobody knows the currency."""
+    return PaymentRefunded(refunded_cents=amount_cents, currency="EUR" if amount_cents else None)
 
 
 def a_decision(decision: Decision = Decision.SETTLE, repair_id: str = "rep-1") -> ByHand:

@@ -11,15 +11,15 @@ from shared.contracts.repair import ByHand, Decision
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.payment import PaymentRefunded
-from tests.integration.payment.bench import Bench, GatewayClient, a_decision, a_key, a_payment, query
+from tests.integration.payment.bench import Bench, GatewayClient, a_decision, a_key, a_payment, given_back, query
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, die, dies_after, dies_before
 from tests.integration.turns import in_turn
 
 pytestmark = pytest.mark.integration
 
-SETTLED = PaymentRefunded(refunded_cents=0, by_hand=a_decision().closes(4200, "EUR"))
-REFUNDED = PaymentRefunded(refunded_cents=4200)
-NOTHING = PaymentRefunded(refunded_cents=0)
+SETTLED = PaymentRefunded(refunded_cents=0, currency="EUR", by_hand=a_decision().closes(4200, "EUR"))
+REFUNDED = given_back(4200)
+NOTHING = given_back(0)
 
 
 async def charged(bench: Bench) -> StepKey:
@@ -40,7 +40,7 @@ async def test_what_is_closed_by_hand_stays_at_the_gateway_and_is_accounted(
 
     answer = await bench.payments().give_back(key, a_decision(decision))
 
-    assert answer == PaymentRefunded(refunded_cents=0, by_hand=a_decision(decision).closes(4200, "EUR"))
+    assert answer == PaymentRefunded(refunded_cents=0, currency="EUR", by_hand=a_decision(decision).closes(4200, "EUR"))
     assert (4200, 0) == await bench.captured_and_refunded(key)
     assert ("undone", status) == (await bench.state(key), await bench.payment_status(key))
     assert by_hand == await bench.by_hand(key)
@@ -105,7 +105,7 @@ async def test_a_part_that_was_given_back_is_not_settled_again(bench: Bench, cli
 
     answer = await bench.payments().give_back(key, a_decision())
 
-    assert answer == PaymentRefunded(refunded_cents=1000, by_hand=a_decision().closes(3200, "EUR"))
+    assert answer == PaymentRefunded(refunded_cents=1000, currency="EUR", by_hand=a_decision().closes(3200, "EUR"))
     assert (3200, 0) == await bench.by_hand(key)
 
 

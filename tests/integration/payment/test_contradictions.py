@@ -7,8 +7,8 @@ import pytest
 from payment_service.gateway import GatewayOutageError
 from shared.participant.errors import Refused
 from shared.shop.gateway import Charge, ChargeState, Reversal
-from shared.shop.payment import PaymentRefunded, ProcessPayment
-from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment
+from shared.shop.payment import ProcessPayment
+from tests.integration.payment.bench import Bench, GatewayClient, a_key, a_payment, given_back
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError
 
 pytestmark = pytest.mark.integration
@@ -24,6 +24,14 @@ class Contradicting(Hooked):
     async def charge(self, key: str, reference: str, payment: ProcessPayment) -> Charge:
         del key, reference, payment
         raise Refused("no")
+
+
+class Away(Hooked):
+    """Doesn't answer."""
+
+    async def charge(self, key: str, reference: str, payment: ProcessPayment) -> Charge:
+        del key, reference, payment
+        raise GatewayOutageError("away")
 
 
 class DiesInVoid(Hooked):
@@ -52,7 +60,7 @@ async def test_a_key_voided_by_hand_refuses_the_payment(bench: Bench) -> None:
         await payments.process(key, a_payment(token="tok_lost"))
 
     assert "undone" == await bench.state(key)
-    assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+    assert given_back(4200) == await payments.give_back(key)
 
 
 @pytest.mark.parametrize("amount_cents", [1000, None], ids=["a part", "all"])
@@ -88,7 +96,7 @@ async def test_a_charge_refunded_by_hand_is_refunded_in_all_once(
     assert charge is not None
     await client_of_bench.refund("by-hand", charge_id=charge.charge_id, amount_cents=amount_cents)
 
-    assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+    assert given_back(4200) == await payments.give_back(key)
     assert (4200, 4200) == await bench.captured_and_refunded(key)
 
 
@@ -114,6 +122,28 @@ async def test_a_goodwill_refund_does_not_undo_a_payment_that_is_done(
     await bench.payments().give_back(key)
 
 
+@pytest.mark.parametrize(
+    ("amount_cents", "currency", "says"),
+    [(1, "EUR", "0.01 EUR"), (4200, "JPY", "4,200 JPY"), (4201, "EUR", "42.01 EUR")],
+)
+async def test_a_charge_that_is_not_what_was_asked_for_pays_nothing_and_is_given_back(
+    bench: Bench, client_of_bench: GatewayClient, amount_cents: int, currency: str, says: str
+) -> None:
+    """Whoever made it, a partial approval or a stranger who knew the key: no attempt takes it for the payment."""
+    key, payments = a_key(), bench.payments()
+    with pytest.raises(GatewayOutageError):
+        await bench.payments(Away(bench.gateway)).process(key, a_payment(4200))
+    await client_of_bench.charge(str(key), amount_cents=amount_cents, currency=currency, reference=key.saga_id)
+
+    for _ in range(2):
+        with pytest.raises(GatewayOutageError, match=f"it charged {says}, but 42.00 EUR was asked for"):
+            await payments.process(key, a_payment(4200))
+    undone = await payments.give_back(key)
+
+    assert (undone.refunded_cents, undone.currency) == (amount_cents, currency)
+    assert (amount_cents, amount_cents) == await bench.captured_and_refunded(key)
+
+
 async def test_a_charge_after_a_refusal_is_given_back(bench: Bench) -> None:
     """If the gateway contradicts itself, the saga's answer was that nothing is kept, and so it is."""
     key, hold = a_key(), Hold()
@@ -135,4 +165,4 @@ async def test_a_gateway_that_keeps_money_is_an_outage(bench: Bench) -> None:
     with pytest.raises(GatewayOutageError, match="still holds 4200 cents"):
         await bench.payments(KeepsMoney(bench.gateway)).give_back(key)
 
-    assert PaymentRefunded(refunded_cents=4200) == await bench.payments().give_back(key)
+    assert given_back(4200) == await bench.payments().give_back(key)

@@ -5,8 +5,8 @@ import pytest
 from payment_service.gateway import GatewayOutageError, HttpGateway
 from shared.participant.errors import Refused
 from shared.participant.fence import Fence, StillPendingError
-from shared.shop.payment import PaymentProcessed, PaymentRefunded
-from tests.integration.payment.bench import Bench, a_key, a_payment
+from shared.shop.payment import PaymentProcessed
+from tests.integration.payment.bench import Bench, a_key, a_payment, given_back
 from tests.integration.payment.hooked import Hooking, ProcessDiedError, dies_after, dies_before
 
 pytestmark = pytest.mark.integration
@@ -29,7 +29,7 @@ async def test_a_lost_reply_is_settled_by_the_undo(bench: Bench) -> None:
     with pytest.raises(GatewayOutageError):
         await payments.process(key, a_payment(token="tok_lost"))
 
-    assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+    assert given_back(4200) == await payments.give_back(key)
     assert (4200, 4200) == await bench.captured_and_refunded(key)
 
 
@@ -40,7 +40,7 @@ async def test_a_gateway_that_is_out_of_order_is_an_outage(bench: Bench) -> None
         with pytest.raises(GatewayOutageError, match="503"):
             await payments.process(key, a_payment(token="tok_error"))
 
-    assert PaymentRefunded(refunded_cents=0) == await payments.give_back(key)
+    assert given_back(0) == await payments.give_back(key)
     assert "voided" == await bench.payment_status(key)
 
 
@@ -90,7 +90,7 @@ async def test_a_crash_around_the_charge_is_settled_by_the_undo(
     with pytest.raises(ProcessDiedError):
         await bench.payments(hooked(bench.gateway)).process(key, a_payment())
 
-    assert PaymentRefunded(refunded_cents=charged_cents) == await bench.payments().give_back(key)
+    assert given_back(charged_cents) == await bench.payments().give_back(key)
     assert (charged_cents, charged_cents) == await bench.captured_and_refunded(key)
     with pytest.raises(Refused):
         await bench.payments().process(key, a_payment())
@@ -113,7 +113,7 @@ async def test_a_crash_in_the_undo_is_settled_by_its_next_attempt(bench: Bench, 
     with pytest.raises(Refused):
         await bench.payments().process(key, a_payment())
 
-    assert PaymentRefunded(refunded_cents=charged_cents) == await bench.payments().give_back(key)
+    assert given_back(charged_cents) == await bench.payments().give_back(key)
     assert (charged_cents, charged_cents) == await bench.captured_and_refunded(key)
 
 

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from shared.participant.errors import Refused
-from shared.shop.payment import PaymentRefunded
-from tests.integration.payment.bench import Bench, a_key, a_payment
+from tests.integration.payment.bench import Bench, a_key, a_payment, given_back
 from tests.integration.payment.hooked import Hold, Hooked, ProcessDiedError, dies_before
 from tests.waiting import eventually
 
@@ -25,7 +24,7 @@ async def test_an_undo_overtakes_a_charge_in_flight(bench: Bench, place: str, ch
     with pytest.raises(Refused):
         await late
 
-    assert PaymentRefunded(refunded_cents=charged_cents) == refunded == await bench.payments().give_back(key)
+    assert given_back(charged_cents) == refunded == await bench.payments().give_back(key)
     assert (charged_cents, charged_cents) == await bench.captured_and_refunded(key)
     assert "undone" == await bench.state(key)
 
@@ -43,7 +42,7 @@ async def test_an_undo_overtakes_a_slow_charge_at_the_gateway(bench: Bench) -> N
     with pytest.raises(Refused, match="undone before it arrived"):
         await late
 
-    assert PaymentRefunded(refunded_cents=4200) == refunded
+    assert given_back(4200) == refunded
     assert (4200, 4200) == await bench.captured_and_refunded(key)
 
 
@@ -59,4 +58,4 @@ async def test_an_undo_that_died_leaves_a_late_charge_to_its_next_attempt(bench:
         await late
 
     assert (4200, 0) == await bench.captured_and_refunded(key)
-    assert PaymentRefunded(refunded_cents=4200) == await bench.payments().give_back(key)
+    assert given_back(4200) == await bench.payments().give_back(key)

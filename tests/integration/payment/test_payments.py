@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
-from shared.shop.payment import PaymentRefunded, ProcessPayment
-from tests.integration.payment.bench import Bench, a_key, a_payment
+from shared.shop.payment import ProcessPayment
+from tests.integration.payment.bench import Bench, a_key, a_payment, given_back
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +61,7 @@ async def test_a_refund_gives_everything_back_once(bench: Bench) -> None:
     await payments.process(key, a_payment(4200))
     refunds = await asyncio.gather(*(payments.give_back(key) for _ in range(10)))
 
-    assert [PaymentRefunded(refunded_cents=4200)] * 10 == refunds
+    assert [given_back(4200)] * 10 == refunds
     assert (4200, 4200) == await bench.captured_and_refunded(key)
     assert "refunded" == await bench.payment_status(key)
     with pytest.raises(Refused, match="undone before it arrived"):
@@ -75,7 +75,7 @@ async def test_a_refund_before_its_payment_keeps_it_out(bench: Bench) -> None:
     with pytest.raises(Refused, match="undone before it arrived"):
         await payments.process(key, a_payment())
 
-    assert PaymentRefunded(refunded_cents=0) == refunded == await payments.give_back(key)
+    assert given_back(0) == refunded == await payments.give_back(key)
     assert (0, 0) == await bench.captured_and_refunded(key)
     assert "undone" == await bench.state(key)
 
@@ -86,7 +86,7 @@ async def test_the_undo_of_a_refused_payment_gives_back_nothing(bench: Bench) ->
     with pytest.raises(Refused):
         await payments.process(key, a_payment(token="tok_declined"))
 
-    assert PaymentRefunded(refunded_cents=0) == await payments.give_back(key)
+    assert given_back(0) == await payments.give_back(key)
     assert "undone" == await bench.state(key)
 
 

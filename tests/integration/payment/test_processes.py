@@ -16,9 +16,8 @@ from payment_service.gateway import GatewayOutageError, HttpGateway
 from payment_service.payments import Payments
 from payment_service.store import PaymentStore
 from shared.database import create_engine
-from shared.shop.payment import PaymentRefunded
 from tests.integration.conftest import PROJECT, ServiceDatabase
-from tests.integration.payment.bench import Bench, a_key, a_payment
+from tests.integration.payment.bench import Bench, a_key, a_payment, given_back
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -111,7 +110,7 @@ async def test_a_gateway_killed_in_mid_charge_loses_no_cent(
             if settled_by == "retry":
                 assert 4200 == (await payments.process(key, a_payment(token="tok_slow"))).amount_cents
             else:
-                assert PaymentRefunded(refunded_cents=4200) == await payments.give_back(key)
+                assert given_back(4200) == await payments.give_back(key)
             await bench.assert_books_agree()
     finally:
         await process.end(signal.SIGKILL)

@@ -45,5 +45,8 @@ def a_conservation(**changes: object) -> ConservationReport:
     nothing: dict[str, Any] = {
         name: 0 for name, field in ConservationReport.model_fields.items() if field.annotation is int
     }
+    money: dict[str, Any] = {name: {} for name in ConservationReport.model_fields if name.endswith("_cents")}
     lists: dict[str, Any] = {"violations": [], "needs_attention": [], "closed_by_hand": [], "rules": []}
-    return ConservationReport.model_validate({**nothing, **lists, "holds": True, "orders_by_status": {}, **changes})
+    return ConservationReport.model_validate(
+        {**nothing, **money, **lists, "holds": True, "orders_by_status": {}, **changes}
+    )

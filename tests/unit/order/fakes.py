@@ -126,6 +126,13 @@ class FakeCatalogue:
     products: tuple[PricedProduct, ...] = (TEA, MUG, PEN, YACHT)
     away: bool = False
     asked: int = 0
+    newer: tuple[PricedProduct, ...] = ()
+    """What the next sync brings."""
+
+    async def sync(self) -> None:
+        if self.away:
+            raise InventoryAwayError("connection refused")
+        self.products = (*self.newer, *(one for one in self.products if one.sku not in {new.sku for new in self.newer}))
 
     async def priced(self, skus: Iterable[str]) -> dict[str, PricedProduct]:
         self.asked += 1

@@ -2,18 +2,19 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from order_service.acceptance import Acceptance, OrderBody, Terms
+from order_service.acceptance import Acceptance, Accepted, OrderBody, Terms
 from order_service.api.problems import STATUSES
 from order_service.approval.terms import FraudTerms
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
 from shared.web.requests import RequestRefusedError
-from tests.unit.order.fakes import FakeCatalogue, FakeOrders, FakeStarter, a_body
+from tests.unit.order.fakes import MUG, TEA, FakeCatalogue, FakeOrders, FakeStarter, a_body
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +43,9 @@ class Shop:
         )
 
     async def accept(self, body: OrderBody, key: str = "key-1") -> str:
+        return (await self.accepted(body, key)).order_id
+
+    async def accepted(self, body: OrderBody, key: str = "key-1") -> Accepted:
         return await self._acceptance.accept(key, body)
 
     async def refusal(self, body: OrderBody, key: str = "key-1") -> RequestRefusedError:
@@ -247,11 +251,52 @@ async def test_an_inventory_that_is_away_is_a_reason_to_try_again() -> None:
     assert STATUSES[type(problem)] == HTTPStatus.SERVICE_UNAVAILABLE
 
 
+async def test_what_the_customer_has_seen_is_what_it_costs_or_it_is_no_order() -> None:
+    """Between seeing and paying the price has changed: another amount is never charged."""
+    shop = Shop()
+    accepted = await shop.accepted(a_body(expected_total_cents=2100))
+    assert (accepted.total_cents, accepted.currency) == (2100, "EUR")
+
+    problem = await shop.refusal(a_body(expected_total_cents=2000), key="key-2")
+
+    assert STATUSES[type(problem)] == HTTPStatus.CONFLICT
+    assert "costs 21.00 EUR and not 20.00 EUR" in str(problem)
+
+
+async def test_a_newer_price_than_is_known_here_is_fetched_before_anybody_is_turned_away() -> None:
+    """Products are shown by the inventory-service, and its changes arrive a moment later."""
+    shop = Shop()
+    shop.catalogue.newer = (replace(TEA, price_cents=400),)
+
+    accepted = await shop.accepted(a_body(expected_total_cents=2000))
+
+    assert accepted.total_cents == 2000
+
+
+async def test_a_repeat_is_answered_as_the_first_time_whatever_it_costs_now() -> None:
+    shop = Shop()
+    first = await shop.accepted(a_body(expected_total_cents=2100))
+    shop.catalogue.products = (replace(TEA, price_cents=9900), MUG)
+
+    assert await shop.accepted(a_body(expected_total_cents=2100)) == first
+
+
+async def test_two_lines_of_one_sku_obey_the_limit_of_one() -> None:
+    lines = [{"sku": "TEA", "quantity": 10_000}, {"sku": "TEA", "quantity": 1}]
+
+    problem = await Shop().refusal(a_body(lines=lines))
+
+    assert STATUSES[type(problem)] == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "at most 10000 of one SKU" in str(problem)
+    assert "TEA" in str(problem)
+
+
 async def test_a_field_that_came_later_changes_no_old_hash() -> None:
     """A repeat of an order that was accepted before `deadline_seconds` existed is no conflict."""
     shop = Shop()
     body = a_body()
-    before = {name: value for name, value in body.model_dump(mode="json").items() if name != "deadline_seconds"}
+    later = {"deadline_seconds", "expected_total_cents"}
+    before = {name: value for name, value in body.model_dump(mode="json").items() if name not in later}
 
     order_id = await shop.accept(body)
 

@@ -90,14 +90,14 @@ def test_a_decision_by_hand_goes_through_the_participant(
 @pytest.mark.parametrize("decision", ["settle", "skip"])
 def test_a_decision_by_hand_that_comes_too_late_says_so(decision: str) -> None:
     """The undo had been done meanwhile: the person reads it before paying."""
-    done = Answer(response={"by_hand": None})
+    done = Answer(response={"by_hand": None, "currency": "EUR"})
 
     played = play({"book_shipment": [REFUSED], "refund_payment": [REFUSED, done]}, repaired(decision, "refund_payment"))
 
     (repair,) = played.request("close_order")["repairs"]
     assert repair["outcome"] == "undone"
-    assert repair["detail"] == "nothing was left to do by hand: 4200 cents were refunded"
-    assert "nothing was left: 4200 cents were refunded" in (played.timeline.steps[-1].error or "")
+    assert repair["detail"] == "nothing was left to do by hand: 42.00 EUR were refunded"
+    assert "nothing was left: 42.00 EUR were refunded" in (played.timeline.steps[-1].error or "")
 
 
 @pytest.mark.parametrize("decision", ["retry", "skip", "settle"])
@@ -109,8 +109,8 @@ def test_what_another_decision_closed_stays_closed(decision: str) -> None:
 
     second, first = played.request("close_order")["repairs"]
     assert (second["outcome"], first["outcome"]) == ("settled", "settled")
-    assert second["detail"] == "decided earlier (rep-0): 4200 EUR cents settled by hand by bob: cash"
-    assert (first["repair_id"], first["detail"]) == ("rep-0", "4200 EUR cents settled by hand by bob: cash")
+    assert second["detail"] == "decided earlier (rep-0): 42.00 EUR settled by hand by bob: cash"
+    assert (first["repair_id"], first["detail"]) == ("rep-0", "42.00 EUR settled by hand by bob: cash")
 
 
 def test_a_recovery_reports_what_a_lost_run_had_closed() -> None:
@@ -122,7 +122,7 @@ def test_a_recovery_reports_what_a_lost_run_had_closed() -> None:
 
     assert applied(played) == [("rep-0", "settled")]
     refund = next(step for step in played.timeline.steps if step.name == "refund_payment")
-    assert (refund.outcome, refund.error) == ("done", "4200 EUR cents settled by hand by bob: cash")
+    assert (refund.outcome, refund.error) == ("done", "42.00 EUR settled by hand by bob: cash")
 
 
 def test_a_retry_that_fails_again_parks_the_order_again() -> None:
