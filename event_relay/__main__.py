@@ -31,6 +31,7 @@ from shared.service.lifecycle import Stop, configure_logs, database_reason, prep
 from shared.service.settings import load
 from shared.shop.registry import EVENT_RELAY, SHOP
 from shared.web.http import application
+from shared.web.server import Runner
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SIDECAR_SECONDS: Final = 2.0
@@ -49,7 +50,7 @@ async def serve(settings: RelaySettings) -> int:
         introduction = Introduction(EVENT_RELAY, database, MIGRATIONS)
         app = application(partial(_readiness, settings, database, session), introduction.about)
         app.router.add_routes(routes)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = Runner(app, shutdown_seconds=SHUTDOWN_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, settings.service_http_host, settings.service_http_port).start()
         carrying = asyncio.create_task(relay.run(), name="relay")
