@@ -59,10 +59,20 @@ def shop_url() -> str:
             return StackClient(settings.home).urls().get(ORDER_SERVICE, settings.api_url)
         except NotRunningError:
             return settings.api_url
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise SettingsError(f"SHOP_API_URL={url}: it must look like http://127.0.0.1:8080")
+    if not _is_usable(url):
+        # Without what it says, which may be a password.
+        raise SettingsError("SHOP_API_URL must look like http://127.0.0.1:8080, without a login")
     return url
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        )
+    except ValueError:  # the port, or an address in brackets
+        return False
 
 
 def service_url(name: str) -> str:

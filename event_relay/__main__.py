@@ -33,6 +33,7 @@ from shared.service.quarantine_api import quarantine_routes
 from shared.service.settings import load
 from shared.shop.registry import EVENT_RELAY, RELAY, SHOP
 from shared.web.http import application
+from shared.web.server import Runner
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SIDECAR_SECONDS: Final = 2.0
@@ -58,7 +59,7 @@ async def serve(settings: RelaySettings) -> int:
         introduction = Introduction(EVENT_RELAY, database, MIGRATIONS)
         app = application(partial(_readiness, settings, database, session), introduction.about)
         app.router.add_routes([*routes, *quarantine_routes(quarantine)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = Runner(app, shutdown_seconds=SHUTDOWN_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, settings.service_http_host, settings.service_http_port).start()
         carrying = asyncio.create_task(relay.run(), name="relay")

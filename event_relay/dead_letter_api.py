@@ -13,7 +13,7 @@ from event_relay.dead_letters import DeadLetters, replay_of
 from shared.events.dead_letters import NotPublishedError, Publishes
 from shared.events.views import DeadLetterView, WholeDeadLetter
 from shared.web.bodies import Body, Text
-from shared.web.paging import bad_query, cut
+from shared.web.paging import bad_query, cut, read_place
 from shared.web.problems import ProblemError, read_json
 
 LIMIT: Final = 200
@@ -75,12 +75,9 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     # `+` in a query may arrive as a space.
     time, _, name = cursor.replace(" ", "+").partition("/")
     try:
-        died_at = datetime.fromisoformat(time)
-    except ValueError:
-        died_at = None
-    if died_at is None or died_at.tzinfo is None or not name.isprintable():
-        raise bad_query("The cursor isn't one that this list gave; leave it out to begin.")
-    return died_at, name
+        return read_place(time, name)
+    except ValueError as error:
+        raise bad_query("The cursor isn't one that this list gave; leave it out to begin.") from error
 
 
 def _shown(row: Row[Any], view: type[DeadLetterView] = DeadLetterView) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from inventory_service.catalogue_file import is_sku, read_catalogue
 from shared.shop.inventory import ProductPage
 from shared.web.http import answer
 from shared.web.paging import bad_query, cut, number_in
-from shared.web.problems import ProblemError
+from shared.web.problems import ProblemError, body_of
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -51,7 +51,7 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
         if request.content_type != "text/csv":
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the catalogue with Content-Type: text/csv.")
         # A large file takes a second to read, and other requests shouldn't wait for it.
-        file = await asyncio.to_thread(read_catalogue, await request.read())
+        file = await asyncio.to_thread(read_catalogue, await body_of(request))
         try:
             imported = await catalogue.import_file(file)
         except CatalogueRejectedError as rejection:

@@ -15,7 +15,7 @@ from local_mailbox.store import Kind, MailboxStore
 from shared.mailbox import MailList, PushList
 from shared.web.http import answer
 from shared.web.paging import bad_query, number_in
-from shared.web.problems import ProblemError
+from shared.web.problems import ProblemError, body_of
 from shared.webhooks import Secret, SignatureError, verify
 
 DEFAULT_LIMIT: Final = 100
@@ -47,7 +47,7 @@ def mailbox_routes(store: MailboxStore, secrets: Sequence[Secret], *, slow_secon
     """
 
     async def take_push(request: web.Request) -> web.Response:
-        raw = await request.read()
+        raw = await body_of(request)
         webhook_id = _verified(request, raw, secrets)
         push = _read(raw)
         habit = habit_of(push.user_id)

@@ -53,6 +53,8 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=seldom_used,
+        # Errors end up in logs, and parameters are customers' data.
+        hide_parameters=True,
         connect_args={
             "timeout": 10,
             "command_timeout": statement_seconds,

@@ -15,8 +15,8 @@ from cli.output import TIME, ByOption, FriendlyGroup, JsonOption, age, login_nam
 from cli.shop.timeline import coloured
 from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_json, wait_until
 from devstack.errors import StackError
-from shared.service.quarantine_api import RELEASES_PATH, PoisonList, PoisonView, ReleaseBody
 from shared.money import money
+from shared.service.quarantine_api import RELEASES_PATH, PoisonList, PoisonView, ReleaseBody
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0

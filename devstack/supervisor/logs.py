@@ -1,5 +1,6 @@
 """One log file per process, bounded at each start."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,14 +14,21 @@ TAIL_BYTES = 256 * 1024
 
 @contextmanager
 def open_log(file: Path) -> Iterator[BufferedWriter]:
-    """Open a log for appending; a large one first becomes NAME.log.1, replacing the one before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Open a log, which only its owner may read, for appending; a large one first becomes NAME.log.1.
+
+    That replaces the one before.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if file.exists() and file.stat().st_size > LARGEST_LOG_BYTES:
         file.replace(file.with_name(f"{file.name}.1"))
-    with file.open("ab") as stream:
+    with open(file, "ab", opener=_private) as stream:
         stream.write(f"{START_MARK} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC ---\n".encode())
         stream.flush()
         yield stream
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def tail(file: Path, lines: int) -> str:

@@ -37,7 +37,11 @@ OPERATIONS: Final = (
         (404, 409),
     ),
     Operation(
-        "follow_order", "GET /orders/{order_id}/events", "Follow an order by Server-Sent Events", {200: None}, (404,)
+        "follow_order",
+        "GET /orders/{order_id}/events",
+        "Follow an order by Server-Sent Events",
+        {200: None, 204: None},
+        (404,),
     ),
     Operation(
         "list_attention",

@@ -1,18 +1,20 @@
 """`GET /orders/{id}/events`: the order as Server-Sent Events, from its present state to its end.
 
 Each event carries the whole order and, as its id, the revision: a client that reconnects with `Last-Event-ID` gets
-what it missed in one event. The rows of all watched orders are asked for in one query per tick, which survives restarts
-of the database and works with any number of replicas.
+what it missed in one event, and 204 if it has missed nothing of an order that has ended. The rows of all watched orders
+are asked for in one query per tick, which survives restarts of the database and works with any number of replicas.
 """
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from aiohttp.hdrs import METH_HEAD
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,6 +27,14 @@ from shared.web.paging import whole_number
 
 TICK_SECONDS: Final = 0.2
 PING_SECONDS: Final = 15.0
+RETRY_MILLISECONDS: Final = 2000
+"""So long a browser waits before it connects again."""
+HEADERS: Final = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    # A proxy such as nginx would hold the events back until the end.
+    "X-Accel-Buffering": "no",
+}
 LAST_REVISION: Final = 2**63 - 1
 
 log = structlog.get_logger()
@@ -77,14 +87,20 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
     """
     order_id = order_id_of(request)
     sent = _last_event_id(request)
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    response = web.StreamResponse(headers=HEADERS)
     with contextlib.suppress(ConnectionResetError):
         # Watched before it is read: a change after the reading wakes this watcher, even if it woke others before.
         async with events.watch(order_id) as changed:
             row = await orders.by_id(order_id)
             if row is None:
                 raise UnknownOrderError(order_id=order_id)
+            if OrderStatus(row.status).has_ended and row.revision <= sent:
+                # Only this stops a browser's EventSource from asking again, for ever.
+                return web.Response(status=HTTPStatus.NO_CONTENT)
+            if request.method == METH_HEAD:
+                return web.Response(headers=HEADERS)
             await response.prepare(request)
+            await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision

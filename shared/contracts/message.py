@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 class Message(BaseModel):
     """An immutable message; unknown fields are ignored, so that an old participant can read a newer one."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Errors end up in logs, and inputs are customers' data.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 def problems_in(error: ValidationError, whole: str = "all of it") -> str:

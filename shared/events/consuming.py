@@ -23,6 +23,7 @@ from shared.events.watch import HEARTBEAT_TYPE, Heartbeats, SubscriptionWatch, W
 from shared.participant.quarantine import Gate
 from shared.service.lifecycle import Stop, running
 from shared.service.settings import ServiceSettings
+from shared.web.problems import arrived
 
 EVENTS_PATH: Final = "/dapr/events"
 HEARTBEAT_PATH: Final = "/dapr/heartbeats"
@@ -79,13 +80,13 @@ def subscription_routes(
 
     async def event(request: web.Request) -> web.Response:
         # Not `request.read()`, whose limit is for bodies from outside: an event that is too large would come for ever.
-        body = await request.content.read()
+        body = await arrived(request.content.read(), request)
         with delivery():
             return web.json_response({"status": await take(body)})
 
     async def beat(request: web.Request) -> web.Response:
         with delivery():
-            await came(_number(await request.content.read()))
+            await came(_number(await arrived(request.content.read(), request)))
         return web.json_response({"status": Answer.SUCCESS})
 
     return [web.get("/dapr/subscribe", subscribe), web.post(EVENTS_PATH, event), web.post(HEARTBEAT_PATH, beat)]

@@ -3,22 +3,27 @@
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict
 
 from shared.contracts.app import Readable
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
 
 log = structlog.get_logger()
+
+_QUOTED: Final = re.compile(r"\n(DETAIL|CONTEXT):.*")
 
 
 class Stop(asyncio.Event):
@@ -74,8 +79,14 @@ def configure_logs(app_id: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not pretty else structlog.processors.StackInfoRenderer(),
-            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(),
+            # Locals would hold passwords of connections, tokens of cards, and names of customers.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+            if not pretty
+            else structlog.processors.StackInfoRenderer(),
+            without_rows,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if pretty
+            else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
@@ -83,6 +94,23 @@ def configure_logs(app_id: str) -> None:
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
     structlog.get_logger().info("starting", app_id=app_id)
+
+
+def without_rows(_: object, __: str, event: EventDict) -> EventDict:
+    """Take out of a log line what Postgres quotes of a row that it turned away: a customer's data may be in it."""
+    for name, value in event.items():
+        event[name] = _without_rows(value)
+    return event
+
+
+def _without_rows(value: Any) -> Any:  # noqa: ANN401 - of any type
+    if isinstance(value, str):
+        return _QUOTED.sub("", value)
+    if isinstance(value, list):
+        return [_without_rows(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _without_rows(one) for name, one in value.items()}
+    return value
 
 
 async def prepare_schema(url: str, migrations: Path, readable: Readable | None = None) -> None:

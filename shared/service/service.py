@@ -29,6 +29,7 @@ from shared.service.sdk_fixes import run_turns_behind
 from shared.service.settings import ServiceSettings
 from shared.service.sidecar import sidecar_reason, watch_sidecar
 from shared.web.http import MAX_BODY_BYTES, application
+from shared.web.server import Runner
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ async def _serve(service: Service) -> None:
             routes += await stack.enter_async_context(service.surface(stop))
         runtime, registrations = _runtime(service)
         app = _application(service, session, routes, registrations)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=HTTP_SHUTDOWN_SECONDS)
+        runner = Runner(app, shutdown_seconds=HTTP_SHUTDOWN_SECONDS)
         await runner.setup()
         await web.TCPSite(runner, settings.service_http_host, settings.service_http_port).start()
         worker = asyncio.create_task(asyncio.to_thread(runtime.start), name="worker")

@@ -29,7 +29,7 @@ ItemT = TypeVar("ItemT", bound=BaseModel)
 class Body(BaseModel):
     """A body with an unknown field is turned away, since its sender believes that the field means something."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class CustomerBody(Body):
@@ -45,7 +45,7 @@ class LineBody(Body):
 class View(BaseModel):
     """A document; a reader of another version may know more fields or fewer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Items(View, Generic[ItemT]):

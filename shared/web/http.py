@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from shared.service.about import About
-from shared.web.problems import ProblemError, problem_response, problems
+from shared.web.problems import ProblemError, addresses, problem_response, problems
+from shared.web.server import Runner
 
 Readiness = Callable[[], Awaitable[str | None]]
 """Why the service isn't ready, or None if it is."""
@@ -29,7 +30,7 @@ def application(
 
     An app behind a sidecar introduces itself at `/about`.
     """
-    app = web.Application(middlewares=[problems], client_max_size=max_body_bytes)
+    app = web.Application(middlewares=[addresses, problems], client_max_size=max_body_bytes)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -80,7 +81,7 @@ async def serve_until(
     stop: asyncio.Event, app: web.Application, place: tuple[str, int], *, shutdown_seconds: float
 ) -> None:
     """Serve the application at a host and port until `stop` is set, then end its requests within that time."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=shutdown_seconds)
+    runner = Runner(app, shutdown_seconds=shutdown_seconds)
     await runner.setup()
     try:
         await web.TCPSite(runner, *place).start()

@@ -6,7 +6,7 @@ Whatever is wrong with a query is answered by 422 and a sentence.
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -78,12 +78,24 @@ def decode_cursor(cursor: str) -> Place:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         when, row_id = text.split(" ")
-        moment = datetime.fromisoformat(when)
+        return read_place(when, row_id)
     except (binascii.Error, ValueError) as error:
         raise bad_query("cursor: pass on the next_cursor of the page before, or leave it out.") from error
+
+
+def read_place(when: str, row_id: str) -> Place:
+    """A place that somebody may have made up.
+
+    Raises:
+        ValueError: it can't be asked for.
+    """
+    moment = datetime.fromisoformat(when)
     if moment.tzinfo is None or not row_id.isprintable():
-        raise bad_query("cursor: it isn't one that this API gave out.")
-    return moment, row_id
+        raise ValueError("it isn't one that this API gave out")
+    try:
+        return moment.astimezone(UTC), row_id
+    except OverflowError as error:  # before the year 1, or after 9999
+        raise ValueError("there is no such moment") from error
 
 
 async def page_of(

@@ -1,5 +1,6 @@
 """RFC 9457 problem documents: every error of every HTTP surface."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -35,6 +36,17 @@ REQUEST_STATUSES: Final[Statuses] = {
 AWAY_HEADERS: Final = {"Retry-After": "2"}
 """Of an answer that another service is needed for, which is away."""
 
+CLOSE: Final = {"Connection": "close"}
+BODY_SECONDS: Final = 30.0
+"""So long a body may pause on its way."""
+DECODED: Final = frozenset({"identity", "gzip", "deflate"})
+UNREADABLE: Final = (
+    "This is no HTTP request that can be read: its first line or a header is too long, or its chunks, its length or "
+    "its encoding are not what its headers say."
+)
+
+T = TypeVar("T")
+
 log = structlog.get_logger()
 
 
@@ -61,6 +73,16 @@ def problem_response(
 
 
 @web.middleware
+async def addresses(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn away what no handler should have to look for in an address: no database takes a NUL as text."""
+    if not _is_text(request.path):
+        return problem_response(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    if not all(map(_is_text, (*request.query.keys(), *request.query.values()))):
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "The query holds a NUL, or half a character.")
+    return await handler(request)
+
+
+@web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever goes wrong into a problem document."""
     try:
@@ -83,6 +105,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
+def _is_text(said: str) -> bool:
+    """Whether no database and no encoder chokes on it."""
+    return "\0" not in said and not any("\ud800" <= letter <= "\udfff" for letter in said)
+
+
 def answering(statuses: Statuses, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
     """The routes, with each refusal of a use case answered as a problem document."""
     return [web.RouteDef(one.method, one.path, _answering(statuses, one.handler), one.kwargs) for one in routes]
@@ -100,6 +127,42 @@ def _answering(statuses: Statuses, handler: Handler) -> Handler:
     return answer
 
 
+async def arrived(reading: Awaitable[T], of: web.Request, *, pause_seconds: float | None = None) -> T:
+    """What `reading` gives of a request's body, unless the body stops coming.
+
+    Raises:
+        ProblemError: 408 after a pause of `BODY_SECONDS`; 400 if it isn't encoded as its headers say.
+    """
+    pause_seconds = BODY_SECONDS if pause_seconds is None else pause_seconds
+    task = asyncio.ensure_future(reading)
+    try:
+        while not task.done():
+            seen = of.content.total_bytes
+            await asyncio.wait({task}, timeout=pause_seconds)
+            if not task.done() and of.content.total_bytes == seen:
+                detail = f"The body stopped coming for {pause_seconds:g} s: send it again, whole."
+                raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers=CLOSE)
+        return task.result()
+    except web.RequestPayloadError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, UNREADABLE, headers=CLOSE) from error
+    finally:
+        task.cancel()
+
+
+async def body_of(request: web.Request) -> bytes:
+    """The whole body, as `arrived`.
+
+    Raises:
+        ProblemError: as `arrived`; 415 if it is encoded in another way than those that are decoded here.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in DECODED:
+        known = ", ".join(sorted(DECODED))
+        detail = f"Content-Encoding: {encoding[:40]!a} is not taken; there are {known}."
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": known})
+    return await arrived(request.read(), request)
+
+
 async def read_json(request: web.Request, model: type[ModelT]) -> ModelT:
     """The request's body as a validated model.
 
@@ -108,7 +171,7 @@ async def read_json(request: web.Request, model: type[ModelT]) -> ModelT:
             doesn't fit the model.
     """
     try:
-        return model.model_validate_json(await request.read())
+        return model.model_validate_json(await body_of(request))
     except ValidationError as error:
         found = error.errors()
         if found[0]["type"] == "json_invalid":

@@ -38,6 +38,29 @@ def test_a_wrong_address_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         shop_url()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:abc",
+        "http://ann:hunter2@shop",
+        "http://[::1",
+        "http://:8080",
+        "http://shop:99999",
+        "ftp://shop",
+    ],
+)
+def test_an_address_that_cannot_be_asked_is_named_without_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """It may hold a password."""
+    monkeypatch.setenv("SHOP_API_URL", url)
+
+    with pytest.raises(SettingsError, match="SHOP_API_URL must look like") as caught:
+        shop_url()
+
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_shop_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence with what to do, exit code 1, no stack trace."""
     url = nobodys_url()

@@ -62,6 +62,15 @@ def test_test_runs_side_by_side_draw_from_ports_of_their_own(monkeypatch: pytest
     assert max(ports_of_the_other) < FIRST_EPHEMERAL_PORT
 
 
+def test_a_log_is_its_owners(tmp_path: Path) -> None:
+    """It may hold what nobody thought of."""
+    log = tmp_path / "logs" / "some.log"
+    with open_log(log):
+        pass
+
+    assert (log.stat().st_mode & 0o777, log.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
 def test_a_log_is_bounded_at_each_start(tmp_path: Path) -> None:
     """The former log stays readable under another name."""
     log = tmp_path / "logs" / "x.log"
