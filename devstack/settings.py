@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from devstack.errors import SettingsError
 from shared.contracts.app import Registry
+from shared.database_url import usable_url
 from shared.service.settings import ShopMode
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +79,7 @@ class StackSettings(BaseSettings):
             )
         if len(name.encode()) > LONGEST_DATABASE_NAME:
             raise ValueError(f"must name a database of at most {LONGEST_DATABASE_NAME} bytes")
-        return f"postgresql://{rest}"
+        return usable_url(f"postgresql://{rest}")
 
     @field_validator("registry_name")
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from shared.contracts.app import Readable
+from shared.database_url import usable_url
 from shared.migrations import MIGRATION_LOCK
 from shared.migrations.revisions import apply, lacking
 
@@ -41,7 +42,8 @@ def create_engine(
     """An engine for one event loop; never share it between loops.
 
     Args:
-        url: as users write it, `postgresql://role:password@host:port/database`, with `?sslmode=` where they need it.
+        url: as users write it, `postgresql://role:password@host:port/database`, with libpq's options
+            (`shared.database_url`).
         application_name: shown in `pg_stat_activity`.
         pool_size: connections kept; as many again may be opened under load.
         seldom_used: ask a connection whether it still lives before it is used. It costs a round trip each time; a busy
@@ -56,27 +58,29 @@ def create_engine(
         # Errors end up in logs, and parameters are customers' data.
         hide_parameters=True,
         connect_args={
-            "timeout": 10,
             "command_timeout": statement_seconds,
-            "server_settings": {
-                "application_name": application_name,
+            **_connection(
+                url,
+                application_name=application_name,
                 # A process that is stopped in mid-transaction must not hold its locks for ever.
-                "idle_in_transaction_session_timeout": "30s",
+                idle_in_transaction_session_timeout="30s",
                 # A session whose host has vanished would hold its locks for the kernel's two hours: 9 s are enough.
-                "tcp_keepalives_idle": "3",
-                "tcp_keepalives_interval": "2",
-                "tcp_keepalives_count": "3",
-            },
+                tcp_keepalives_idle="3",
+                tcp_keepalives_interval="2",
+                tcp_keepalives_count="3",
+            ),
         },
     )
 
 
 def _driver_url(url: str) -> URL:
-    """SQLAlchemy hands the query on as arguments, and asyncpg's is `ssl`, where all other clients say `sslmode`."""
-    parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    if "sslmode" not in parsed.query:
-        return parsed
-    return parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": parsed.query["sslmode"]})
+    """Without options: SQLAlchemy hands them on as arguments, which the driver calls otherwise (`_connection`)."""
+    return make_url(url).set(drivername="postgresql+asyncpg", query={})
+
+
+def _connection(url: str, **server_settings: str) -> dict[str, Any]:
+    """The driver's arguments: it reads the options from the URL itself."""
+    return {"dsn": usable_url(url), "timeout": 10, "server_settings": server_settings}
 
 
 async def migrate(
@@ -120,16 +124,14 @@ def _migration_database(url: str, lock_timeout_seconds: float) -> AsyncEngine:
     return create_async_engine(
         _driver_url(url),
         poolclass=NullPool,
-        connect_args={
-            "timeout": 10,
-            "server_settings": {
-                "application_name": "migrations",
-                "lock_timeout": f"{lock_timeout_seconds}s",
-                # A process that is stopped, or vanished with its machine, must not keep the others from migrating.
-                "idle_in_transaction_session_timeout": "30s",
-                "idle_session_timeout": "30s",
-            },
-        },
+        connect_args=_connection(
+            url,
+            application_name="migrations",
+            lock_timeout=f"{lock_timeout_seconds}s",
+            # A process that is stopped, or vanished with its machine, must not keep the others from migrating.
+            idle_in_transaction_session_timeout="30s",
+            idle_session_timeout="30s",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """What the apps run on: Dapr's placement, scheduler and sidecars, and the broker with the task of its streams."""
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -229,7 +230,7 @@ def _embedded_broker(settings: StackSettings, passwords: Passwords, nats_server:
             "BROKER_PORT": str(clients),
             "BROKER_MONITORING": f'"{host.listen}:{monitoring}"',
             "BROKER_PASSWORD": f'"{passwords[BROKER_PASSWORD]}"',
-            "BROKER_FOLDER": f"'{settings.home / 'broker'}'",
+            "BROKER_FOLDER": json.dumps(str(settings.home / "broker"), ensure_ascii=False),
         },
         ports=(PortClaim(clients, "the broker"), PortClaim(monitoring, "the broker's monitoring")),
         ready=HttpReady(f"{host.url(monitoring)}/healthz"),

@@ -52,7 +52,12 @@ def apply(connection: Connection, versions: Path, readable: Readable, revision: 
 
 def _config(versions: Path) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_ENVIRONMENT))
-    config.set_main_option("version_locations", str(versions))
+    config.set_main_option("script_location", _literally(_ENVIRONMENT))
+    config.set_main_option("version_locations", _literally(versions))
     config.set_main_option("path_separator", "newline")
     return config
+
+
+def _literally(path: Path) -> str:
+    """Alembic keeps its options in a configparser, to which a percent sign begins a reference."""
+    return str(path).replace("%", "%%")

@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.database_url import usable_url
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -29,7 +31,7 @@ class HttpSettings(BaseSettings):
 
     service_http_host: str = "127.0.0.1"
     service_http_port: int
-    service_database_url: str
+    service_database_url: Annotated[str, AfterValidator(usable_url)]
     shop_mode: ShopMode = ShopMode.PRODUCTION
 
 

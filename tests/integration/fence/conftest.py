@@ -1,6 +1,7 @@
 """A fresh database with nothing but the fence, the fault hits and a table of effects."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,12 @@ from tests.integration.fence.world import MIGRATIONS, Participant
 @pytest.fixture
 def database_url(service_database: ServiceDatabase) -> str:
     return service_database("fence", migrations=MIGRATIONS)
+
+
+@pytest.fixture
+def empty_url(service_database: ServiceDatabase, tmp_path: Path) -> str:
+    """A database with the service's role and schema, and no revision."""
+    return service_database("fence", migrations=tmp_path)
 
 
 @pytest.fixture

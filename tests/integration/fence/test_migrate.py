@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from devstack.topology.addresses import free_block
 from shared.database import migrate
 from shared.migrations.revisions import NewerSchemaError
-from tests.integration.conftest import PROJECT, ServiceDatabase
+from tests.integration.conftest import PROJECT
 from tests.integration.fence.world import MIGRATIONS
 from tests.waiting import eventually
 
@@ -28,12 +28,6 @@ asyncio.run(migrate(sys.argv[1], pathlib.Path(sys.argv[2])))
 """
 WAITING = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'big_by_n'::regclass"
-
-
-@pytest.fixture
-def empty_url(service_database: ServiceDatabase, tmp_path: Path) -> str:
-    """A database with the service's role and schema, and no revision."""
-    return service_database("fence", migrations=tmp_path)
 
 
 @contextlib.asynccontextmanager
