@@ -150,7 +150,8 @@ _QUARANTINES: Final = text("""
 """A part of the stack that was never started has no tables."""
 
 
-def _quarantined(schemas: Sequence[str]) -> TextClause:
+def quarantined_in(schemas: Sequence[str]) -> TextClause:
+    """What is quarantined (subject, seen), by saga."""
     rows = " UNION ALL ".join(
         f"SELECT '{schema}' AS schema, saga_id, step, what, deaths FROM {schema}.quarantine"  # noqa: S608 - constants
         for schema in schemas
@@ -209,7 +210,7 @@ class Orphans:
         names = [app.package for app in SHOP.apps if app.has_sidecar]
         found = await self._rows(_QUARANTINES, {"schemas": names})
         schemas = [row.nspname for row in found]
-        rows = await self._rows(_quarantined(schemas), {}) if schemas else []
+        rows = await self._rows(quarantined_in(schemas), {}) if schemas else []
         return [Finding(FindingKind.QUARANTINED, row.subject, row.seen) for row in rows]
 
     async def _rows(self, query: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:

@@ -13,7 +13,7 @@ Readable = Mapping[str, tuple[str, ...]]
 """By table of one schema: the columns."""
 STEP_COLUMNS: Final = ("saga_id", "step", "state", "updated_at", "repeats")
 BY_HAND_COLUMNS: Final = ("saga_id", "step", "repair_id", "status", "amount", "unit", "decided_by", "note", "closed_at")
-QUARANTINE_COLUMNS: Final = ("saga_id", "step", "what", "deaths", "died_at")
+QUARANTINE_COLUMNS: Final = ("saga_id", "step", "what", "deaths")
 """What an auditor's questions read of every participant's `saga_steps` and `hand_closings`, and every `quarantine`."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
 from order_service.conservation.check import statement
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
-from order_service.reconciler.orphans import CHECKS, PAGES, START, Orphans
+from order_service.reconciler.orphans import CHECKS, PAGES, START, Orphans, quarantined_in
 from shared.database import create_engine
 from shared.shop.registry import SHOP
 
@@ -18,6 +18,7 @@ QUESTIONS = (
     *(query.replace(":limit", "1") for query in (SUMS, BY_STATUS, NEEDS_ATTENTION, CLOSED_BY_HAND)),
     *(page.text.replace(":at", "now()").replace(":key", "''") for page in PAGES.values()),
     *(check.text.replace(":subjects", "'{}'") for check in CHECKS.values()),
+    quarantined_in([app.package for app in SHOP.apps if app.has_sidecar]).text,
     # `shop chaos`: see `cli.chaos.run`.
     *(f"SELECT sum(repeats) FROM {app.package}.saga_steps" for app in SHOP.participants),
 )
@@ -86,6 +87,7 @@ async def test_it_may_ask_all_its_questions(auditor: asyncpg.Connection, healthy
         assert (await orphans.page(kind, START)).suspects == ()
         assert await orphans.check(kind, ["no order"]) == []
 
+    assert await orphans.quarantined() == []
     await database.dispose()
 
 
