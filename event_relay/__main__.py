@@ -48,11 +48,11 @@ async def serve(settings: RelaySettings) -> int:
     await prepare_schema(settings.service_database_url, MIGRATIONS, RELAY.auditor_reads)
     database = create_engine(settings.service_database_url, application_name=EVENT_RELAY, pool_size=3)
     gate = Gate()
+    gate.shut()
     quarantine = Quarantine(gate, database)
-    await quarantine.begin(settings.state_folder, EVENT_RELAY)
     async with (
         aiohttp.ClientSession() as session,
-        running(stop, quarantine.watch()),
+        running(stop, quarantine.run(settings.state_folder, EVENT_RELAY)),
         _dead_letters(settings, DeadLetters(database, gate), database, session, stop) as routes,
     ):
         relay = _relay(settings, database, session)

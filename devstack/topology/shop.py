@@ -84,6 +84,7 @@ def service(settings: StackSettings, layout: DatabaseLayout, network: Network, a
     app, ports = settings.registry.app(app_id), app_ports(settings, app_id)
     host = network.host_of(app_id)
     environment = {
+        "STATE_FOLDER": str(settings.run / "calls"),
         "DAPR_HOST": host.listen,
         "DAPR_GRPC_PORT": str(ports.dapr_grpc),
         "DAPR_HTTP_PORT": str(ports.dapr_http),
@@ -121,7 +122,6 @@ def _python_service(  # noqa: PLR0913, PLR0917 - all that tells one service from
             "SERVICE_HTTP_PORT": str(port),
             **{variable: layout.url_of(role) for variable, role in app.database_roles.items()},
             "SHOP_MODE": settings.mode.value,
-            "STATE_FOLDER": str(settings.run / "calls"),
             "PYTHONUNBUFFERED": "1",
             **environment,
         },

@@ -12,7 +12,7 @@ it is quarantined: from then on it fails at once, as an error that no retry chan
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,7 @@ REST_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 1.0
 """A suspect waits so long for each death that it has caused: first all the others that wait for the process."""
 POLL_SECONDS: Final = 0.02
+BEGIN_SECONDS: Final = 1.0
 REFRESH_SECONDS: Final = 5.0
 FORGOTTEN_AFTER: Final = "1 day"
 """A death that wasn't followed by others says nothing any more."""
@@ -101,6 +102,15 @@ class Gate:
         self._emptying_until = 0.0
         self._resting_until = 0.0
         self._opened_at: float | None = None
+        self._shut = False
+
+    def shut(self) -> None:
+        """Nothing begins before `open`."""
+        self._shut = True
+
+    def open(self) -> None:
+        """From now on work begins."""
+        self._shut = False
 
     def keep(self, in_flight: InFlight) -> None:
         """Note there what runs from now on."""
@@ -155,6 +165,8 @@ class Gate:
     def _try(self, work: Work) -> "_Entered | None":
         """Begin, if it is its turn."""
         with self._lock:
+            if self._shut:
+                return None
             if (deaths := self._poison.get(work)) is not None:
                 raise QuarantinedError(_sentence(work, deaths))
             if self._opened_at is None:
@@ -234,6 +246,7 @@ class Quarantine:
     def __init__(self, gate: Gate, database: AsyncEngine) -> None:
         self._gate = gate
         self._database = database
+        self._in_flight: InFlight | None = None
 
     async def begin(self, folder: Path | None, name: str) -> None:
         """Count the death of the process before this one, and suspect who was running.
@@ -247,7 +260,9 @@ class Quarantine:
             log.warning("without STATE_FOLDER nobody knows what was running at a death: no poison is found out")
             await self.refresh()
             return
-        in_flight = InFlight.open(folder, name)
+        if self._in_flight is None:
+            self._in_flight = InFlight.open(folder, name)
+        in_flight = self._in_flight
         leftovers = in_flight.leftovers()
         async with self._database.begin() as tx:
             await tx.execute(_FORGET)
@@ -265,16 +280,26 @@ class Quarantine:
         self._gate.keep(in_flight)
         await self.refresh()
 
-    async def watch(self) -> None:
-        """Take up again, until cancelled, what another process of this app has released."""
+    async def run(self, folder: Path | None, name: str) -> None:
+        """Open the gate, which is shut, once all is known, however long the database is away, or the disk full.
+
+        Then, until cancelled, take up again what another process of this app has released.
+        """
+        while not await self._tries(self.begin(folder, name)):  # noqa: ASYNC110 - until a database or a disk is there
+            await asyncio.sleep(BEGIN_SECONDS)
+        self._gate.open()
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            if not self._gate.has_poison:
-                continue
-            try:
-                await self.refresh()
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("the quarantine can't be read now", error=str(getattr(error, "orig", error)))
+            if self._gate.has_poison:
+                await self._tries(self.refresh())
+
+    async def _tries(self, work: Awaitable[object]) -> bool:
+        try:
+            await work
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("the quarantine can't be read now, trying again", error=str(getattr(error, "orig", error)))
+            return False
+        return True
 
     async def refresh(self) -> list[Poison]:
         """Read what is quarantined, and go by it."""

@@ -73,8 +73,8 @@ async def _serve(service: Service) -> None:
     settings = service.settings
     if service.migrates:
         await prepare_schema(settings.service_database_url, service.migrations, service.app.auditor_reads)
+    service.activities.gate.shut()
     quarantine = Quarantine(service.activities.gate, service.database)
-    await quarantine.begin(settings.state_folder, service.app.app_id)
     async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as stack:
         routes = [*service.routes, *quarantine_routes(quarantine)]
         if service.surface is not None:
@@ -88,7 +88,7 @@ async def _serve(service: Service) -> None:
         worker.add_done_callback(lambda task: _stop_if_failed(task, stop))
         looks = math.ceil(settings.sidecar_patience_seconds / SIDECAR_WATCH_SECONDS)
         watch = watch_sidecar(session, settings.sidecar_api_url, looks=looks, pause=SIDECAR_WATCH_SECONDS)
-        async with running(stop, watch, quarantine.watch()):
+        async with running(stop, watch, quarantine.run(settings.state_folder, service.app.app_id)):
             await stop.wait()
         log.info("draining", app_id=service.app.app_id)
         drained = await service.activities.drain.wait(settings.drain_seconds)

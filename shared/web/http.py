@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from shared.service.about import About
-from shared.web.problems import ProblemError, addresses, problem_response, problems
+from shared.web.problems import ProblemError, problem_response, problems
 from shared.web.server import Runner
 
 Readiness = Callable[[], Awaitable[str | None]]
@@ -30,7 +30,7 @@ def application(
 
     An app behind a sidecar introduces itself at `/about`.
     """
-    app = web.Application(middlewares=[addresses, problems], client_max_size=max_body_bytes)
+    app = web.Application(middlewares=[problems], client_max_size=max_body_bytes)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})

@@ -73,16 +73,6 @@ def problem_response(
 
 
 @web.middleware
-async def addresses(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn away what no handler should have to look for in an address: no database takes a NUL as text."""
-    if not _is_text(request.path):
-        return problem_response(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
-    if not all(map(_is_text, (*request.query.keys(), *request.query.values()))):
-        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "The query holds a NUL, or half a character.")
-    return await handler(request)
-
-
-@web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever goes wrong into a problem document."""
     try:
@@ -94,19 +84,26 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         kept = {name: value for name, value in error.headers.items() if name in {"Allow", "Location"}}
         return problem_response(error.status, f"{error.reason}: {request.method} {request.path}.", kept)
-    except Exception as error:  # the entry point of every request
-        if may_pass(error):
-            if not is_unreachable(error):  # the readiness reports that one
-                log.warning("the database is too busy", method=request.method, path=request.path, error=str(error))
-            detail = "The database is away or too busy. Try again; with the same Idempotency-Key that is safe."
-            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
-        log.exception("request failed", method=request.method, path=request.path)
-        detail = "The service made a mistake; its log says which. Repeating with the same Idempotency-Key is safe."
-        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    except Exception as error:  # noqa: BLE001 - the entry point of every request
+        return _unforeseen(request, error)
 
 
-def _is_text(said: str) -> bool:
-    """Whether no database and no encoder chokes on it."""
+def _unforeseen(request: web.Request, error: Exception) -> web.Response:
+    if not _is_text(request):
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "The address holds a NUL, or half a character.")
+    if may_pass(error):
+        if not is_unreachable(error):  # the readiness reports that one
+            log.warning("the database is too busy", method=request.method, path=request.path, error=str(error))
+        detail = "The database is away or too busy. Try again; with the same Idempotency-Key that is safe."
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+    log.error("request failed", method=request.method, path=request.path, exc_info=error)
+    detail = "The service made a mistake; its log says which. Repeating with the same Idempotency-Key is safe."
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _is_text(request: web.Request) -> bool:
+    """Whether the address has nothing in it on which a database or an encoder chokes, should a handler pass it on."""
+    said = "".join((request.path, *request.query.keys(), *request.query.values()))
     return "\0" not in said and not any("\ud800" <= letter <= "\udfff" for letter in said)
 
 

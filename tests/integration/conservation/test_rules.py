@@ -10,7 +10,7 @@ from tests.integration.conservation.world import BOOKS, audit, execute
 BREAKS = {
     "order_is_paid_once": "DELETE FROM payment_service.ledger_entries WHERE transaction_id = 't3'",
     "gateway_agrees_with_orders": "UPDATE payment_gateway.charges SET refunded_cents = 999 WHERE charge_id = 'c2'",
-    "money_is_in_the_orders_currency": "UPDATE payment_gateway.charges SET currency = 'JPY' WHERE charge_id = 'c2'",
+    "money_is_in_the_orders_currency": "UPDATE payment_gateway.charges SET currency = 'JPY' WHERE charge_id = 'c1'",
     "ledger_agrees_with_gateway": "UPDATE payment_gateway.charges SET refunded_cents = 1 WHERE charge_id = 'c1'",
     "open_order_is_not_overcharged": "INSERT INTO payment_gateway.charges (idempotency_key, charge_id, reference, "
     "status, amount_cents, currency, token, captured_cents) "

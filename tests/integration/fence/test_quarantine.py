@@ -111,3 +111,23 @@ async def test_a_death_that_was_not_followed_by_others_is_forgotten(database: As
     await Quarantine(Gate(), database).begin(tmp_path, "app")
 
     assert await deaths(database) == {"new": 2, "poison": DEATHS}
+
+
+async def test_a_folder_that_cannot_be_written_to_is_waited_for(
+    database: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, say: nothing begins before the poison is known, and the service needs no restart."""
+    monkeypatch.setattr("shared.participant.quarantine.BEGIN_SECONDS", 0.05)
+    (tmp_path / "calls").write_text("in the way")
+    gate = Gate()
+    gate.shut()
+    running = asyncio.create_task(Quarantine(gate, database).run(tmp_path / "calls", "app"))
+    waiting = asyncio.create_task(gate.passed(POISONOUS).__aenter__())
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+
+    (tmp_path / "calls").unlink()
+
+    await asyncio.wait_for(waiting, 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -36,6 +36,13 @@ async def tell(_: web.Request) -> web.Response:
     return web.json_response({"word": "hello"})
 
 
+async def ask(request: web.Request) -> web.Response:
+    """As a database answers, whose text has no NUL."""
+    if "\0" in request.query["a"]:
+        raise ValueError("invalid byte sequence for encoding: 0x00")
+    return web.json_response({})
+
+
 async def always_ready() -> str | None:
     return None
 
@@ -59,7 +66,7 @@ class Answer:
 async def served(idle_seconds: float = 30.0) -> AsyncIterator[int]:
     """The port of a service with one route that takes and one that tells."""
     app = application(always_ready)
-    app.router.add_routes([web.post("/take", take), web.get("/tell", tell)])
+    app.router.add_routes([web.post("/take", take), web.get("/tell", tell), web.get("/ask", ask)])
     runner = Runner(app, shutdown_seconds=1.0, idle_seconds=idle_seconds)
     await runner.setup()
     port = free_block(1)
@@ -118,8 +125,8 @@ CHUNKED = b"POST /take HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nCont
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         (request("GET", "/nothing"), 404),
         (request("GET", "/nothing/%00"), 404),
-        (request("GET", "/tell?a=%00"), 422),
-        (request("GET", "/tell?%ED%A0%80=%ED%A0%80%00"), 422),
+        (request("GET", "/ask?a=%00"), 422),
+        (request("GET", "/ask?a=%ED%A0%80%00"), 422),
         (request("DELETE", "/tell"), 405),
     ],
 )

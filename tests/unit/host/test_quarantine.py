@@ -257,3 +257,12 @@ def test_what_was_running_long_ago_is_no_suspect(in_flight: InFlight, monkeypatc
     monkeypatch.setattr("shared.participant.in_flight.REMEMBERED_SECONDS", -1.0)
 
     assert marks(in_flight) == {}
+
+
+async def test_nothing_begins_before_it_is_known_what_is_poison(gate: Gate) -> None:
+    gate.shut()
+    await turned_away(gate, HEALTHY)
+
+    gate.open()
+    async with asyncio.timeout(10), gate.passed(HEALTHY):
+        pass
