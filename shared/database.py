@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Table, Update, func, select, text, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Column, ColumnElement, Table, Update, event, func, select, text, update
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -21,8 +21,11 @@ _RETRY_SECONDS: Final = 0.2
 _LOCK_PAUSE_SECONDS: Final = 1.0
 """Between tries to get a lock: those who queued behind the last one go on meanwhile."""
 
-_SQLSTATE_UNREACHABLE: Final = ("08", "57P")
-"""Connection exceptions; shutting down or starting up."""
+_SQLSTATE_UNREACHABLE: Final = ("08", "57P", "28", "3D000", "58", "25006")
+"""Connection exceptions; shutting down or starting up; a login that isn't taken (yet), as after a change of password;
+no such database; no disk; read-only, as a server is that was the primary."""
+_SQLSTATE_ELSEWHERE: Final = "25006"
+"""The connection leads to a server that takes no writes any more: another one may lead to the new primary."""
 _SQLSTATE_LOCKED: Final = ("55P03", "40P01")
 """A lock that wasn't there in time; a deadlock."""
 _SQLSTATE_BUSY: Final = ("53", "40", "55P03", "57014")
@@ -50,7 +53,7 @@ def create_engine(
             pool finds out without, since its background work meets dead connections first.
         statement_seconds: how long a statement may take before it is cancelled.
     """
-    return create_async_engine(
+    database = create_async_engine(
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -71,6 +74,14 @@ def create_engine(
             ),
         },
     )
+    event.listen(database.sync_engine, "handle_error", _leave_a_former_primary)
+    return database
+
+
+def _leave_a_former_primary(context: ExceptionContext) -> None:
+    """After a failover the pool would keep its connections to the server that refuses writes."""
+    if getattr(context.original_exception, "sqlstate", None) == _SQLSTATE_ELSEWHERE:
+        context.is_disconnect = True
 
 
 def _driver_url(url: str) -> URL:

@@ -1,6 +1,8 @@
 """One log file per process, bounded at each start."""
 
+import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +27,18 @@ def open_log(file: Path) -> Iterator[BufferedWriter]:
         stream.write(f"{START_MARK} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC ---\n".encode())
         stream.flush()
         yield stream
+
+
+def bound(file: Path) -> None:
+    """Set a large log aside as NAME.log.1 while its process goes on writing: it appends, so that it begins anew.
+
+    What is written between the copy and the cut is lost.
+    """
+    with contextlib.suppress(OSError):  # the disk is full: there is nothing to copy to, and the next look tries again
+        if file.stat().st_size > LARGEST_LOG_BYTES:
+            shutil.copyfile(file, file.with_name(f"{file.name}.1"))
+            file.with_name(f"{file.name}.1").chmod(0o600)
+            os.truncate(file, 0)
 
 
 def _private(path: str, flags: int) -> int:

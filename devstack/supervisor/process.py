@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,20 @@ PAUSE_SECONDS = 0.2
 IMMEDIATE_RESTARTS = 3
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 10.0
+# A fork, or a log that can't be opened, fails so while the machine is short of something, or a folder is in its way.
+PASSING = frozenset(
+    {
+        errno.EAGAIN,
+        errno.ENOMEM,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EISDIR,
+        errno.ETXTBSY,
+    }
+)
 # Who has lived so long since its last death begins anew.
 STEADY_SECONDS = 30.0
 READY_POLL_SECONDS = 0.1
@@ -197,15 +212,17 @@ class ManagedProcess:
         while self._wanted:
             began = time.monotonic()
             try:
-                was_ready = await self._live_once()
+                was_ready, has_run = await self._live_once(), True
             except OSError as error:
-                # The program can't be started at all; trying again won't change that.
                 self.missing = f"{self.spec.command[0]} can't be started: {error}"
-                await self._enter(Phase.FAILED)
-                return
+                if error.errno not in PASSING:
+                    # Trying again won't change that.
+                    await self._enter(Phase.FAILED)
+                    return
+                was_ready, has_run = False, False
             if not self._wanted:
                 return
-            if isinstance(self.spec.ready, Finished):
+            if has_run and isinstance(self.spec.ready, Finished):
                 await self._enter(Phase.FINISHED if self.exit_code == 0 else Phase.FAILED)
                 return
             self.restarts += 1

@@ -15,6 +15,7 @@ import aiohttp
 from devstack.errors import StartFailedError, UnknownProcessError, unknown_name
 from devstack.network import Links
 from devstack.settings import StackSettings
+from devstack.supervisor.logs import bound
 from devstack.supervisor.process import ManagedProcess, Phase
 from devstack.supervisor.state import ProcessIdentity, StackState, end_leftovers, start_time, supervisor_lock
 from devstack.topology.addresses import LOOPBACK, check_free
@@ -23,6 +24,7 @@ from devstack.topology.specs import Host, Topology
 Report = Callable[[str], None]
 INSISTS_AFTER_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
+LOGS_SECONDS = 10.0
 
 Surface = Callable[["Supervisor"], AbstractAsyncContextManager[None]]
 
@@ -63,9 +65,11 @@ class Supervisor:
                 async with surface(self):
                     # Only now: whoever reads the state asks the control API next.
                     self._write_state()
+                    logs = asyncio.create_task(self._bound_logs())
                     try:
                         await self._start_and_wait()
                     finally:
+                        logs.cancel()
                         await self._stop_all()
 
     def process(self, name: str) -> ManagedProcess:
@@ -165,6 +169,13 @@ class Supervisor:
                 if process.phase in {Phase.STARTING, Phase.BACKOFF} and process.missing is not None:
                     self._report(f"waiting for {process.spec.name}: {process.missing}")
 
+    async def _bound_logs(self) -> None:
+        """Keep the logs from filling the disk while their processes live."""
+        while True:
+            await asyncio.sleep(LOGS_SECONDS)
+            for process in self.processes.values():
+                bound(process.log_file)
+
     async def _stop_all(self) -> None:
         self.phase = "stopping"
         self._write_state()
@@ -192,7 +203,14 @@ class Supervisor:
     def _write_state(self) -> None:
         if self.phase == "stopped":
             return
-        StackState(
+        try:
+            self._state().write(self.settings.state_file)
+        except OSError as error:
+            # A full disk, say: the processes live on, and the next change is written again.
+            self._report(f"the state can't be written to {self.settings.state_file}: {error}")
+
+    def _state(self) -> StackState:
+        return StackState(
             phase=self.phase,
             supervisor=ProcessIdentity(os.getpid(), start_time(os.getpid())),
             control_url=f"http://{LOOPBACK}:{self.topology.control_port.number}",
@@ -204,7 +222,7 @@ class Supervisor:
                 for name, process in self.processes.items()
                 if process.pid is not None
             },
-        ).write(self.settings.state_file)
+        )
 
     @property
     def _addresses(self) -> tuple[str, ...]:

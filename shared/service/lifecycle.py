@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from sqlalchemy import text
@@ -70,6 +70,25 @@ async def running(stop: Stop, *loops: Coroutine[Any, Any, None]) -> AsyncIterato
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Unfailing:
+    """A stream whose loss is no failure of the work that wanted to say something: its disk is full, say."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """The text is written, or lost."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """What is buffered is written, or lost."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logs(app_id: str) -> None:
     """Set up structlog for this process; every line names the app."""
     structlog.contextvars.clear_contextvars()
@@ -89,7 +108,7 @@ def configure_logs(app_id: str) -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Unfailing(sys.stdout))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")

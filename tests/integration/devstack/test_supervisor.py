@@ -47,6 +47,22 @@ def test_a_crashed_process_comes_back(stack: SmallStack) -> None:
         assert stack.client.status().process("store").restarts == 0
 
 
+def test_a_process_whose_log_cannot_be_opened_comes_back_when_it_can(stack: SmallStack) -> None:
+    """As on a full disk, or where a fork fails for a moment: the cause passes, and nobody has to start it."""
+    with stack.running():
+        stack.up()
+        log = stack.home / "logs" / "front.log"
+        log.unlink()
+        log.mkdir()
+        stack.client.kill("front")
+        eventually(lambda: "can't be started" in (stack.client.status().process("front").missing or ""), "it is said")
+        assert stack.client.pid("front") is None
+
+        log.rmdir()
+
+        stack.client.wait_ready("front")
+
+
 def test_a_kill_returns_when_it_is_dead(stack: SmallStack) -> None:
     """So that `wait_ready` after it can't be answered by the victim."""
     with stack.running():

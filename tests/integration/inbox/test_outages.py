@@ -32,8 +32,10 @@ async def test_a_lost_connection_in_mid_effect_leaves_no_trace(database: AsyncEn
     assert [DONE] == await world.take(an_event())
 
 
-@pytest.mark.parametrize("sqlstate", ["53300", "53200", "40P01", "40001", "55P03", "57014"])
-async def test_a_database_that_is_too_busy_is_an_outage(world: World, sqlstate: str) -> None:
+@pytest.mark.parametrize(
+    "sqlstate", ["53100", "53300", "53200", "40P01", "40001", "55P03", "57014", "58030", "28P01", "25006", "3D000"]
+)
+async def test_a_database_that_cannot_now_is_an_outage(world: World, sqlstate: str) -> None:
     """However long it lasts: no healthy event becomes a dead letter by overload."""
     busy = world.failing_in_the_database(sqlstate)
 

@@ -9,8 +9,8 @@ import pytest
 
 from devstack.errors import PortTakenError
 from devstack.settings import FIRST_EPHEMERAL_PORT, load_settings
-from devstack.supervisor.logs import LARGEST_LOG_BYTES, open_log, tail
-from devstack.supervisor.process import describe_exit, inherited_environment
+from devstack.supervisor.logs import LARGEST_LOG_BYTES, bound, open_log, tail
+from devstack.supervisor.process import describe_exit, inherited_environment, pause_before_restart
 from devstack.supervisor.state import ProcessIdentity, read_state, start_time
 from devstack.topology.addresses import TEST_SHARE, PortClaim, block_starts, check_free, free_block, is_free
 from devstack.topology.specs import Finished, ProcessSpec, Topology
@@ -82,6 +82,30 @@ def test_a_log_is_bounded_at_each_start(tmp_path: Path) -> None:
 
     assert log.stat().st_size < 100
     assert (log.parent / "x.log.1").stat().st_size == LARGEST_LOG_BYTES + 1
+
+
+def test_a_log_is_bounded_while_its_process_goes_on_writing(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    with open_log(log) as stream:
+        stream.write(b"x" * (LARGEST_LOG_BYTES + 1))
+        stream.flush()
+
+        bound(log)
+        stream.write(b"goes on\n")
+        stream.flush()
+        bound(log)
+
+    assert log.read_text() == "goes on\n"
+    assert (tmp_path / "x.log.1").stat().st_size > LARGEST_LOG_BYTES
+    bound(tmp_path / "none.log")
+
+
+@pytest.mark.parametrize(
+    ("deaths", "seconds"), [(1, 0.2), (3, 0.2), (4, 0.5), (5, 1.0), (6, 2.0), (8, 8.0), (9, 10.0), (10_000, 10.0)]
+)
+def test_the_first_restarts_are_immediate_and_then_it_backs_off(deaths: int, seconds: float) -> None:
+    """What dies on and on would take the machine from the others."""
+    assert pause_before_restart(deaths) == seconds
 
 
 def test_the_tail_of_a_log(tmp_path: Path) -> None:
