@@ -10,9 +10,9 @@ from aiohttp import web
 from inventory_service.catalogue import Catalogue, CatalogueRejectedError
 from inventory_service.catalogue_file import is_sku, read_catalogue
 from shared.shop.inventory import ProductPage
-from shared.web.http import answer
+from shared.web.http import answer, idempotency_key_of
 from shared.web.paging import bad_query, cut, number_in
-from shared.web.problems import ProblemError, body_of
+from shared.web.problems import REQUEST_STATUSES, ProblemError, answering, body_of
 
 MAX_CATALOGUE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERRORS_SHOWN: Final = 100
@@ -51,19 +51,25 @@ def inventory_routes(catalogue: Catalogue) -> list[web.RouteDef]:
         if request.content_type != "text/csv":
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the catalogue with Content-Type: text/csv.")
         # A large file takes a second to read, and other requests shouldn't wait for it.
-        file = await asyncio.to_thread(read_catalogue, await body_of(request))
+        content = await body_of(request)
+        file = await asyncio.to_thread(read_catalogue, content)
+        is_delivery = "Idempotency-Key" in request.headers
         try:
-            imported = await catalogue.import_file(file)
+            if is_delivery:
+                imported = await catalogue.deliver(idempotency_key_of(request, "delivery"), file, content)
+            else:
+                imported = await catalogue.import_file(file)
         except CatalogueRejectedError as rejection:
             raise _rejected(rejection) from rejection
         return answer(imported)
 
-    return [
+    routes = [
         web.get("/products", products),
         web.get("/products/{sku}", product),
         web.get("/catalogue/changes", changes),
         web.post("/catalogue", import_catalogue),
     ]
+    return answering(REQUEST_STATUSES, routes)
 
 
 def _rejected(rejection: CatalogueRejectedError) -> ProblemError:

@@ -4,19 +4,21 @@ Whoever changes products holds the lock on the one row of `catalogue_state` unti
 in the order in which they become visible, so that a reader who has seen one revision has missed none before it.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final, Literal
 
 from sqlalchemy import func as sql
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inventory_service.catalogue_file import CatalogueFile, CatalogueLine, LineError
-from inventory_service.tables import CATALOGUE_STATE, PRODUCTS, STOCK
+from inventory_service.tables import CATALOGUE_STATE, DELIVERIES, PRODUCTS, STOCK
 from shared.shop.inventory import CatalogueChanges, Imported, ProductChange, ProductView
+from shared.web.requests import KeyReusedError
 
-ReceiptKind = Literal["seed", "import"]
+ReceiptKind = Literal["seed", "import", "delivery"]
 
 
 class CatalogueRejectedError(Exception):
@@ -48,7 +50,9 @@ class Catalogue:
             return imported
 
     async def import_file(self, file: CatalogueFile) -> Imported:
-        """Create and update products; afterwards exactly the file's stock is available, whatever is set aside.
+        """Create and update products. The stock of one that exists stays, unless its line says what it expects there.
+
+        So a file can be imported again and again, and a price be changed, beside sales.
 
         Raises:
             CatalogueRejectedError: with every error of the file; nothing was changed.
@@ -56,6 +60,26 @@ class Catalogue:
         async with self._database.begin() as tx:
             await _hold(tx)
             return await import_products(tx, file, "import")
+
+    async def deliver(self, key: str, file: CatalogueFile, content: bytes) -> Imported:
+        """As `import_file`, and the file's stock is added to what is there: once per key, whose answer is kept.
+
+        Raises:
+            CatalogueRejectedError: as there.
+            KeyReusedError: the key is that of another file.
+        """
+        content_hash = hashlib.sha256(content).hexdigest()
+        async with self._database.begin() as tx:
+            await _hold(tx)
+            before = (await tx.execute(select(DELIVERIES).where(DELIVERIES.c.delivery_key == key))).first()
+            if before is not None:
+                if before.content_hash != content_hash:
+                    raise KeyReusedError(what="delivery")
+                return Imported.model_validate(before.imported)
+            imported = await import_products(tx, file, "delivery")
+            values = {"content_hash": content_hash, "imported": imported.model_dump()}
+            await tx.execute(insert(DELIVERIES).values(delivery_key=key, **values))
+            return imported
 
     async def product(self, sku: str) -> ProductView | None:
         async with self._database.connect() as connection:
@@ -97,11 +121,13 @@ async def import_products(tx: AsyncConnection, file: CatalogueFile, kind: Receip
     await tx.execute(_CREATE_INCOMING)
     await tx.execute(_FILL_INCOMING, _columns(file.lines))
     await tx.execute(_ANALYZE_INCOMING)
-    errors = [*file.errors, *(LineError(*row) for row in await tx.execute(_CURRENCY_CLASHES))]
-    if errors:
-        raise CatalogueRejectedError(errors)
     await tx.execute(_HOLD_STOCK)
-    imported = Imported(**(await tx.execute(_COUNT)).one()._asdict())
+    await tx.execute(_AIM, {"is_delivery": kind == "delivery"})
+    found = [*await tx.execute(_CURRENCY_CLASHES), *await tx.execute(_OTHER_STOCK)]
+    if errors := [*file.errors, *(LineError(*row) for row in found)]:
+        raise CatalogueRejectedError(errors)
+    counts = await tx.execute(_COUNT, {"is_delivery": kind == "delivery"})
+    imported = Imported(**counts.one()._asdict())
     await tx.execute(_WRITE_PRODUCTS)
     await tx.execute(_CREATE_STOCK)
     await tx.execute(_RECEIVE_DIFFERENCE, {"kind": kind})
@@ -115,15 +141,16 @@ def _columns(lines: Sequence[CatalogueLine]) -> dict[str, list[object]]:
 
 _CREATE_INCOMING: Final = text("""
     CREATE TEMPORARY TABLE incoming (
-        line integer, sku text PRIMARY KEY, name text, price_cents integer, currency text, stock bigint
+        line integer, sku text PRIMARY KEY, name text, price_cents integer, currency text, stock bigint,
+        expected_stock bigint, is_new boolean, target bigint
     ) ON COMMIT DROP
 """)
 
 _FILL_INCOMING: Final = text("""
-    INSERT INTO incoming (line, sku, name, price_cents, currency, stock)
+    INSERT INTO incoming (line, sku, name, price_cents, currency, stock, expected_stock)
     SELECT * FROM unnest(
-        CAST(:line AS integer[]), CAST(:sku AS text[]), CAST(:name AS text[]),
-        CAST(:price_cents AS integer[]), CAST(:currency AS text[]), CAST(:stock AS bigint[])
+        CAST(:line AS integer[]), CAST(:sku AS text[]), CAST(:name AS text[]), CAST(:price_cents AS integer[]),
+        CAST(:currency AS text[]), CAST(:stock AS bigint[]), CAST(:expected_stock AS bigint[])
     )
 """)
 
@@ -143,16 +170,32 @@ _HOLD_STOCK: Final = text("""
     ) AS held
 """)
 
+# What shall be available afterwards. Only now, for sales may have gone on until here.
+_AIM: Final = text("""
+    UPDATE incoming SET is_new = found.available IS NULL, target = CASE
+        WHEN :is_delivery THEN coalesce(found.available, 0) + incoming.stock
+        WHEN found.available IS NULL OR incoming.expected_stock IS NOT NULL THEN incoming.stock
+        ELSE found.available
+    END
+    FROM incoming AS line LEFT JOIN stock AS found USING (sku) WHERE incoming.sku = line.sku
+""")
+
+_OTHER_STOCK: Final = text("""
+    SELECT line, 'stock of ' || sku || ' is ' || coalesce(available, 0) || ', not ' || expected_stock || ' as expected'
+    FROM incoming LEFT JOIN stock USING (sku) WHERE expected_stock <> coalesce(available, 0)
+""")
+
 _COUNT: Final = text("""
     WITH compared AS (
-        SELECT products.sku IS NULL AS is_new,
+        SELECT is_new, incoming.stock <> target AS is_ignored,
                (products.name, products.price_cents, stock.available)
-                   IS DISTINCT FROM (incoming.name, incoming.price_cents, incoming.stock) AS is_changed
+                   IS DISTINCT FROM (incoming.name, incoming.price_cents, incoming.target) AS is_changed
         FROM incoming LEFT JOIN products USING (sku) LEFT JOIN stock USING (sku)
     )
     SELECT count(*) FILTER (WHERE is_new) AS created,
            count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
-           count(*) FILTER (WHERE NOT is_changed) AS unchanged
+           count(*) FILTER (WHERE NOT is_changed) AS unchanged,
+           count(*) FILTER (WHERE is_ignored AND NOT CAST(:is_delivery AS boolean)) AS stock_ignored
     FROM compared
 """)
 
@@ -176,12 +219,12 @@ _CREATE_STOCK: Final = text("INSERT INTO stock (sku, available) SELECT sku, 0 FR
 
 _RECEIVE_DIFFERENCE: Final = text("""
     INSERT INTO stock_receipts (sku, quantity, kind)
-    SELECT sku, incoming.stock - stock.available, :kind
+    SELECT sku, incoming.target - stock.available, :kind
     FROM incoming JOIN stock USING (sku)
-    WHERE incoming.stock <> stock.available
+    WHERE incoming.target <> stock.available
 """)
 
 _SET_STOCK: Final = text("""
-    UPDATE stock SET available = incoming.stock
-    FROM incoming WHERE incoming.sku = stock.sku AND incoming.stock <> stock.available
+    UPDATE stock SET available = incoming.target
+    FROM incoming WHERE incoming.sku = stock.sku AND incoming.target <> stock.available
 """)

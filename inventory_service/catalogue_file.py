@@ -1,8 +1,13 @@
-"""Reads a catalogue file: CSV in UTF-8, one product a line, every error with its line."""
+"""Reads a catalogue file: CSV in UTF-8, one product a line, every error with its line.
+
+Spreadsheets write semicolons or tabs where a comma is the decimal point, a first line `sep=;`, and spaces that aren't
+the usual one; all of that is taken.
+"""
 
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -12,12 +17,15 @@ _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SKU_RULE: Final = "1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
 
 HEADER: Final = ("sku", "name", "price_cents", "currency", "stock")
+EXPECTED_STOCK: Final = "expected_stock"
+"""The sixth column, which a file may have: how much is available now, for `stock` to take its place."""
 MAX_PRODUCTS: Final = 200_000
 """In one file: so many are imported in one transaction of some seconds. More go into a second file."""
 MAX_NAME_LENGTH: Final = 200
 MAX_PRICE_CENTS: Final = 1_000_000_000
 MAX_STOCK: Final = 1_000_000_000
 
+_SEPARATOR: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -29,7 +37,11 @@ def is_sku(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueLine:
-    """One product as the file wants it; `stock` is what shall be available."""
+    """One product as the file wants it.
+
+    `stock` is what a new product begins with, and what a delivery brings; of any other product it is what shall be
+    available if `expected_stock` is available now, and means nothing without.
+    """
 
     line: int
     sku: str
@@ -37,6 +49,7 @@ class CatalogueLine:
     price_cents: int
     currency: str
     stock: int
+    expected_stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +76,15 @@ def read_catalogue(raw: bytes) -> CatalogueFile:
         return _unreadable(1 + raw.count(b"\n", 0, error.start), "this isn't UTF-8 text")
     rows = _rows(content)
     header_line, header = next(rows, (1, []))
-    if isinstance(header, str) or tuple(field.strip() for field in header) != HEADER:
+    columns = () if isinstance(header, str) else tuple(_plain(field) for field in header)
+    if columns not in {HEADER, (*HEADER, EXPECTED_STOCK)}:
         found = header if isinstance(header, str) else ",".join(header)
-        return _unreadable(header_line, f"the first line must be {','.join(HEADER)}, not {found[:200]!a}")
-    return _read_products(rows)
+        wanted = f"{','.join(HEADER)}, with or without {EXPECTED_STOCK} at its end"
+        return _unreadable(header_line, f"the first line must be {wanted}, not {found[:200]!a}")
+    return _read_products(rows, len(columns))
 
 
-def _read_products(rows: Iterator[tuple[int, list[str] | str]]) -> CatalogueFile:
+def _read_products(rows: Iterator[tuple[int, list[str] | str]], width: int) -> CatalogueFile:
     lines: list[CatalogueLine] = []
     errors: list[LineError] = []
     first_line_of: dict[str, int] = {}
@@ -82,24 +97,32 @@ def _read_products(rows: Iterator[tuple[int, list[str] | str]]) -> CatalogueFile
         if isinstance(fields, str):
             errors.append(LineError(number, f"this isn't CSV: {fields}"))
             continue
-        if len(fields) != len(HEADER):
-            errors.append(LineError(number, f"there must be {len(HEADER)} columns, not {len(fields)}"))
+        if len(fields) != width:
+            errors.append(LineError(number, f"there must be {width} columns, not {len(fields)}"))
             continue
-        product = [field.strip() for field in fields]
+        product = [_plain(field) for field in fields]
         first = first_line_of.setdefault(product[0], number)
         problems = list(_problems(*product))
         if first != number and product[0]:
             problems.append(f"sku {product[0][:64]} stands on line {first} already")
         errors.extend(LineError(number, problem) for problem in problems)
         if not problems:
-            sku, name, price_cents, currency, stock = product
-            lines.append(CatalogueLine(number, sku, name, int(price_cents), currency, int(stock)))
+            sku, name, price_cents, currency, stock, *expected = product
+            expected_stock = int(expected[0]) if expected and expected[0] else None
+            lines.append(CatalogueLine(number, sku, name, int(price_cents), currency, int(stock), expected_stock))
     if not lines and not errors:
         errors.append(LineError(1, "there is no product below the first line"))
     return CatalogueFile(tuple(lines), tuple(errors))
 
 
-def _problems(sku: str, name: str, price_cents: str, currency: str, stock: str) -> Iterator[str]:
+def _plain(field: str) -> str:
+    """With usual spaces in place of those that a spreadsheet puts between digits and units."""
+    return "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in field).strip()
+
+
+def _problems(  # noqa: PLR0913, PLR0917 - one per column
+    sku: str, name: str, price_cents: str, currency: str, stock: str, expected_stock: str = ""
+) -> Iterator[str]:
     if not sku:
         yield "sku is empty"
     elif not is_sku(sku):
@@ -108,14 +131,16 @@ def _problems(sku: str, name: str, price_cents: str, currency: str, stock: str) 
         yield "name is empty"
     elif len(name) > MAX_NAME_LENGTH:
         yield f"name may have {MAX_NAME_LENGTH} characters, not {len(name)}"
-    elif not name.isprintable():
-        yield "name holds characters that can't be printed"
+    elif unprintable := next((letter for letter in name if not letter.isprintable()), None):
+        yield f"name holds U+{ord(unprintable):04X}, which can't be printed"
     if not _is_between(price_cents, 1, MAX_PRICE_CENTS):
         yield f"price_cents must be a whole number from 1 to {MAX_PRICE_CENTS}, not {price_cents[:64]!a}"
     if not _CURRENCY.fullmatch(currency):
         yield f"currency must be 3 upper-case letters, not {currency[:64]!a}"
     if not _is_between(stock, 0, MAX_STOCK):
         yield f"stock must be a whole number from 0 to {MAX_STOCK}, not {stock[:64]!a}"
+    if expected_stock and not _is_between(expected_stock, 0, MAX_STOCK):
+        yield f"{EXPECTED_STOCK} must be empty or a whole number from 0 to {MAX_STOCK}, not {expected_stock[:64]!a}"
 
 
 def _is_between(number: str, lowest: int, highest: int) -> bool:
@@ -124,9 +149,16 @@ def _is_between(number: str, lowest: int, highest: int) -> bool:
 
 def _rows(content: str) -> Iterator[tuple[int, list[str] | str]]:
     """Each row that isn't blank, with the line it begins on; as a sentence if it can't be read."""
-    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    file = io.StringIO(content, newline="")
+    first = content.partition("\n")[0].strip()
+    said = _SEPARATOR.fullmatch(first)
+    if said is not None:
+        file.readline()
+    separator = said[1] if said is not None else next((one for one in ",;\t" if one in first), ",")
+    reader = csv.reader(file, delimiter=separator, strict=True)
+    passed_over = 0 if said is None else 1
     while True:
-        begins_on = reader.line_num + 1
+        begins_on = reader.line_num + 1 + passed_over
         try:
             fields = next(reader)
         except StopIteration:

@@ -6,6 +6,7 @@ The revisions in `migrations/` create them; a test keeps the two alike.
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 METADATA: Final = sa.MetaData()
 
@@ -27,6 +28,16 @@ CATALOGUE_STATE: Final = sa.Table(
     sa.Column("seeded_at", sa.DateTime(timezone=True)),
 )
 """One row. Who changes products holds its lock, so that revisions become visible in their order."""
+
+DELIVERIES: Final = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("delivery_key", sa.Text, primary_key=True),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("imported", JSONB, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+"""Imports that added stock: each once per key."""
 
 STOCK: Final = sa.Table(
     "stock",

@@ -23,19 +23,34 @@ commands = typer.Typer(cls=FriendlyGroup, no_args_is_help=True, help="The produc
 def import_file(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help=f"CSV: {COLUMNS}.")],
     *,
+    delivery: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Add the file's stock to what is there, once per KEY (such as a delivery note)."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create and update products from a CSV file: all of it or, if it has an error, nothing."""
+    """Create and update products from a CSV file: all of it or, if it has an error, nothing.
+
+    The stock of a product that exists stays as it is, unless it is a delivery, or a sixth column expected_stock says
+    how much is available now.
+    """
     client = ShopClient(service_url(INVENTORY_SERVICE))
+    headers = {"Content-Type": "text/csv", **({} if delivery is None else {"Idempotency-Key": delivery})}
     try:
-        imported = read(Imported, client.call("POST", "/catalogue", file.read_bytes(), {"Content-Type": "text/csv"}))
+        imported = read(Imported, client.call("POST", "/catalogue", file.read_bytes(), headers))
     except ShopRefusedError as refusal:
         if "errors" not in refusal.problem:
             raise
         _report_errors(refusal, file, as_json=as_json)
         raise typer.Exit(1) from None
-    counts = ", ".join(f"{count} {what}" for what, count in imported)
-    say(shown_as_json(imported) if as_json else f"{file}: {counts}")
+    if as_json:
+        say(shown_as_json(imported))
+        return
+    say(f"{file}: {imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged")
+    if imported.stock_ignored:
+        say(f"the stock of {imported.stock_ignored} was left as it is: add a delivery with --delivery KEY")
 
 
 @commands.command("list")

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.migrations.tables import create_outbox
 from shared.participant.migrations import create_call_tables, create_fence, create_hand_closings
@@ -49,6 +50,13 @@ def _create_stock() -> None:
         sa.CheckConstraint("available >= 0", name="stock_is_never_negative"),
     )
     op.create_table(
+        "deliveries",
+        sa.Column("delivery_key", sa.Text, primary_key=True),
+        sa.Column("content_hash", sa.Text, nullable=False),
+        sa.Column("imported", JSONB, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
+    op.create_table(
         "stock_receipts",
         sa.Column("receipt_id", sa.BigInteger, sa.Identity(), primary_key=True),
         sa.Column("sku", sa.Text, sa.ForeignKey("products.sku"), nullable=False, index=True),
@@ -56,7 +64,7 @@ def _create_stock() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.CheckConstraint("quantity <> 0", name="a_receipt_changes_something"),
-        sa.CheckConstraint("kind IN ('seed', 'import', 'correction')", name="kind_is_known"),
+        sa.CheckConstraint("kind IN ('seed', 'import', 'delivery', 'correction')", name="kind_is_known"),
     )
 
 

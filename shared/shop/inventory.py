@@ -73,11 +73,15 @@ class CatalogueChanges(Items[ProductChange]):
 
 
 class Imported(View):
-    """The answer to `POST /catalogue`: how many products were created, changed, or found as they should be."""
+    """The answer to `POST /catalogue`: how many products were created, changed, or found as they should be.
+
+    `stock_ignored`: of how many the file's stock is another than what is available, and was left alone.
+    """
 
     created: int
     updated: int
     unchanged: int
+    stock_ignored: int = 0
 
 
 RELEASE_STOCK: Final = Contract(INVENTORY_SERVICE, "release_stock", UndoStep, StockReleased, UNDO, UNDO_SECONDS)

@@ -8,7 +8,7 @@ import pytest
 
 from inventory_service.api import MAX_CATALOGUE_BYTES, inventory_routes
 from tests.integration.api import Client, client_of
-from tests.integration.inventory.world import Inventory, a_catalogue
+from tests.integration.inventory.world import HEADER, Inventory, a_catalogue
 
 
 @pytest.fixture
@@ -26,8 +26,9 @@ async def get(client: Client, path: str, status: int = 200) -> Any:  # noqa: ANN
         return await response.json()
 
 
-async def post(client: Client, body: bytes, status: int = 200, **headers: str) -> Any:  # noqa: ANN401 - JSON
-    async with client.post("/catalogue", data=body, headers={"Content-Type": "text/csv"} | headers) as response:
+async def post(client: Client, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+    sent = {"Content-Type": "text/csv"} | (headers or {})
+    async with client.post("/catalogue", data=body, headers=sent) as response:
         assert response.status == status
         return await response.json()
 
@@ -103,9 +104,23 @@ async def test_import_answers_with_its_counts(client: Client) -> None:
     """Also with a byte order mark, Windows line ends, quotes, blank lines and spaces around the fields."""
     body = b'\xef\xbb\xbfsku,name,price_cents,currency,stock\r\nA,"Ant, small",100,EUR,5\r\n\r\n B , Bee ,200,EUR,0\r\n'
 
-    assert await post(client, body) == {"created": 2, "updated": 0, "unchanged": 0}
+    assert await post(client, body) == {"created": 2, "updated": 0, "unchanged": 0, "stock_ignored": 0}
     assert (await get(client, "/products/A"))["name"] == "Ant, small"
     assert (await get(client, "/products/B"))["name"] == "Bee"
+
+
+async def test_a_delivery_is_an_import_with_a_key(client: Client) -> None:
+    """Its repeat has the same answer; another file under its key is a conflict."""
+    await post(client, a_catalogue("A,Ant,100,EUR,5"))
+    delivery = a_catalogue("A,Ant,100,EUR,7")
+    key = {"Idempotency-Key": "note-1"}
+
+    for _ in range(2):
+        assert (await post(client, delivery, headers=key))["updated"] == 1
+        assert (await get(client, "/products/A"))["available"] == 12
+    conflict = await post(client, a_catalogue("A,Ant,100,EUR,8"), 409, headers=key)
+
+    assert conflict["detail"].startswith("This Idempotency-Key was used for another delivery")
 
 
 async def test_import_reports_each_error_by_its_line(client: Client, inventory: Inventory) -> None:
@@ -128,16 +143,20 @@ async def test_import_shows_the_first_hundred_errors(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "line", "sentence"),
     [
-        (b"", 1, "the first line must be sku,name,price_cents,currency,stock, not ''"),
-        (b"sku;name;price_cents;currency;stock\n", 1, "the first line must be"),
+        (
+            b"",
+            1,
+            f"the first line must be {HEADER}, with or without expected_stock at its end, not ''",
+        ),
+        (b"sku|name|price_cents|currency|stock\n", 1, "the first line must be"),
         (b"sku,name,price_cents,currency,stock\n", 1, "there is no product below the first line"),
         (a_catalogue("A,Ant,100,EUR,5", "B,Caf\u00e9,1,EUR,1").decode().encode("latin-1"), 3, "this isn't UTF-8 text"),
         (a_catalogue('A,"Ant" small,100,EUR,5'), 2, "this isn't CSV"),
         (a_catalogue('A,"Ant,100,EUR,5'), 2, "this isn't CSV"),
-        (a_catalogue("A,Ant\x00,100,EUR,5"), 2, "name holds characters that can't be printed"),
+        (a_catalogue("A,Ant\x00,100,EUR,5"), 2, "name holds U+0000, which can't be printed"),
         (b"\x00\x00\x00", 1, "the first line must be"),
     ],
-    ids=["empty", "semicolons", "no products", "latin-1", "stray quote", "open quote", "nul", "binary"],
+    ids=["empty", "bars", "no products", "latin-1", "stray quote", "open quote", "nul", "binary"],
 )
 async def test_unreadable_file_is_422(client: Client, body: bytes, line: int, sentence: str) -> None:
     (error,) = (await post(client, body, 422))["errors"]
@@ -146,7 +165,7 @@ async def test_unreadable_file_is_422(client: Client, body: bytes, line: int, se
 
 
 async def test_other_content_types_are_turned_away(client: Client) -> None:
-    problem = await post(client, a_catalogue("A,Ant,100,EUR,5"), 415, **{"Content-Type": "application/json"})
+    problem = await post(client, a_catalogue("A,Ant,100,EUR,5"), 415, headers={"Content-Type": "application/json"})
 
     assert problem["detail"] == "Send the catalogue with Content-Type: text/csv."
 
@@ -155,7 +174,7 @@ async def test_too_large_a_file_is_413(client: Client, inventory: Inventory) -> 
     """Counted after decompression."""
     bomb = gzip.compress(b"x" * (MAX_CATALOGUE_BYTES + 1))
 
-    problem = await post(client, bomb, 413, **{"Content-Encoding": "gzip"})
+    problem = await post(client, bomb, 413, headers={"Content-Encoding": "gzip"})
 
     assert "larger than this address takes" in problem["detail"]
     assert await inventory.count("products") == 0

@@ -13,6 +13,7 @@ from inventory_service.tables import METADATA
 from shared.database import create_engine, migrate
 from shared.participant.errors import Refused
 from shared.shop.inventory import CatalogueChanges, Imported, ProductView, StockLine
+from shared.web.requests import KeyReusedError
 from tests.integration.conftest import ServiceDatabase
 from tests.integration.inventory.world import Inventory, a_catalogue, a_key
 from tests.integration.schema import differences
@@ -22,8 +23,8 @@ def the_seed() -> CatalogueFile:
     return read_catalogue(InventorySettings.model_fields["inventory_catalogue"].default.read_bytes())
 
 
-def imported(created: int, updated: int, unchanged: int) -> Imported:
-    return Imported(created=created, updated=updated, unchanged=unchanged)
+def imported(created: int, updated: int, unchanged: int, stock_ignored: int = 0) -> Imported:
+    return Imported(created=created, updated=updated, unchanged=unchanged, stock_ignored=stock_ignored)
 
 
 def a_product(sku: str, name: str, price_cents: int, available: int) -> ProductView:
@@ -63,16 +64,95 @@ async def test_import_twice_changes_nothing_more(inventory: Inventory) -> None:
     assert (await inventory.catalogue.changes(0, 10)).revision == 2
 
 
-async def test_imported_stock_is_what_is_available_afterwards(inventory: Inventory) -> None:
+async def test_what_was_sold_is_not_sold_again_by_importing_the_file_again(inventory: Inventory) -> None:
+    """Three chairs, of which two are sold: a repeat of the import, or a change of price, makes no fourth."""
+    await inventory.import_lines("CHAIR,Oak chair,89000,EUR,3")
+    await inventory.reserve(CHAIR=2)
+
+    assert await inventory.import_lines("CHAIR,Oak chair,89000,EUR,3") == imported(0, 0, 1, 1)
+    assert await inventory.import_lines("CHAIR,Oak chair,95000,EUR,3") == imported(0, 1, 0, 1)
+
+    assert await inventory.available() == {"CHAIR": 1}
+    assert (await inventory.catalogue.product("CHAIR")) == a_product("CHAIR", "Oak chair", 95000, 1)
+    with pytest.raises(Refused):
+        await inventory.reserve("order-2", CHAIR=3)
+
+
+async def test_stock_is_set_where_it_is_as_the_line_expects(inventory: Inventory) -> None:
     """What is set aside stays so; the difference is booked, also downwards, and a release comes on top."""
-    await inventory.stocked(A=10)
+    await inventory.import_lines("A,Ant,100,EUR,10", "B,Bee,100,EUR,1")
     await inventory.reserve(A=4)
 
-    await inventory.stocked(A=2)
-    assert await inventory.available() == {"A": 2}
+    assert await inventory.expect("A,Ant,100,EUR,2,6", "B,Bee,100,EUR,9,") == imported(0, 1, 1, 1)
+    assert await inventory.available() == {"A": 2, "B": 1}
 
     await inventory.release()
-    assert await inventory.available() == {"A": 6}
+    assert await inventory.available() == {"A": 6, "B": 1}
+
+
+async def test_a_line_that_expects_another_stock_refuses_the_file(inventory: Inventory) -> None:
+    await inventory.import_lines("A,Ant,100,EUR,10", "B,Bee,100,EUR,10")
+    await inventory.reserve(A=4)
+
+    with pytest.raises(CatalogueRejectedError) as rejection:
+        await inventory.expect("B,Bee,100,EUR,5,10", "A,Ant,100,EUR,2,10", "NEW,New,100,EUR,2,1")
+
+    assert [(error.line, error.message) for error in rejection.value.errors] == [
+        (3, "stock of A is 6, not 10 as expected"),
+        (4, "stock of NEW is 0, not 1 as expected"),
+    ]
+    assert await inventory.available() == {"A": 6, "B": 10}
+
+
+async def test_a_delivery_is_added_once_per_key(inventory: Inventory) -> None:
+    """Also if its answer was lost, or several send it at once; another file under its key is turned away."""
+    await inventory.import_lines("A,Ant,100,EUR,10")
+    await inventory.reserve(A=4)
+
+    answers = await asyncio.gather(*(inventory.deliver("note-1", "A,Ant,100,EUR,5", "B,Bee,1,EUR,2") for _ in range(4)))
+    assert answers == [imported(1, 1, 0)] * 4
+    assert await inventory.available() == {"A": 11, "B": 2}
+    with pytest.raises(KeyReusedError, match="another delivery"):
+        await inventory.deliver("note-1", "A,Ant,100,EUR,6")
+
+    assert await inventory.deliver("note-2", "A,Ant,100,EUR,5") == imported(0, 1, 0)
+    assert await inventory.available() == {"A": 16, "B": 2}
+
+
+async def test_a_delivery_with_an_error_leaves_its_key_unused(inventory: Inventory) -> None:
+    with pytest.raises(CatalogueRejectedError):
+        await inventory.deliver("note-1", "A,Ant,0,EUR,5")
+
+    assert await inventory.deliver("note-1", "A,Ant,100,EUR,5") == imported(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sku;name;price_cents;currency;stock\nA;Ant 1\u00a0kg;100;EUR;5\n",
+        "sep=;\r\nsku;name;price_cents;currency;stock\r\nA;Ant 1\u202fkg;100;EUR;5\r\n",
+        "\ufeffsku,\u00a0name,price_cents ,currency,stock\nA,Ant 1\u3000kg,\u00a0100,EUR,5\n",
+        'sku\tname\tprice_cents\tcurrency\tstock\n"A"\tAnt 1 kg\t100\tEUR\t5',
+    ],
+)
+async def test_what_spreadsheets_write_is_taken(inventory: Inventory, content: str) -> None:
+    await inventory.catalogue.import_file(read_catalogue(content.encode()))
+
+    assert await inventory.catalogue.page("", 9) == [a_product("A", "Ant 1 kg", 100, 5)]
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\x07", "\u2028", "\u200b"])
+async def test_a_letter_that_nobody_sees_is_named(inventory: Inventory, letter: str) -> None:
+    [(line, message)] = await errors_of(inventory, f"A,Ant{letter}s,100,EUR,5")
+
+    assert (line, message) == (2, f"name holds U+{ord(letter):04X}, which can't be printed")
+
+
+def test_lines_are_counted_as_the_file_has_them() -> None:
+    """Also below a line that only says how the fields are separated."""
+    [error] = read_catalogue(b"sep=;\nsku;name;price_cents;currency;stock\nA;Ant;0;EUR;5").errors
+
+    assert error.line == 3
 
 
 async def test_every_error_has_its_line_and_nothing_is_imported(inventory: Inventory) -> None:

@@ -1,9 +1,11 @@
 """An inventory for the tests: short ways to stock it, to take from it, and to count it."""
 
+import contextlib
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inventory_service.catalogue import Catalogue
+from inventory_service.catalogue import Catalogue, CatalogueRejectedError
 from inventory_service.catalogue_file import read_catalogue
 from inventory_service.store import Stock
 from shared.contracts.repair import ByHand
@@ -26,8 +28,11 @@ def a_key(saga_id: str = "order-1") -> StepKey:
     return StepKey(saga_id, "reserve_stock")
 
 
-def a_catalogue(*lines: str) -> bytes:
-    return "\n".join(("sku,name,price_cents,currency,stock", *lines)).encode()
+HEADER = "sku,name,price_cents,currency,stock"
+
+
+def a_catalogue(*lines: str, header: str = HEADER) -> bytes:
+    return "\n".join((header, *lines)).encode()
 
 
 class Inventory:
@@ -42,8 +47,21 @@ class Inventory:
         return await self.catalogue.import_file(read_catalogue(a_catalogue(*lines)))
 
     async def stocked(self, **available: int) -> None:
-        """Make exactly so much of each SKU available."""
-        await self.import_lines(*(f"{sku},Product {sku},1000,EUR,{units}" for sku, units in available.items()))
+        """Make exactly so much of each SKU available, whatever is sold meanwhile."""
+        while True:
+            now = await self.available()
+            lines = (f"{sku},Product {sku},1000,EUR,{units},{now.get(sku, 0)}" for sku, units in available.items())
+            with contextlib.suppress(CatalogueRejectedError):
+                await self.expect(*lines)
+                return
+
+    async def expect(self, *lines: str) -> Imported:
+        """Import lines with a sixth column, `expected_stock`."""
+        return await self.catalogue.import_file(read_catalogue(a_catalogue(*lines, header=f"{HEADER},expected_stock")))
+
+    async def deliver(self, key: str, *lines: str) -> Imported:
+        content = a_catalogue(*lines)
+        return await self.catalogue.deliver(key, read_catalogue(content), content)
 
     async def reserve(self, saga_id: str = "order-1", **quantities: int) -> StockReserved:
         """Reserve these quantities, with the lines in the order of the arguments."""
