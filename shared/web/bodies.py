@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.web.text import refused_character
+from shared.web.text import is_visible, refused_character
 
 
 def _printable(text: str) -> str:
@@ -13,6 +13,8 @@ def _printable(text: str) -> str:
     character = refused_character(text)
     if character is not None:
         raise ValueError(f"must have printable characters only, not {character}: remove it")
+    if not is_visible(text):
+        raise ValueError("must have a character that can be seen")
     return text
 
 

@@ -28,6 +28,15 @@ def refused_character(text: str) -> str | None:
     return None
 
 
+def is_visible(text: str) -> bool:
+    """Whether any of it can be seen: joiners, marks of direction and spaces alone name nobody."""
+    return any(unicodedata.category(character)[0] not in "CZ" or _is_newer(character) for character in text)
+
+
+def _is_newer(character: str) -> bool:
+    return unicodedata.category(character) == "Cn"  # an emoji that this Python's Unicode doesn't know yet
+
+
 def is_address(text: str) -> bool:
     """Whether this is one bare address (RFC 5321, dot-atom, ASCII): no name, no list, no quotes, no line end."""
     local_part = text.partition("@")[0]

@@ -71,3 +71,9 @@ async def test_json_with_a_byte_order_mark_is_taken() -> None:
     sent = json.dumps({"email": "ada@example.org", "user_id": "ada"}).encode("utf-8-sig")
     async with client_of([web.post("/", take)]) as client, client.post("/", data=sent) as response:
         assert response.status == 200
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u200c\u200d", "\ufeff", "\u00ad", " \u200e "])
+def test_a_name_that_nobody_can_see_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="must have a character that can be seen"):
+        CustomerBody(email="ada@example.org", user_id=text)
