@@ -1,7 +1,6 @@
 """Makes the e-mail of a step: nothing of a request becomes a header line of its own."""
 
 import hashlib
-import re
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -11,25 +10,10 @@ from typing import Final
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.notification import SendEmail
+from shared.web.text import is_address, refused_character
 
-MAX_ADDRESS_LENGTH: Final = 254
-MAX_LOCAL_PART_LENGTH: Final = 64
 MAX_SUBJECT_LENGTH: Final = 200
 MAX_BODY_LENGTH: Final = 100_000
-
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
-
-
-def is_address(text: str) -> bool:
-    """Whether this is one bare address (RFC 5321, dot-atom, ASCII): no name, no list, no quotes, no line end."""
-    local_part = text.partition("@")[0]
-    return (
-        len(text) <= MAX_ADDRESS_LENGTH
-        and len(local_part) <= MAX_LOCAL_PART_LENGTH
-        and _ADDRESS.fullmatch(text) is not None
-    )
 
 
 def check(request: SendEmail) -> None:
@@ -42,7 +26,8 @@ def check(request: SendEmail) -> None:
         raise Refused(
             f"{request.recipient[:80]!a} is no e-mail address: give one bare address, such as ada@example.com"
         )
-    if not request.subject.strip() or not request.subject.isprintable() or len(request.subject) > MAX_SUBJECT_LENGTH:
+    unprintable = refused_character(request.subject) is not None
+    if not request.subject.strip() or unprintable or len(request.subject) > MAX_SUBJECT_LENGTH:
         raise Refused(f"the subject must be one line of 1 to {MAX_SUBJECT_LENGTH} printable characters")
     if len(request.body) > MAX_BODY_LENGTH or not _is_text(request.subject + request.body):
         raise Refused(f"the body must be plain text of at most {MAX_BODY_LENGTH} characters")

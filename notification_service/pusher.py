@@ -12,6 +12,7 @@ from notification_service.message import key_digest
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.notification import SendPush
+from shared.web.text import refused_character
 from shared.webhooks import Secret, signed_headers
 
 EVENT_TYPE: Final = "push.requested"
@@ -58,7 +59,7 @@ def check(request: SendPush) -> None:
         Refused: with what to correct.
     """
     user_id, message = request.user_id, request.message
-    if not user_id.strip() or not user_id.isprintable() or len(user_id) > MAX_USER_ID_LENGTH:
+    if not user_id.strip() or refused_character(user_id) is not None or len(user_id) > MAX_USER_ID_LENGTH:
         raise Refused(f"user_id must be 1 to {MAX_USER_ID_LENGTH} printable characters")
     if not message.strip() or "\0" in message or len(message) > MAX_MESSAGE_LENGTH:
         raise Refused(f"the message must have 1 to {MAX_MESSAGE_LENGTH} characters")

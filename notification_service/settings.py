@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
 from notification_service.mailer import SmtpServer, read_smtp_url
-from notification_service.message import is_address
 from shared.events.consuming import ConsumerSettings
+from shared.web.text import is_address
 from shared.webhooks import Secret, WebhookSecrets, read_secrets
 
 

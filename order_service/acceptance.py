@@ -36,7 +36,7 @@ from shared.shop.order import (
 )
 from shared.shop.shipping import Address
 from shared.web.bodies import MAX_UNITS, Body, CustomerBody, LineBody, Text
-from shared.web.requests import check_fault_plan, check_same_request, request_hash
+from shared.web.requests import check_email, check_fault_plan, check_same_request, request_hash
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
 ACTIVITIES: Final = ORDER_ACTIVITIES
@@ -138,6 +138,7 @@ class Acceptance:
         earlier = await self._orders.by_key(idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
+        check_email(body.customer.email)
         check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
         order, lines = await self._price_as_expected(body)
         if self._terms.fraud is not None:

@@ -15,6 +15,7 @@ from shared.participant.errors import Refused
 from shared.participant.fence import Fence, StepKey
 from shared.participant.hand_closings import STATUS, record_closing
 from shared.shop.shipping import Address, BookShipment, ShipmentBooked, ShipmentCancelled
+from shared.web.text import refused_character
 from shipping_service.tables import SHIPMENTS
 from shipping_service.tracking import new_tracking_number
 
@@ -84,7 +85,8 @@ class Shipments:
         Raises:
             Refused: it can't be delivered.
         """
-        unprintable = [name for name, value in address.model_dump().items() if not value.isprintable()]
+        found = {name: refused_character(value) for name, value in address.model_dump().items()}
+        unprintable = [f"{name} ({character})" for name, character in found.items() if character is not None]
         if unprintable:
             raise Refused(f"the address can't be printed on a label: {', '.join(unprintable)}")
         country = address.country.strip().upper()

@@ -24,7 +24,7 @@ from shared.shop.audit import AUDIT
 from shared.shop.inventory import StockLine
 from shared.shop.task import CLOSE_TASK, TASK_ORCHESTRATOR, TASK_PROCESSING, AcceptedTask, TaskStatus, TaskWorkflow
 from shared.web.bodies import Body, CustomerBody, LineBody, Text
-from shared.web.requests import RequestRefusedError, check_fault_plan, check_same_request, request_hash
+from shared.web.requests import RequestRefusedError, check_email, check_fault_plan, check_same_request, request_hash
 from task_orchestrator_service.rules import check
 from task_orchestrator_service.starter import Starter
 from task_orchestrator_service.store import TaskStore
@@ -123,6 +123,7 @@ class TaskService:
         earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
+        check_email(body.customer.email)
         check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
         task = _task_of(body)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)

@@ -5,6 +5,7 @@ from typing import Final
 
 from shared.participant.errors import Refused
 from shared.shop.task import AcceptedTask, Lane
+from shared.web.text import refused_character
 
 MOST_UNITS: Final = 10_000
 """Of one line."""
@@ -19,7 +20,7 @@ def check(task: AcceptedTask) -> None:
     if not task.lines:
         raise Refused("it has no lines: name at least one SKU and how many of it to pack")
     for line in task.lines:
-        if not line.sku.strip() or not line.sku.isprintable():
+        if not line.sku.strip() or refused_character(line.sku) is not None:
             raise Refused(f"{line.sku[:80]!a} is no SKU: correct the line")
         if not 1 <= line.quantity <= MOST_UNITS:
             raise Refused(f"{line.quantity} units of {line.sku[:80]} can't be packed: give 1 to {MOST_UNITS} per line")

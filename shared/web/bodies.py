@@ -5,11 +5,16 @@ from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.web.text import is_visible, refused_character
+
 
 def _printable(text: str) -> str:
     """Postgres takes no NUL, and no label printer a line feed: better a sentence now than a step that fails later."""
-    if not text.isprintable():
-        raise ValueError("must have printable characters only")
+    character = refused_character(text)
+    if character is not None:
+        raise ValueError(f"must have printable characters only, not {character}: remove it")
+    if not is_visible(text):
+        raise ValueError("must have a character that can be seen")
     return text
 
 
@@ -33,7 +38,11 @@ class Body(BaseModel):
 
 
 class CustomerBody(Body):
-    email: Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), Printable]
+    email: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"),
+        Printable,
+    ]
     user_id: Text
 
 

@@ -1,6 +1,7 @@
 """RFC 9457 problem documents: every error of every HTTP surface."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -14,6 +15,7 @@ from shared.web.requests import (
     FaultsForbiddenError,
     KeyReusedError,
     NeverRefusesError,
+    NoAddressError,
     RequestRefusedError,
     UnknownActivityError,
 )
@@ -28,6 +30,7 @@ Statuses = Mapping[type[RequestRefusedError], HTTPStatus]
 REQUEST_STATUSES: Final[Statuses] = {
     KeyReusedError: HTTPStatus.CONFLICT,
     FaultsForbiddenError: HTTPStatus.FORBIDDEN,
+    NoAddressError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownActivityError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NeverRefusesError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -161,14 +164,14 @@ async def body_of(request: web.Request) -> bytes:
 
 
 async def read_json(request: web.Request, model: type[ModelT]) -> ModelT:
-    """The request's body as a validated model.
+    """The request's body as a validated model. A byte order mark, which some clients write, is skipped (RFC 8259).
 
     Raises:
         ProblemError: 400 for what isn't JSON or nested too deeply, 422 with a sentence per field for what
             doesn't fit the model.
     """
     try:
-        return model.model_validate_json(await body_of(request))
+        return model.model_validate_json((await body_of(request)).removeprefix(BOM_UTF8))
     except ValidationError as error:
         found = error.errors()
         if found[0]["type"] == "json_invalid":

@@ -2,6 +2,7 @@
 
 RequestRefusedError
 ├── KeyReusedError
+├── NoAddressError
 └── FaultPlanError
     ├── FaultsForbiddenError
     ├── UnknownActivityError
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy import Row
 
 from shared.contracts.call import Fault, FaultMode
+from shared.web.text import is_address
 
 
 class RequestRefusedError(Exception):
@@ -31,6 +33,10 @@ class RequestRefusedError(Exception):
 
 class KeyReusedError(RequestRefusedError):
     sentence = "This Idempotency-Key was used for another {what}: send the same body again, or a new key."
+
+
+class NoAddressError(RequestRefusedError):
+    sentence = "customer.email: {email} is no address that can be mailed: give a bare one, such as ada@example.com."
 
 
 class FaultPlanError(RequestRefusedError):
@@ -64,6 +70,16 @@ def check_same_request(earlier: Row[Any], hash_now: str, what: str) -> None:
     """
     if earlier.request_hash != hash_now:
         raise KeyReusedError(what=what)
+
+
+def check_email(email: str) -> None:
+    """Turn away an address that no mail could be sent to, after the look for a repeat: older rules took more.
+
+    Raises:
+        NoAddressError: it is none.
+    """
+    if not is_address(email):
+        raise NoAddressError(email=ascii(email[:80]))
 
 
 def check_fault_plan(

@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from shared.events.inbox import Outcome
 from shared.shop.task import TASK_PROCESSING, TASK_WITH_AUDIT
-from task_orchestrator_service.acceptance import TaskService
+from shared.web.requests import request_hash
+from task_orchestrator_service.acceptance import TaskBody, TaskService
 from task_orchestrator_service.api import task_routes
+from task_orchestrator_service.tables import TASKS
 from tests.integration.api import Client, client_of
 from tests.integration.tasks.world import World, completed, sweeping
 from tests.waiting import eventually
@@ -225,3 +228,17 @@ async def test_the_other_workflow_is_started_under_its_name(client: Client, worl
 
     await eventually(started)
     assert TASK_WITH_AUDIT == world.engine.started[0][0]
+
+
+async def test_an_address_that_no_mail_reaches_is_refused_but_not_its_repeat(client: Client, world: World) -> None:
+    """The key is looked up first: what older rules accepted keeps its answer."""
+    older = {"customer": {"email": "Ada<ada@x.org>", "user_id": "ada"}}
+    status, problem = await post(client, "new", **older)
+    assert (status, problem["detail"][:16]) == (422, "customer.email: ")
+
+    _, accepted = await post(client, "old")
+    hash_then = request_hash(TaskBody.model_validate({**BODY, **older}))
+    async with world.database.begin() as tx:
+        await tx.execute(update(TASKS).where(TASKS.c.idempotency_key == "old").values(request_hash=hash_then))
+
+    assert await post(client, "old", **older) == (202, accepted)

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notification_service.mailer import MailOutageError, on_the_wire, outcome
-from notification_service.message import build, check, is_address, message_id
+from notification_service.message import build, check, message_id
 from notification_service.notifications import shown
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.notification import SendEmail
+from shared.web.text import is_address
 
 pytestmark = pytest.mark.unit
 

@@ -13,7 +13,7 @@ from order_service.api.problems import STATUSES
 from order_service.approval.terms import FraudTerms
 from shared.shop.approval import FraudCheck, WhenAway
 from shared.shop.inference import RunMlInference
-from shared.web.requests import RequestRefusedError
+from shared.web.requests import RequestRefusedError, request_hash
 from tests.unit.order.fakes import MUG, TEA, FakeCatalogue, FakeOrders, FakeStarter, a_body
 
 pytestmark = pytest.mark.unit
@@ -313,3 +313,29 @@ async def test_a_record_can_not_be_planned_to_refuse(record: str) -> None:
 
     assert STATUSES[type(problem)] == HTTPStatus.UNPROCESSABLE_ENTITY
     assert record in str(problem)
+
+
+UNMAILABLE = ["ada@bücher.example", '"ada"@example.org', "ada.@example.org", "Ada<ada@x.org>", "ada@example.org."]
+
+
+def _body_of(email: str) -> OrderBody:
+    return a_body(customer={"email": email, "user_id": "ada"})
+
+
+@pytest.mark.parametrize("email", UNMAILABLE)
+async def test_an_address_that_no_mail_reaches_is_refused(email: str) -> None:
+    """Before anything is charged, with the address and what to give instead."""
+    refusal = await Shop().refusal(_body_of(email))
+
+    assert STATUSES[type(refusal)] is HTTPStatus.UNPROCESSABLE_ENTITY
+    assert str(refusal).startswith(f"customer.email: {email!a} is no address")
+
+
+@pytest.mark.parametrize("email", UNMAILABLE)
+async def test_a_repeat_comes_before_the_rules_of_today(email: str) -> None:
+    """What was accepted under yesterday's rules gets its answer for good."""
+    shop = Shop()
+    accepted = await shop.accept(_body_of("ada@example.org"))
+    shop.orders.rows[accepted].request_hash = request_hash(_body_of(email))
+
+    assert await shop.accept(_body_of(email)) == accepted
