@@ -24,7 +24,7 @@ from devstack.topology.specs import Finished, ProcessSpec
 PAUSE_SECONDS = 0.2
 IMMEDIATE_RESTARTS = 3
 FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 10.0
+LONGEST_BACKOFF_SECONDS = 5.0
 # A fork, or a log that can't be opened, fails so while the machine is short of something, or a folder is in its way.
 PASSING = frozenset(
     {
@@ -40,7 +40,7 @@ PASSING = frozenset(
     }
 )
 # Who has lived so long since its last death begins anew.
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 10.0
 READY_POLL_SECONDS = 0.1
 # A process that dies this often without having been ready once won't be ready by patience.
 DEATHS_BEFORE_GIVING_UP = 3
@@ -106,6 +106,7 @@ class ManagedProcess:
         self._starts = 0
         self._wanted = False
         self._deaths_before_ready = 0
+        self._was_killed = False
         self._runner: asyncio.Task[None] | None = None
         self._condition = asyncio.Condition()
 
@@ -147,6 +148,7 @@ class ManagedProcess:
         victim = self.pid
         if not self.signal(Signals.SIGKILL):
             return False
+        self._was_killed = True
         await self._until(lambda: self.pid != victim)
         return True
 
@@ -226,7 +228,9 @@ class ManagedProcess:
                 await self._enter(Phase.FINISHED if self.exit_code == 0 else Phase.FAILED)
                 return
             self.restarts += 1
-            deaths = 1 if time.monotonic() - began >= STEADY_SECONDS else deaths + 1
+            # A kill that was asked for says nothing of the process.
+            is_first = self._was_killed or time.monotonic() - began >= STEADY_SECONDS
+            deaths, self._was_killed = 1 if is_first else deaths + 1, False
             self._deaths_before_ready = 0 if was_ready else self._deaths_before_ready + 1
             await self._enter(Phase.BACKOFF)
             with contextlib.suppress(TimeoutError):
