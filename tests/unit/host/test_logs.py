@@ -1,4 +1,7 @@
-"""What a log line never holds: passwords, tokens, and customers' data, also not in what Postgres and pydantic quote."""
+"""What a log line never holds: passwords, tokens, and customers' data, also not in what Postgres and pydantic quote.
+
+Each logs in a process of its own, since the set-up is a process's.
+"""
 
 import json
 import subprocess
@@ -6,47 +9,51 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
-from asyncpg.exceptions import CheckViolationError
-from pydantic import ValidationError
-
-from shared.contracts.message import Message
-from shared.service.lifecycle import configure_logs
 
 pytestmark = pytest.mark.unit
 
+PROJECT = Path(__file__).parents[3]
 SECRETS = ("hunter2", "tok_visa", "ada@example.org")
 
+REFUSED_ROW = """
+password = "hunter2"
+error = CheckViolationError("new row violates check constraint")
+error.detail = f"Failing row contains (ord-1, ada@example.org, {password})."
+raise error
+"""
+UNREADABLE_MESSAGE = """
+token = "tok_visa"
+Fault.model_validate({"activity": "a", "mode": "refuse", "times": token})
+"""
+SCRIPT = """
+import structlog
+from asyncpg.exceptions import CheckViolationError
+from shared.contracts.call import Fault
+from shared.service.lifecycle import configure_logs
 
-class Card(Message):
-    number: int
+configure_logs("payment-service")
+
+def fails():
+    %s
+
+try:
+    fails()
+except Exception as error:
+    structlog.get_logger().exception("failed", error=str(error))
+"""
 
 
-def refused_row() -> None:
-    password = "hunter2"
-    error = CheckViolationError("new row violates check constraint")
-    error.detail = f"Failing row contains (ord-1, ada@example.org, {password})."
-    raise error
+@pytest.mark.parametrize(
+    ("fails", "name"), [(REFUSED_ROW, "CheckViolationError"), (UNREADABLE_MESSAGE, "ValidationError")]
+)
+def test_a_traceback_tells_where_and_not_what_about(fails: str, name: str) -> None:
+    script = SCRIPT % fails.strip().replace("\n", "\n    ")
+    ran = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    line = ran.stdout.splitlines()[-1]
 
-
-def unreadable_message() -> None:
-    token = "tok_visa"
-    Card.model_validate({"number": token})
-
-
-@pytest.mark.parametrize("fails", [refused_row, unreadable_message])
-def test_a_traceback_tells_where_and_not_what_about(fails: object, capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("payment-service")
-    assert callable(fails)
-    try:
-        fails()
-    except (CheckViolationError, ValidationError) as error:
-        structlog.get_logger().exception("failed", error=str(error))
-    line = capsys.readouterr().out.splitlines()[-1]
-
-    written = json.loads(line)
-    assert written["exception"][0]["exc_type"] in {"CheckViolationError", "ValidationError"}
-    assert written["exception"][0]["frames"][-1]["name"]
+    [raised] = json.loads(line)["exception"]
+    assert raised["exc_type"] == name
+    assert "fails" in [frame["name"] for frame in raised["frames"]]
     assert not [secret for secret in SECRETS if secret in line]
 
 
@@ -55,8 +62,13 @@ def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
     script = "from shared.service.lifecycle import configure_logs; import structlog; configure_logs('a'); "
     script += "structlog.get_logger().info('lost'); import sys; sys.stderr.write('went on')"
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(
-            [sys.executable, "-u", "-c", script], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        ran = subprocess.run(
+            [sys.executable, "-u", "-c", script],
+            cwd=PROJECT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
 
-    assert "went on" in ended.stderr
+    assert "went on" in ran.stderr
