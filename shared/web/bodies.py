@@ -13,7 +13,7 @@ def _printable(text: str) -> str:
     character = refused_character(text)
     if character is not None:
         raise ValueError(f"must have printable characters only, not {character}: remove it")
-    if not is_visible(text):
+    if text and not is_visible(text):
         raise ValueError("must have a character that can be seen")
     return text
 
