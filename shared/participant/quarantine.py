@@ -78,6 +78,7 @@ class _Suspect:
     slot: int | None
     rounds: int
     deaths: int
+    runs: bool = False
 
 
 @dataclass(slots=True)
@@ -128,7 +129,8 @@ class Gate:
             released = self._poison.keys() - {one.work for one in poison}
             self._poison = {one.work: one.deaths for one in poison}
             for work in self._poison:
-                if (suspect := self._suspects.pop(work, None)) is not None:
+                suspect = self._suspects.pop(work, None)
+                if suspect is not None and not suspect.runs:  # what runs leaves its slot itself
                     self._free(suspect.slot)
             self._suspects |= {work: _Suspect(None, 0, 0) for work in released}
         QUARANTINED.set(len(poison))
@@ -193,7 +195,7 @@ class Gate:
             return None
         self._emptying_until = 0.0
         bound = min(ALONE_SECONDS * 2**suspect.rounds, LONGEST_ALONE_SECONDS)
-        suspect.slot = self._write(work, Mark.ALONE, suspect)
+        suspect.slot, suspect.runs = self._write(work, Mark.ALONE, suspect), True
         self._alone = _Alone(work, suspect.slot, now + bound)
         self._running += 1
         return _Entered(suspect.slot)
@@ -271,12 +273,17 @@ class Quarantine:
                     log.error("the process died of what ran alone", order_id=one.work.saga_id, what=one.work.what)
                     await tx.execute(_count(one.work))
             deaths = {one.work: one.deaths for one in await _known(tx)}
+        # Two deliveries of one call may have been running; it is one suspect.
+        single = {one.work: one for one in leftovers}
         for one in leftovers:
+            if single[one.work] is not one:
+                in_flight.free(one.slot)
+                continue
             # Only now: it had to be known if the process had died once more.
             in_flight.remark(one.slot, Mark.WAITING)
             self._gate.suspect(one.work, slot=one.slot, rounds=one.rounds, deaths=deaths.get(one.work, 0))
         if leftovers:
-            log.warning("the process died: what was running runs alone once", suspects=len(leftovers))
+            log.warning("the process died: what was running runs alone once", suspects=len(single))
         self._gate.keep(in_flight)
         await self.refresh()
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.database import create_engine
 from shared.participant.errors import QuarantinedError
-from shared.participant.in_flight import Work
+from shared.participant.in_flight import InFlight, Mark, Work
 from shared.participant.quarantine import DEATHS, Gate, Quarantine
 from tests.integration.conftest import PROJECT
 from tests.integration.fence.poisoned import POISON
@@ -131,3 +131,20 @@ async def test_a_folder_that_cannot_be_written_to_is_waited_for(
     await asyncio.wait_for(waiting, 10)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_two_deliveries_of_one_call_are_one_suspect(database: AsyncEngine, tmp_path: Path) -> None:
+    """And leave no mark behind that nobody would ever take away."""
+    died = InFlight.open(tmp_path, "app")
+    assert None not in {died.write(POISONOUS, Mark.RUNNING), died.write(POISONOUS, Mark.RUNNING)}
+    died.close()
+
+    gate = Gate()
+    quarantine = Quarantine(gate, database)
+    await quarantine.begin(tmp_path, "app")
+    async with gate.passed(POISONOUS):
+        pass
+
+    in_flight = quarantine._in_flight  # noqa: SLF001 - the process holds the file
+    assert in_flight is not None
+    assert in_flight.leftovers() == []

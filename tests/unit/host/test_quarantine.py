@@ -266,3 +266,18 @@ async def test_nothing_begins_before_it_is_known_what_is_poison(gate: Gate) -> N
     gate.open()
     async with asyncio.timeout(10), gate.passed(HEALTHY):
         pass
+
+
+async def test_what_another_process_found_out_while_it_runs_here_leaves_its_slot_once(
+    gate: Gate, in_flight: InFlight
+) -> None:
+    gate.suspect(SUSPECT)
+    suspect = Running(gate, SUSPECT)
+    await suspect.begins()
+
+    gate.quarantine([Poison(SUSPECT, 3, datetime.now(UTC))])
+    assert marks(in_flight) == {SUSPECT: Mark.ALONE}
+    await suspect.end()
+
+    async with gate.passed(HEALTHY), gate.passed(ANOTHER):
+        assert marks(in_flight) == {HEALTHY: Mark.RUNNING, ANOTHER: Mark.RUNNING}
