@@ -60,9 +60,16 @@ def test_the_same_key_is_the_same_task(client: TaskClient) -> None:
     assert 1 == len(client.mails(ada["email"]))
 
 
-@pytest.mark.parametrize("email", ["bounce@example.com", "ada..lovelace@example.org"])
-def test_an_address_that_is_refused_fails_the_task(client: TaskClient, email: str) -> None:
-    """With the mail server's or the service's own words, and nobody keeps the task."""
+def test_an_address_that_no_mail_reaches_is_turned_away_at_once(client: TaskClient) -> None:
+    answer = client.post(a_task(**{**someone(), "email": "ada..lovelace@example.org"}))
+
+    assert answer.status == 422
+    assert "email" in answer.body["detail"]
+
+
+def test_an_address_that_is_refused_fails_the_task(client: TaskClient) -> None:
+    """With the mail server's own words, and nobody keeps the task."""
+    email = "bounce@example.com"
     task = client.end_of(client.submit(**{**someone(), "email": email}))
 
     assert "failed" == task["status"]
