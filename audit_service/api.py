@@ -53,7 +53,7 @@ def audit_routes(trail: AuditTrail) -> list[web.RouteDef]:
         web.get("/records", records),
         web.get("/records/{audit_id}", record),
         web.get("/head", head),
-        web.get("/verify", verify),
+        web.get("/verify", verify, allow_head=False),  # it recomputes the whole chain
     ]
 
 

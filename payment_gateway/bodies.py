@@ -66,7 +66,7 @@ Token = Annotated[str, AfterValidator(_known_token)]
 class Body(BaseModel):
     """Exactly these fields, of exactly these types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class ChargeBody(Body):

@@ -40,6 +40,8 @@ SERVER_SETTINGS = (
     f"max_connections={MAX_CONNECTIONS}",
     f"shared_buffers={SHARED_BUFFERS}",
     "logging_collector=off",
+    # Without DETAIL, which quotes the rows that were turned away: they are customers' data.
+    "log_error_verbosity=terse",
     "password_encryption=scram-sha-256",
     # Workflows leave some thirty dead rows an order in the state store: room that is used again once it is vacuumed.
     "autovacuum_naptime=10s",

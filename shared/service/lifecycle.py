@@ -23,7 +23,8 @@ from shared.migrations.revisions import NewerSchemaError
 
 log = structlog.get_logger()
 
-_QUOTED: Final = re.compile(r"\n(DETAIL|CONTEXT):.*")
+_ROW: Final = re.compile(r"\n[ |]*(?:DETAIL|CONTEXT):.*?(?=\n\[SQL:|\nHINT:|\n\n|\Z)", re.DOTALL)
+_VALUE: Final = re.compile(r"(invalid input (?:for query argument \$\d+|(?:syntax|value) for [\w ]+)): .*")
 
 
 class Stop(asyncio.Event):
@@ -111,12 +112,14 @@ def configure_logs(app_id: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", Unfailing(sys.stdout))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
+    of_libraries = logging.StreamHandler(sys.stdout)
+    of_libraries.setFormatter(_WithoutRows("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[of_libraries])
     structlog.get_logger().info("starting", app_id=app_id)
 
 
 def without_rows(_: object, __: str, event: EventDict) -> EventDict:
-    """Take out of a log line what Postgres quotes of a row that it turned away: a customer's data may be in it."""
+    """Take out of a log line what Postgres or its driver quotes of a row or value: a customer's data may be in it."""
     for name, value in event.items():
         event[name] = _without_rows(value)
     return event
@@ -124,12 +127,19 @@ def without_rows(_: object, __: str, event: EventDict) -> EventDict:
 
 def _without_rows(value: Any) -> Any:  # noqa: ANN401 - of any type
     if isinstance(value, str):
-        return _QUOTED.sub("", value)
+        return _VALUE.sub(r"\1", _ROW.sub("", value))
     if isinstance(value, list):
         return [_without_rows(one) for one in value]
     if isinstance(value, dict):
         return {name: _without_rows(one) for name, one in value.items()}
     return value
+
+
+class _WithoutRows(logging.Formatter):
+    """For what libraries log, with their tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(_without_rows(super().format(record)))
 
 
 async def prepare_schema(url: str, migrations: Path, readable: Readable | None = None) -> None:

@@ -6,6 +6,7 @@ aiohttp answers what its parser turns away by itself, before any middleware, as 
 from http import HTTPStatus
 from typing import Any, Final
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
@@ -13,6 +14,8 @@ from shared.web.problems import UNREADABLE, problem_response
 
 IDLE_SECONDS: Final = 30.0
 """A connection that asks for nothing is closed after so long, and one that stops in the middle of its headers."""
+
+log = structlog.get_logger()
 
 
 class Runner(web.AppRunner):
@@ -45,6 +48,10 @@ class _Connection(RequestHandler):
         del message  # it repeats what was sent
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has been sent") from exc
+        if isinstance(exc, UnicodeError):  # aiohttp itself answers before any handler, and quotes a header's bytes
+            status = HTTPStatus.BAD_REQUEST
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("no answer could be made", exc_info=exc)
         detail = UNREADABLE if status < HTTPStatus.INTERNAL_SERVER_ERROR else "The service made a mistake."
         response = problem_response(status, detail)
         response.force_close()

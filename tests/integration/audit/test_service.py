@@ -55,6 +55,12 @@ async def verify(trail: Trail, query: str = "") -> AuditVerdict:
     return AuditVerdict.model_validate((await ask(trail, f"/verify{query}"))[1])
 
 
+async def test_nothing_is_recomputed_for_a_head(trail: Trail) -> None:
+    """Its answer would be thrown away."""
+    async with client_of(audit_routes(AuditTrail(trail.writer))) as client:
+        assert (await client.head("/verify")).status == 405
+
+
 async def test_a_repeat_gets_the_first_answer(trail: Trail) -> None:
     """Also if its caller's history has grown meanwhile."""
     first = await execute(trail)

@@ -60,6 +60,20 @@ def test_data_survives_a_kill(home: Path) -> None:
             assert query(layout, "SELECT id FROM kept") == 7
 
 
+def test_the_log_quotes_no_row_that_was_turned_away(home: Path) -> None:
+    """It would be a customer's data."""
+    layout, command = the_server(home)
+    with running(command, {}, home / "postgres.log"):
+        eventually(lambda: answers(layout), "the server answers")
+        query(layout, "CREATE TABLE orders (email text CHECK (email <> lower('ADA@EXAMPLE.ORG')))")
+        with pytest.raises(asyncpg.CheckViolationError):
+            query(layout, "INSERT INTO orders VALUES (lower('ADA@EXAMPLE.ORG'))")
+
+    logged = (home / "postgres.log").read_text()
+    assert "violates check constraint" in logged
+    assert "ada@example.org" not in logged
+
+
 def test_a_second_server_on_the_same_data_is_refused(home: Path) -> None:
     """The first one goes on unharmed."""
     layout, command = the_server(home)

@@ -95,7 +95,7 @@ def request(
     """As it goes over the wire; the service closes the connection after it."""
     lines = {"Host": "x", "Connection": "close", "Content-Length": str(len(body) if length is None else length)}
     head = "".join(f"{name}: {value}\r\n" for name, value in (lines | (headers or {})).items())
-    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode(errors="surrogateescape") + body
 
 
 def read(answer: bytes) -> Answer:
@@ -121,6 +121,7 @@ CHUNKED = b"POST /take HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nCont
         (request("GET", "/tell", {"X-Long": "x" * 20_000}), 400),
         (request("POST", "/take", {"Content-Length": "minus one"}), 400),
         (request("POST", "/take", {"Expect": "a miracle"}, b"{}"), 417),
+        (request("POST", "/take", {"Expect": "\udcff"}, b"{}"), 400),
         (b"this is no HTTP\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         (request("GET", "/nothing"), 404),

@@ -18,16 +18,23 @@ SECRETS = ("hunter2", "tok_visa", "ada@example.org")
 REFUSED_ROW = """
 password = "hunter2"
 error = CheckViolationError("new row violates check constraint")
-error.detail = f"Failing row contains (ord-1, ada@example.org, {password})."
-raise error
+error.detail = f"Failing row contains (ord-1, two\\nlines, ada@example.org, {password})."
+try:
+    raise error
+except CheckViolationError as refused:
+    raise RuntimeError("outer") from refused
+"""
+REFUSED_VALUE = """
+raise DataError("invalid input for query argument $1: 'ada@example.org' (value out of range)")
 """
 UNREADABLE_MESSAGE = """
 token = "tok_visa"
 Fault.model_validate({"activity": "a", "mode": "refuse", "times": token})
 """
 SCRIPT = """
+import logging
 import structlog
-from asyncpg.exceptions import CheckViolationError
+from asyncpg.exceptions import CheckViolationError, DataError
 from shared.contracts.call import Fault
 from shared.service.lifecycle import configure_logs
 
@@ -39,22 +46,29 @@ def fails():
 try:
     fails()
 except Exception as error:
+    logging.getLogger("a library").exception("failed too")
     structlog.get_logger().exception("failed", error=str(error))
 """
 
 
 @pytest.mark.parametrize(
-    ("fails", "name"), [(REFUSED_ROW, "CheckViolationError"), (UNREADABLE_MESSAGE, "ValidationError")]
+    ("fails", "names"),
+    [
+        (REFUSED_ROW, ["RuntimeError", "CheckViolationError"]),
+        (REFUSED_VALUE, ["DataError"]),
+        (UNREADABLE_MESSAGE, ["ValidationError"]),
+    ],
 )
-def test_a_traceback_tells_where_and_not_what_about(fails: str, name: str) -> None:
+def test_a_traceback_tells_where_and_not_what_about(fails: str, names: list[str]) -> None:
     script = SCRIPT % fails.strip().replace("\n", "\n    ")
     ran = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
     line = ran.stdout.splitlines()[-1]
 
-    [raised] = json.loads(line)["exception"]
-    assert raised["exc_type"] == name
-    assert "fails" in [frame["name"] for frame in raised["frames"]]
-    assert not [secret for secret in SECRETS if secret in line]
+    raised = json.loads(line)["exception"]
+    assert [one["exc_type"] for one in raised] == names
+    assert "fails" in [frame["name"] for frame in raised[0]["frames"]]
+    assert "ERROR a library failed too" in ran.stdout, "libraries log as well"
+    assert not [secret for secret in SECRETS if secret in ran.stdout]
 
 
 def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
