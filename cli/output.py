@@ -11,7 +11,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from typer.core import TyperGroup
 
-from devstack.errors import StackError
+from devstack.errors import SettingsError, StackError
 
 INTERRUPTED_EXIT_CODE = 130
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -30,6 +30,12 @@ class FriendlyGroup(TyperGroup):
         except StackError as error:
             typer.echo(f"shop: {error}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except UnicodeEncodeError as error:
+            # How Python keeps the bytes of an argument that are no text in the terminal's encoding.
+            if not any("\udc80" <= letter <= "\udcff" for letter in error.object):
+                raise
+            typer.echo(f"shop: {error.object[:80]!a} is no text: an argument holds bytes that aren't UTF-8", err=True)
+            raise typer.Exit(SettingsError.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("shop: interrupted", err=True)
             raise typer.Exit(INTERRUPTED_EXIT_CODE) from None

@@ -22,7 +22,7 @@ from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_SERVICE, OrderStatus
 from shared.shop.reports import ConservationReport, ReconciliationReport
 from shared.shop.views import AcceptedBody, CancelRequested, OrderView
-from shared.web.bodies import Page
+from shared.web.bodies import MAX_KEY_LENGTH, Page
 
 CALL_TIMEOUT_SECONDS: Final = 60.0
 CHECK_TIMEOUT_SECONDS: Final = 1800.0
@@ -43,6 +43,12 @@ class ShopRefusedError(StackError):
         super().__init__(sentence)
         self.status = status
         self.problem = problem or {}
+
+
+class KeyFormError(StackError):
+    """The Idempotency-Key can't be sent."""
+
+    exit_code = 2
 
 
 class ShopAwayError(StackError):
@@ -224,7 +230,10 @@ class ShopClient:
         Raises:
             ShopAwayError: nothing answers there.
             ShopRefusedError: a problem document came back.
+            KeyFormError: no header can hold this Idempotency-Key.
         """
+        if headers is not None and "Idempotency-Key" in headers:
+            check_key(headers["Idempotency-Key"])
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.netloc, timeout=timeout_seconds)
@@ -237,6 +246,16 @@ class ShopClient:
             raise ShopAwayError(away(self.url, error)) from None
         finally:
             connection.close()
+
+
+def check_key(key: str) -> None:
+    """Whether a header can hold it.
+
+    Raises:
+        KeyFormError: it can't.
+    """
+    if not (key.strip() and len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise KeyFormError(f"a key has 1 to {MAX_KEY_LENGTH} printable ASCII characters, not {key[:64]!a}")
 
 
 def away(url: str, error: BaseException) -> str:

@@ -75,7 +75,7 @@ class Catalogue:
             if before is not None:
                 if before.content_hash != content_hash:
                     raise KeyReusedError(what="delivery")
-                return Imported.model_validate(before.imported)
+                return Imported.model_validate(before.imported | {"repeated": True})
             imported = await import_products(tx, file, "delivery")
             values = {"content_hash": content_hash, "imported": imported.model_dump()}
             await tx.execute(insert(DELIVERIES).values(delivery_key=key, **values))
@@ -188,6 +188,7 @@ _OTHER_STOCK: Final = text("""
 _COUNT: Final = text("""
     WITH compared AS (
         SELECT is_new, incoming.stock <> target AS is_ignored,
+               stock.available IS DISTINCT FROM incoming.target AS is_restocked,
                (products.name, products.price_cents, stock.available)
                    IS DISTINCT FROM (incoming.name, incoming.price_cents, incoming.target) AS is_changed
         FROM incoming LEFT JOIN products USING (sku) LEFT JOIN stock USING (sku)
@@ -195,6 +196,7 @@ _COUNT: Final = text("""
     SELECT count(*) FILTER (WHERE is_new) AS created,
            count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
            count(*) FILTER (WHERE NOT is_changed) AS unchanged,
+           count(*) FILTER (WHERE is_restocked AND NOT is_new) AS stock_changed,
            count(*) FILTER (WHERE is_ignored AND NOT CAST(:is_delivery AS boolean)) AS stock_ignored
     FROM compared
 """)

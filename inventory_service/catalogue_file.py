@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shared.web.text import is_visible, refused_character
+
 _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 SKU_RULE: Final = "1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
@@ -25,7 +27,9 @@ MAX_NAME_LENGTH: Final = 200
 MAX_PRICE_CENTS: Final = 1_000_000_000
 MAX_STOCK: Final = 1_000_000_000
 
-_SEPARATOR: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)
+_SEPARATOR: Final = re.compile(r'"?sep=([,;\t])"?[,;\t]*', re.IGNORECASE)
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_CSV_IN_UTF_8: Final = "CSV in UTF-8 (in a spreadsheet: CSV UTF-8)"
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -73,14 +77,17 @@ def read_catalogue(raw: bytes) -> CatalogueFile:
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return _unreadable(1 + raw.count(b"\n", 0, error.start), "this isn't UTF-8 text")
+        line = len(_LINE_END.split(raw[: error.start].decode("latin-1")))
+        return _unreadable(line, f"this isn't UTF-8 text: save it as {_CSV_IN_UTF_8}")
+    if "\x00" in _LINE_END.split(content, maxsplit=1)[0]:
+        return _unreadable(1, f"this isn't text, or text in UTF-16: save it as {_CSV_IN_UTF_8}")
     rows = _rows(content)
     header_line, header = next(rows, (1, []))
-    columns = () if isinstance(header, str) else tuple(_plain(field) for field in header)
+    if isinstance(header, str):
+        return _unreadable(header_line, f"this isn't CSV: {header}")
+    columns = tuple(_plain(field) for field in header) or ("",)
     if columns not in {HEADER, (*HEADER, EXPECTED_STOCK)}:
-        found = header if isinstance(header, str) else ",".join(header)
-        wanted = f"{','.join(HEADER)}, with or without {EXPECTED_STOCK} at its end"
-        return _unreadable(header_line, f"the first line must be {wanted}, not {found[:200]!a}")
+        return _unreadable(header_line, _wrong_header(columns))
     return _read_products(rows, len(columns))
 
 
@@ -115,6 +122,22 @@ def _read_products(rows: Iterator[tuple[int, list[str] | str]], width: int) -> C
     return CatalogueFile(tuple(lines), tuple(errors))
 
 
+def _wrong_header(columns: tuple[str, ...]) -> str:
+    """Names the first column that isn't as it must be; what nobody sees in it as `U+200B`."""
+    wanted = f"the first line must be {','.join(HEADER)}, with or without {EXPECTED_STOCK} at its end"
+    for number, (column, name) in enumerate(zip(columns, (*HEADER, EXPECTED_STOCK), strict=False), start=1):
+        if column != name:
+            return f"{wanted}; column {number} must be {name}, not {_shown(column)}"
+    return f"{wanted}; there are {len(columns)} columns"
+
+
+def _shown(field: str) -> str:
+    """What stands there, with everything that nobody sees in it named."""
+    unseen = (f"U+{ord(letter):04X}" for letter in field if not letter.isprintable())
+    first = next(unseen, None)
+    return f"{field[:64]!a}" if first is None else f"{field[:64]!a}, which holds {first}"
+
+
 def _plain(field: str) -> str:
     """With usual spaces in place of those that a spreadsheet puts between digits and units."""
     return "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in field).strip()
@@ -126,21 +149,27 @@ def _problems(  # noqa: PLR0913, PLR0917 - one per column
     if not sku:
         yield "sku is empty"
     elif not is_sku(sku):
-        yield f"sku must be {SKU_RULE}, not {sku[:64]!a}"
+        yield f"sku must be {SKU_RULE}, not {_shown(sku)}"
+    yield from _problems_of_name(name)
+    if not _is_between(price_cents, 1, MAX_PRICE_CENTS):
+        yield f"price_cents must be a whole number from 1 to {MAX_PRICE_CENTS}, not {_shown(price_cents)}"
+    if not _CURRENCY.fullmatch(currency):
+        yield f"currency must be 3 upper-case letters, not {_shown(currency)}"
+    if not _is_between(stock, 0, MAX_STOCK):
+        yield f"stock must be a whole number from 0 to {MAX_STOCK}, not {_shown(stock)}"
+    if expected_stock and not _is_between(expected_stock, 0, MAX_STOCK):
+        yield f"{EXPECTED_STOCK} must be empty or a whole number from 0 to {MAX_STOCK}, not {_shown(expected_stock)}"
+
+
+def _problems_of_name(name: str) -> Iterator[str]:
     if not name:
         yield "name is empty"
     elif len(name) > MAX_NAME_LENGTH:
         yield f"name may have {MAX_NAME_LENGTH} characters, not {len(name)}"
-    elif unprintable := next((letter for letter in name if not letter.isprintable()), None):
-        yield f"name holds U+{ord(unprintable):04X}, which can't be printed"
-    if not _is_between(price_cents, 1, MAX_PRICE_CENTS):
-        yield f"price_cents must be a whole number from 1 to {MAX_PRICE_CENTS}, not {price_cents[:64]!a}"
-    if not _CURRENCY.fullmatch(currency):
-        yield f"currency must be 3 upper-case letters, not {currency[:64]!a}"
-    if not _is_between(stock, 0, MAX_STOCK):
-        yield f"stock must be a whole number from 0 to {MAX_STOCK}, not {stock[:64]!a}"
-    if expected_stock and not _is_between(expected_stock, 0, MAX_STOCK):
-        yield f"{EXPECTED_STOCK} must be empty or a whole number from 0 to {MAX_STOCK}, not {expected_stock[:64]!a}"
+    elif refused := refused_character(name):
+        yield f"name holds {refused}, which can't be printed"
+    elif not is_visible(name):
+        yield "name must have a character that can be seen"
 
 
 def _is_between(number: str, lowest: int, highest: int) -> bool:
@@ -149,16 +178,15 @@ def _is_between(number: str, lowest: int, highest: int) -> bool:
 
 def _rows(content: str) -> Iterator[tuple[int, list[str] | str]]:
     """Each row that isn't blank, with the line it begins on; as a sentence if it can't be read."""
-    file = io.StringIO(content, newline="")
-    first = content.partition("\n")[0].strip()
-    said = _SEPARATOR.fullmatch(first)
+    blank, content = _without_blank_lines(content)
+    first, *_ = _LINE_END.split(content, maxsplit=1)
+    said = _SEPARATOR.fullmatch(first.strip())
     if said is not None:
-        file.readline()
+        content = content[len(first) :]  # its line end stays, as a blank line that is counted
     separator = said[1] if said is not None else next((one for one in ",;\t" if one in first), ",")
-    reader = csv.reader(file, delimiter=separator, strict=True)
-    passed_over = 0 if said is None else 1
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     while True:
-        begins_on = reader.line_num + 1 + passed_over
+        begins_on = reader.line_num + 1 + blank
         try:
             fields = next(reader)
         except StopIteration:
@@ -166,8 +194,18 @@ def _rows(content: str) -> Iterator[tuple[int, list[str] | str]]:
         except csv.Error as error:
             yield begins_on, str(error)
             continue
-        if fields:
+        if any(field.strip() for field in fields):
             yield begins_on, fields
+
+
+def _without_blank_lines(content: str) -> tuple[int, str]:
+    """How many blank lines there are at the beginning, and the rest."""
+    rest = content.lstrip(" \t\r\n")
+    if not rest:
+        return 0, content
+    before = content[: len(content) - len(rest)]
+    last_end = max(before.rfind("\r"), before.rfind("\n")) + 1
+    return len(_LINE_END.findall(before[:last_end])), content[last_end:]
 
 
 def _unreadable(line: int, message: str) -> CatalogueFile:

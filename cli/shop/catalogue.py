@@ -48,7 +48,10 @@ def import_file(
     if as_json:
         say(shown_as_json(imported))
         return
-    say(f"{file}: {imported.created} created, {imported.updated} updated, {imported.unchanged} unchanged")
+    stock = f" ({imported.stock_changed} of them with another stock)" if imported.stock_changed else ""
+    say(f"{file}: {imported.created} created, {imported.updated} updated{stock}, {imported.unchanged} unchanged")
+    if imported.repeated:
+        say(f"that was when delivery {delivery} was added; nothing was changed now")
     if imported.stock_ignored:
         say(f"the stock of {imported.stock_ignored} was left as it is: add a delivery with --delivery KEY")
 

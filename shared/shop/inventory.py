@@ -75,13 +75,17 @@ class CatalogueChanges(Items[ProductChange]):
 class Imported(View):
     """The answer to `POST /catalogue`: how many products were created, changed, or found as they should be.
 
-    `stock_ignored`: of how many the file's stock is another than what is available, and was left alone.
+    `stock_changed`: of how many that existed before there are more or fewer now. `stock_ignored`: of how many the
+    file's stock is another than what is available, and was left alone. `repeated`: this delivery was added before; the
+    numbers are those of that time, and nothing was changed now.
     """
 
     created: int
     updated: int
     unchanged: int
+    stock_changed: int = 0
     stock_ignored: int = 0
+    repeated: bool = False
 
 
 RELEASE_STOCK: Final = Contract(INVENTORY_SERVICE, "release_stock", UndoStep, StockReleased, UNDO, UNDO_SECONDS)

@@ -21,6 +21,8 @@ def _printable(text: str) -> str:
 Printable = AfterValidator(_printable)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable]
 MAX_UNITS: Final = 10_000
+MAX_KEY_LENGTH: Final = 255
+"""Of an Idempotency-Key."""
 Quantity = Annotated[int, Field(ge=1, le=MAX_UNITS, strict=True)]
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 """Written as ISO 8601 in UTC."""

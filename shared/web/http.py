@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from shared.service.about import About
+from shared.web.bodies import MAX_KEY_LENGTH
 from shared.web.problems import ProblemError, problem_response, problems
 from shared.web.server import Runner
 
@@ -20,7 +21,6 @@ Introduce = Callable[[], Awaitable[About]]
 """What the service is, now."""
 
 MAX_BODY_BYTES: Final = 64 * 1024
-MAX_KEY_LENGTH: Final = 255
 
 
 def application(

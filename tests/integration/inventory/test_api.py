@@ -10,6 +10,8 @@ from inventory_service.api import MAX_CATALOGUE_BYTES, inventory_routes
 from tests.integration.api import Client, client_of
 from tests.integration.inventory.world import HEADER, Inventory, a_catalogue
 
+FIRST_LINE = f"the first line must be {HEADER}, with or without expected_stock at its end"
+
 
 @pytest.fixture
 async def client(inventory: Inventory) -> AsyncIterator[Client]:
@@ -104,7 +106,14 @@ async def test_import_answers_with_its_counts(client: Client) -> None:
     """Also with a byte order mark, Windows line ends, quotes, blank lines and spaces around the fields."""
     body = b'\xef\xbb\xbfsku,name,price_cents,currency,stock\r\nA,"Ant, small",100,EUR,5\r\n\r\n B , Bee ,200,EUR,0\r\n'
 
-    assert await post(client, body) == {"created": 2, "updated": 0, "unchanged": 0, "stock_ignored": 0}
+    assert await post(client, body) == {
+        "created": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "stock_changed": 0,
+        "stock_ignored": 0,
+        "repeated": False,
+    }
     assert (await get(client, "/products/A"))["name"] == "Ant, small"
     assert (await get(client, "/products/B"))["name"] == "Bee"
 
@@ -146,7 +155,7 @@ async def test_import_shows_the_first_hundred_errors(client: Client) -> None:
         (
             b"",
             1,
-            f"the first line must be {HEADER}, with or without expected_stock at its end, not ''",
+            f"{FIRST_LINE}; column 1 must be sku, not ''",
         ),
         (b"sku|name|price_cents|currency|stock\n", 1, "the first line must be"),
         (b"sku,name,price_cents,currency,stock\n", 1, "there is no product below the first line"),
@@ -154,9 +163,30 @@ async def test_import_shows_the_first_hundred_errors(client: Client) -> None:
         (a_catalogue('A,"Ant" small,100,EUR,5'), 2, "this isn't CSV"),
         (a_catalogue('A,"Ant,100,EUR,5'), 2, "this isn't CSV"),
         (a_catalogue("A,Ant\x00,100,EUR,5"), 2, "name holds U+0000, which can't be printed"),
-        (b"\x00\x00\x00", 1, "the first line must be"),
+        (b"\x00\x00\x00", 1, "this isn't text, or text in UTF-16: save it as CSV in UTF-8"),
+        (a_catalogue("A,Ant,100,EUR,5").decode().encode("utf-16-le"), 1, "this isn't text, or text in UTF-16"),
+        (a_catalogue("A,Ant,100,EUR,5").decode().encode("utf-16"), 1, "this isn't UTF-8 text: save it as CSV in UTF-8"),
+        (
+            a_catalogue(header="sku,name,price\u200b_cents,currency,stock"),
+            1,
+            f"{FIRST_LINE}; column 3 must be price_cents, not 'price\\u200b_cents', which holds U+200B",
+        ),
+        (a_catalogue(header="sku,name"), 1, f"{FIRST_LINE}; there are 2 columns"),
     ],
-    ids=["empty", "bars", "no products", "latin-1", "stray quote", "open quote", "nul", "binary"],
+    ids=[
+        "empty",
+        "bars",
+        "no products",
+        "latin-1",
+        "stray quote",
+        "open quote",
+        "nul",
+        "binary",
+        "utf-16",
+        "utf-16 bom",
+        "unseen",
+        "short",
+    ],
 )
 async def test_unreadable_file_is_422(client: Client, body: bytes, line: int, sentence: str) -> None:
     (error,) = (await post(client, body, 422))["errors"]

@@ -23,8 +23,8 @@ def the_seed() -> CatalogueFile:
     return read_catalogue(InventorySettings.model_fields["inventory_catalogue"].default.read_bytes())
 
 
-def imported(created: int, updated: int, unchanged: int, stock_ignored: int = 0) -> Imported:
-    return Imported(created=created, updated=updated, unchanged=unchanged, stock_ignored=stock_ignored)
+def imported(created: int, updated: int, unchanged: int, **also: int) -> Imported:
+    return Imported(created=created, updated=updated, unchanged=unchanged, **also)
 
 
 def a_product(sku: str, name: str, price_cents: int, available: int) -> ProductView:
@@ -69,8 +69,8 @@ async def test_what_was_sold_is_not_sold_again_by_importing_the_file_again(inven
     await inventory.import_lines("CHAIR,Oak chair,89000,EUR,3")
     await inventory.reserve(CHAIR=2)
 
-    assert await inventory.import_lines("CHAIR,Oak chair,89000,EUR,3") == imported(0, 0, 1, 1)
-    assert await inventory.import_lines("CHAIR,Oak chair,95000,EUR,3") == imported(0, 1, 0, 1)
+    assert await inventory.import_lines("CHAIR,Oak chair,89000,EUR,3") == imported(0, 0, 1, stock_ignored=1)
+    assert await inventory.import_lines("CHAIR,Oak chair,95000,EUR,3") == imported(0, 1, 0, stock_ignored=1)
 
     assert await inventory.available() == {"CHAIR": 1}
     assert (await inventory.catalogue.product("CHAIR")) == a_product("CHAIR", "Oak chair", 95000, 1)
@@ -83,7 +83,9 @@ async def test_stock_is_set_where_it_is_as_the_line_expects(inventory: Inventory
     await inventory.import_lines("A,Ant,100,EUR,10", "B,Bee,100,EUR,1")
     await inventory.reserve(A=4)
 
-    assert await inventory.expect("A,Ant,100,EUR,2,6", "B,Bee,100,EUR,9,") == imported(0, 1, 1, 1)
+    assert await inventory.expect("A,Ant,100,EUR,2,6", "B,Bee,100,EUR,9,") == imported(
+        0, 1, 1, stock_changed=1, stock_ignored=1
+    )
     assert await inventory.available() == {"A": 2, "B": 1}
 
     await inventory.release()
@@ -110,12 +112,16 @@ async def test_a_delivery_is_added_once_per_key(inventory: Inventory) -> None:
     await inventory.reserve(A=4)
 
     answers = await asyncio.gather(*(inventory.deliver("note-1", "A,Ant,100,EUR,5", "B,Bee,1,EUR,2") for _ in range(4)))
-    assert answers == [imported(1, 1, 0)] * 4
+    answer = imported(1, 1, 0, stock_changed=1)
+    assert sorted(answers, key=lambda one: one.repeated) == [
+        answer,
+        *[answer.model_copy(update={"repeated": True})] * 3,
+    ]
     assert await inventory.available() == {"A": 11, "B": 2}
     with pytest.raises(KeyReusedError, match="another delivery"):
         await inventory.deliver("note-1", "A,Ant,100,EUR,6")
 
-    assert await inventory.deliver("note-2", "A,Ant,100,EUR,5") == imported(0, 1, 0)
+    assert await inventory.deliver("note-2", "A,Ant,100,EUR,5") == imported(0, 1, 0, stock_changed=1)
     assert await inventory.available() == {"A": 16, "B": 2}
 
 
@@ -133,6 +139,10 @@ async def test_a_delivery_with_an_error_leaves_its_key_unused(inventory: Invento
         "sep=;\r\nsku;name;price_cents;currency;stock\r\nA;Ant 1\u202fkg;100;EUR;5\r\n",
         "\ufeffsku,\u00a0name,price_cents ,currency,stock\nA,Ant 1\u3000kg,\u00a0100,EUR,5\n",
         'sku\tname\tprice_cents\tcurrency\tstock\n"A"\tAnt 1 kg\t100\tEUR\t5',
+        "sku,name,price_cents,currency,stock\rA,Ant 1 kg,100,EUR,5\r",
+        '"sep=;"\rsku;name;price_cents;currency;stock\rA;Ant 1 kg;100;EUR;5\r;;;;\r',
+        "sep=,,,,\nsku,name,price_cents,currency,stock\nA,Ant 1 kg,100,EUR,5\n,,,,\n",
+        "\n \r\nsku;name;price_cents;currency;stock\nA;Ant 1 kg;100;EUR;5",
     ],
 )
 async def test_what_spreadsheets_write_is_taken(inventory: Inventory, content: str) -> None:
@@ -141,18 +151,85 @@ async def test_what_spreadsheets_write_is_taken(inventory: Inventory, content: s
     assert await inventory.catalogue.page("", 9) == [a_product("A", "Ant 1 kg", 100, 5)]
 
 
-@pytest.mark.parametrize("letter", ["\u202e", "\x07", "\u2028", "\u200b"])
+@pytest.mark.parametrize(
+    "name",
+    ["👨\u200d👩\u200d👧 tent", "\u0645\u06cc\u200c\u062e", "\u0dc1\u0dca\u200d\u0dbb", "Cut\u200bter", "\U0001fae9"],
+)
+async def test_a_name_is_taken_as_customers_names_are(inventory: Inventory, name: str) -> None:
+    await inventory.import_lines(f"A,{name},100,EUR,5")
+
+    assert await inventory.catalogue.page("", 9) == [a_product("A", name, 100, 5)]
+
+
+@pytest.mark.parametrize("letter", ["\u202e", "\x07", "\u2028", "\u2066"])
 async def test_a_letter_that_nobody_sees_is_named(inventory: Inventory, letter: str) -> None:
     [(line, message)] = await errors_of(inventory, f"A,Ant{letter}s,100,EUR,5")
 
     assert (line, message) == (2, f"name holds U+{ord(letter):04X}, which can't be printed")
 
 
-def test_lines_are_counted_as_the_file_has_them() -> None:
-    """Also below a line that only says how the fields are separated."""
-    [error] = read_catalogue(b"sep=;\nsku;name;price_cents;currency;stock\nA;Ant;0;EUR;5").errors
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [("", 2), ("sep=;\n", 3), ("sep=;\r\n", 3), ("sep=;\r", 3), ("\n", 3), ("\r\n \r\nsep=;\r\n", 5)],
+)
+def test_lines_are_counted_as_the_file_has_them(before: str, line: int) -> None:
+    """Also below blank ones and one that only says how the fields are separated."""
+    [error] = read_catalogue(f"{before}sku;name;price_cents;currency;stock\nA;Ant;0;EUR;5".encode()).errors
 
-    assert error.line == 3
+    assert error.line == line
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("A\u200b,Ant,100,EUR,5", "'A\\u200b', which holds U+200B"),
+        ("A,\u200b,100,EUR,5", "name must have a character that can be seen"),
+        ("A,Ant,1\u200b00,EUR,5", "'1\\u200b00', which holds U+200B"),
+        ("A,Ant,100,EUR\u2060,5", "'EUR\\u2060', which holds U+2060"),
+        ("A,Ant,100,EUR,\u200e5", "'\\u200e5', which holds U+200E"),
+    ],
+)
+async def test_what_nobody_sees_in_a_number_is_named(inventory: Inventory, line: str, message: str) -> None:
+    [(number, found)] = await errors_of(inventory, line)
+
+    assert number == 2
+    assert found.endswith(message)
+
+
+async def test_of_two_imports_that_expect_the_same_stock_one_is_refused(inventory: Inventory) -> None:
+    """Each was made of what its writer had seen."""
+    await inventory.import_lines("A,Ant,100,EUR,10")
+
+    answers = await asyncio.gather(
+        inventory.expect("A,Ant,100,EUR,12,10"), inventory.expect("A,Ant,100,EUR,15,10"), return_exceptions=True
+    )
+
+    assert [type(one) for one in answers if isinstance(one, Exception)] == [CatalogueRejectedError]
+    [won] = [one for one in answers if isinstance(one, Imported)]
+    assert won == imported(0, 1, 0, stock_changed=1)
+    assert await inventory.available() in ({"A": 12}, {"A": 15})
+
+
+async def test_a_repeated_import_beside_sales_makes_no_unit(inventory: Inventory) -> None:
+    """Sixty orders for fifty units, and the file again and again: fifty are sold."""
+    lines = ("A,Ant,100,EUR,50",)
+    await inventory.import_lines(*lines)
+
+    async def order(number: int) -> bool:
+        try:
+            await inventory.reserve(f"order-{number}", A=1)
+        except Refused:
+            return False
+        return True
+
+    async def import_again() -> None:
+        for price in range(20):
+            await inventory.import_lines(f"A,Ant,{100 + price},EUR,50", *lines[1:])
+
+    *sold, _ = await asyncio.gather(*(order(number) for number in range(60)), import_again())
+
+    assert sold.count(True) == 50
+    assert await inventory.available() == {"A": 0}
 
 
 async def test_every_error_has_its_line_and_nothing_is_imported(inventory: Inventory) -> None:

@@ -9,7 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.shop_client import ShopAwayError, ShopRefusedError, away, read_answer, shop_url, shown_as_json, wait_until
+from cli.shop_client import (
+    KeyFormError,
+    ShopAwayError,
+    ShopClient,
+    ShopRefusedError,
+    away,
+    read_answer,
+    shop_url,
+    shown_as_json,
+    wait_until,
+)
 from devstack.errors import SettingsError, StackError
 from shared.events.views import WholeDeadLetter
 
@@ -107,6 +117,24 @@ def test_the_advice_fits_the_address(
         monkeypatch.setenv("SHOP_API_URL", named)
 
     assert f"the shop doesn't answer at http://shop{sentence}" == away("http://shop", error)
+
+
+@pytest.mark.parametrize("key", ["Lieferschein Nr. 7 \u2013 Größe", "two\nlines", "", " ", "x" * 256])
+def test_a_key_that_no_header_holds_is_refused(key: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(KeyFormError, match=r"^a key has 1 to 255 printable ASCII characters, not "):
+        ShopClient("http://shop").call("POST", "/orders", "{}", {"Idempotency-Key": key})
+
+
+@pytest.mark.parametrize("command", [["show"], ["cancel"], ["orders", "--status"]])
+def test_bytes_that_are_no_text_are_named(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    """A shell passes them on from a name in another encoding."""
+    monkeypatch.setenv("SHOP_API_URL", nobodys_url())
+
+    result = CliRunner().invoke(app, [*command, "Gr\udcf6\udcdfe"])
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("is no text: an argument holds bytes that aren't UTF-8\n")
 
 
 @dataclass(frozen=True, slots=True)
