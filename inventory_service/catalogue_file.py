@@ -1,17 +1,11 @@
-"""Reads a catalogue file: CSV in UTF-8, one product a line, every error with its line.
+"""Reads a catalogue file: CSV in UTF-8, one product a line, every error with its line."""
 
-Spreadsheets write semicolons or tabs where a comma is the decimal point, a first line `sep=;`, and spaces that aren't
-the usual one; all of that is taken.
-"""
-
-import csv
-import io
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shared.spreadsheet import Row, shown, spreadsheet_rows
 from shared.web.text import is_visible, refused_character
 
 _SKU: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,9 +21,6 @@ MAX_NAME_LENGTH: Final = 200
 MAX_PRICE_CENTS: Final = 1_000_000_000
 MAX_STOCK: Final = 1_000_000_000
 
-_SEPARATOR: Final = re.compile(r'"?sep=([,;\t])"?[,;\t]*', re.IGNORECASE)
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_CSV_IN_UTF_8: Final = "CSV in UTF-8 (in a spreadsheet: CSV UTF-8)"
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _DIGITS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -74,40 +65,32 @@ class CatalogueFile:
 
 def read_catalogue(raw: bytes) -> CatalogueFile:
     """Check every line; lines are counted from 1, and blank ones are passed over."""
-    try:
-        content = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = len(_LINE_END.split(raw[: error.start].decode("latin-1")))
-        return _unreadable(line, f"this isn't UTF-8 text: save it as {_CSV_IN_UTF_8}")
-    if "\x00" in _LINE_END.split(content, maxsplit=1)[0]:
-        return _unreadable(1, f"this isn't text, or text in UTF-16: save it as {_CSV_IN_UTF_8}")
-    rows = _rows(content)
-    header_line, header = next(rows, (1, []))
-    if isinstance(header, str):
-        return _unreadable(header_line, f"this isn't CSV: {header}")
-    columns = tuple(_plain(field) for field in header) or ("",)
-    if columns not in {HEADER, (*HEADER, EXPECTED_STOCK)}:
-        return _unreadable(header_line, _wrong_header(columns))
-    return _read_products(rows, len(columns))
+    rows = spreadsheet_rows(raw)
+    header = next(rows, Row(1, ("",)))
+    if header.problem is not None:
+        return _unreadable(header.line, header.problem)
+    if header.fields not in {HEADER, (*HEADER, EXPECTED_STOCK)}:
+        return _unreadable(header.line, _wrong_header(header.fields))
+    return _read_products(rows, len(header.fields))
 
 
-def _read_products(rows: Iterator[tuple[int, list[str] | str]], width: int) -> CatalogueFile:
+def _read_products(rows: Iterator[Row], width: int) -> CatalogueFile:
     lines: list[CatalogueLine] = []
     errors: list[LineError] = []
     first_line_of: dict[str, int] = {}
-    for count, (number, fields) in enumerate(rows, start=1):
+    for count, row in enumerate(rows, start=1):
+        number, product = row.line, row.fields
         if count > MAX_PRODUCTS:
             errors.append(
                 LineError(number, f"a file may hold {MAX_PRODUCTS:,} products; put the rest into a second one")
             )
             break
-        if isinstance(fields, str):
-            errors.append(LineError(number, f"this isn't CSV: {fields}"))
+        if row.problem is not None:
+            errors.append(LineError(number, row.problem))
             continue
-        if len(fields) != width:
-            errors.append(LineError(number, f"there must be {width} columns, not {len(fields)}"))
+        if len(product) != width:
+            errors.append(LineError(number, f"there must be {width} columns, not {len(product)}"))
             continue
-        product = [_plain(field) for field in fields]
         first = first_line_of.setdefault(product[0], number)
         problems = list(_problems(*product))
         if first != number and product[0]:
@@ -127,20 +110,8 @@ def _wrong_header(columns: tuple[str, ...]) -> str:
     wanted = f"the first line must be {','.join(HEADER)}, with or without {EXPECTED_STOCK} at its end"
     for number, (column, name) in enumerate(zip(columns, (*HEADER, EXPECTED_STOCK), strict=False), start=1):
         if column != name:
-            return f"{wanted}; column {number} must be {name}, not {_shown(column)}"
+            return f"{wanted}; column {number} must be {name}, not {shown(column)}"
     return f"{wanted}; there are {len(columns)} columns"
-
-
-def _shown(field: str) -> str:
-    """What stands there, with everything that nobody sees in it named."""
-    unseen = (f"U+{ord(letter):04X}" for letter in field if not letter.isprintable())
-    first = next(unseen, None)
-    return f"{field[:64]!a}" if first is None else f"{field[:64]!a}, which holds {first}"
-
-
-def _plain(field: str) -> str:
-    """With usual spaces in place of those that a spreadsheet puts between digits and units."""
-    return "".join(" " if unicodedata.category(letter) == "Zs" else letter for letter in field).strip()
 
 
 def _problems(  # noqa: PLR0913, PLR0917 - one per column
@@ -149,16 +120,16 @@ def _problems(  # noqa: PLR0913, PLR0917 - one per column
     if not sku:
         yield "sku is empty"
     elif not is_sku(sku):
-        yield f"sku must be {SKU_RULE}, not {_shown(sku)}"
+        yield f"sku must be {SKU_RULE}, not {shown(sku)}"
     yield from _problems_of_name(name)
     if not _is_between(price_cents, 1, MAX_PRICE_CENTS):
-        yield f"price_cents must be a whole number from 1 to {MAX_PRICE_CENTS}, not {_shown(price_cents)}"
+        yield f"price_cents must be a whole number from 1 to {MAX_PRICE_CENTS}, not {shown(price_cents)}"
     if not _CURRENCY.fullmatch(currency):
-        yield f"currency must be 3 upper-case letters, not {_shown(currency)}"
+        yield f"currency must be 3 upper-case letters, not {shown(currency)}"
     if not _is_between(stock, 0, MAX_STOCK):
-        yield f"stock must be a whole number from 0 to {MAX_STOCK}, not {_shown(stock)}"
+        yield f"stock must be a whole number from 0 to {MAX_STOCK}, not {shown(stock)}"
     if expected_stock and not _is_between(expected_stock, 0, MAX_STOCK):
-        yield f"{EXPECTED_STOCK} must be empty or a whole number from 0 to {MAX_STOCK}, not {_shown(expected_stock)}"
+        yield f"{EXPECTED_STOCK} must be empty or a whole number from 0 to {MAX_STOCK}, not {shown(expected_stock)}"
 
 
 def _problems_of_name(name: str) -> Iterator[str]:
@@ -174,38 +145,6 @@ def _problems_of_name(name: str) -> Iterator[str]:
 
 def _is_between(number: str, lowest: int, highest: int) -> bool:
     return _DIGITS.fullmatch(number) is not None and lowest <= int(number) <= highest
-
-
-def _rows(content: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row that isn't blank, with the line it begins on; as a sentence if it can't be read."""
-    blank, content = _without_blank_lines(content)
-    first, *_ = _LINE_END.split(content, maxsplit=1)
-    said = _SEPARATOR.fullmatch(first.strip())
-    if said is not None:
-        content = content[len(first) :]  # its line end stays, as a blank line that is counted
-    separator = said[1] if said is not None else next((one for one in ",;\t" if one in first), ",")
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
-    while True:
-        begins_on = reader.line_num + 1 + blank
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield begins_on, str(error)
-            continue
-        if any(field.strip() for field in fields):
-            yield begins_on, fields
-
-
-def _without_blank_lines(content: str) -> tuple[int, str]:
-    """How many blank lines there are at the beginning, and the rest."""
-    rest = content.lstrip(" \t\r\n")
-    if not rest:
-        return 0, content
-    before = content[: len(content) - len(rest)]
-    last_end = max(before.rfind("\r"), before.rfind("\n")) + 1
-    return len(_LINE_END.findall(before[:last_end])), content[last_end:]
 
 
 def _unreadable(line: int, message: str) -> CatalogueFile:
