@@ -44,12 +44,12 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
 
 def problems_of(played: Played) -> list[str]:
     """Every order and rule that breaks the promise, in a sentence each."""
-    problems = [f"a POST was never answered: {error}" for error in played.load.errors]
+    problems = [f"a POST was never answered: {error}" for error in played.load.failed]
     problems += [f"{order_id} has not ended" for order_id in played.load.not_ended]
     known = {one.order_id for one in played.load.ended} | set(played.load.not_ended)
     listed = {order.order_id for order in played.orders}
     problems += [f"{order_id} was accepted and is gone" for order_id in sorted(known - listed)]
-    if not played.load.errors:
+    if not played.load.failed:
         problems += [f"{order_id} is an order that nobody placed" for order_id in sorted(listed - known)]
     for order in played.orders:
         if order.status not in ENDS and order.order_id not in played.load.not_ended:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devstack.supervisor.client import StackStatus
 from shared.shop.reports import ConservationVerdict
+from shared.shop.views import AcceptedBody
 
 PERCENTILES: Final = (50, 95, 99)
 
@@ -27,14 +28,33 @@ class EndedOrder:
         return max(0.0, self.ended_at - self.posted_at) * 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An order that the shop turned away, by its key, with the shop's status and sentence."""
+
+    key: str
+    status: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.status} {self.sentence}"
+
+
 @dataclass(slots=True)
 class LoadResult:
-    """What came of the orders."""
+    """What came of the orders. `accepted`: the shop's answers by key; `errors`: of those that were never answered."""
 
     ended: list[EndedOrder] = field(default_factory=list)
     not_ended: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     retries: int = 0
+    accepted: dict[str, AcceptedBody] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[str]:
+        """Why which orders weren't accepted."""
+        return [*map(str, self.refusals), *self.errors]
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -66,7 +86,7 @@ def summarise(result: LoadResult, cpu_seconds: float | None, verdict: Conservati
         "cpu_seconds": rounded(cpu_seconds, 2),
         "cpu_ms_per_order": rounded(cpu_seconds * 1000 / len(ended), 1) if cpu_seconds is not None and ended else None,
         "retried_posts": result.retries,
-        "errors": result.errors,
+        "errors": result.failed,
         "not_ended": result.not_ended,
         "conservation": verdict.model_dump(mode="json", include={"holds", "violations"}),
     }

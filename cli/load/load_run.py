@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from cli.load.load_report import EndedOrder, LoadResult
+from cli.load.load_report import EndedOrder, LoadResult, Refusal
 from cli.load.mix import PlannedOrder
 from cli.shop_client import ENDS, PAGE_LIMIT, ShopAwayError, ShopRefusedError, away, read, read_answer
 from shared.shop.views import AcceptedBody, OrderPage, OrderView
@@ -100,7 +100,9 @@ class LoadRun:
         """Place the order, cancel it if that is planned, and wait for its end."""
         posted_at = time.time()
         try:
-            order_id = await self._place(session, order)
+            accepted = await self._place(session, order)
+            order_id = accepted.order_id
+            self._result.accepted[order.key] = accepted
             ended = asyncio.Event()
             self._open[order_id] = (posted_at, ended)
             if order.cancel_after_seconds is not None:
@@ -109,7 +111,7 @@ class LoadRun:
         except ShopRefusedError as refusal:
             if refusal.status == HTTPStatus.FORBIDDEN:
                 raise
-            self._result.errors.append(f"{order.key}: {refusal.status} {refusal}")
+            self._result.refusals.append(Refusal(order.key, refusal.status, str(refusal)))
             return
         except ShopAwayError as error:
             self._result.errors.append(f"{order.key}: {error}")
@@ -117,8 +119,8 @@ class LoadRun:
         with contextlib.suppress(TimeoutError):  # it stays among the open ones
             await asyncio.wait_for(ended.wait(), self._left())
 
-    async def _place(self, session: aiohttp.ClientSession, order: PlannedOrder) -> str:
-        return read(AcceptedBody, await self._insist(session, "/orders", json=order.body, key=order.key)).order_id
+    async def _place(self, session: aiohttp.ClientSession, order: PlannedOrder) -> AcceptedBody:
+        return read(AcceptedBody, await self._insist(session, "/orders", json=order.body, key=order.key))
 
     async def _cancel(self, session: aiohttp.ClientSession, order_id: str) -> None:
         try:
