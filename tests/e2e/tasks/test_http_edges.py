@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -10,33 +11,11 @@ import pytest
 from devstack.settings import StackSettings
 from shared.shop.registry import APPS
 from tests.e2e.shop import Shop
+from tests.e2e.tasks.routes import SHARED, routes
 from tests.e2e.tasks.task_client import TaskClient
 
-PATHS: Final = {
-    "order-service": (
-        "/orders",
-        "/orders/{}",
-        "/orders/{}/events",
-        "/orders/{}/repairs",
-        "/orders/{}/approval",
-        "/attention",
-        "/approvals",
-        "/products",
-        "/audit/reconciliation",
-        "/openapi.json",
-    ),
-    "inventory-service": ("/products", "/products/{}", "/catalogue/changes"),
-    "payment-gateway": ("/v1/charges", "/v1/charges/{}", "/v1/books"),
-    "notification-service": ("/notifications",),
-    "audit-service": ("/records", "/records/{}", "/head", "/verify"),
-    "task-orchestrator-service": ("/tasks", "/tasks/{}", "/openapi.json"),
-    "event-relay": ("/dead-letters", "/dead-letters/{}"),
-    "mailbox": ("/", "/messages", "/pushes"),
-    "shipping-service": ("/shipments/{}",),
-    "payment-service": (),
-    "ml-inference-service": (),
-}
-OF_ALL: Final = ("/about", "/healthz", "/metrics", "/readyz", "/{}")
+ROUTES: Final = routes()
+SERVICES: Final = sorted({*ROUTES, *APPS} - {SHARED})
 YEAR_ONE: Final = "MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OSB4"
 """A cursor: 0001-01-01T00:00:00+23:59 x."""
 YEAR_9999: Final = "OTk5OS0xMi0zMVQyMzo1OTo1OS0yMzo1OSB4"
@@ -76,10 +55,31 @@ NAMES: Final = (
 )
 
 
-def status_of(url: str, method: str, path: str, headers: dict[str, str]) -> int:
+BODIES: Final = (
+    b"",
+    b"\xff\xfe",
+    b"\0",
+    b"null",
+    b"[]",
+    b"{}",
+    b'""',
+    b"NaN",
+    b'{"a": 1e999}',
+    b'{"a": "\\ud800"}',
+    b'{"\\u0000": 1, "a": 1, "a": 2}',
+    b'{"a": ' + b"9" * 5000 + b"}",
+    b"[" * 30_000,
+    b'{"id": 1, "type": "order.completed", "data": 7, "specversion": "1.0", "source": "", "subject": null}',
+    b"sku,name,price_cents,currency,stock\n\0",
+)
+TYPES: Final = ("application/json", "application/cloudevents+json", "text/csv", "text/plain; charset=utf-7", "\u00fc")
+KEYS: Final = ("k", "", "\u00fc", "x" * 300, "a\tb")
+
+
+def status_of(url: str, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> int:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         body = response.read() if response.headers.get_content_type() != "text/event-stream" else b""
         if response.status >= 400 and method != "HEAD":
@@ -90,17 +90,22 @@ def status_of(url: str, method: str, path: str, headers: dict[str, str]) -> int:
         connection.close()
 
 
-def asked(paths: tuple[str, ...]) -> list[tuple[str, str, dict[str, str]]]:
+def filled(path: str, word: str) -> str:
+    """The path with this word in all its places."""
+    return re.sub(r"\{\w+\}", word, path)
+
+
+def asked(paths: set[str]) -> list[tuple[str, str, dict[str, str]]]:
     """All that is asked: hostile words in the path, in each query, and in headers."""
     questions: list[tuple[str, str, dict[str, str]]] = []
-    for path in paths:
+    for path in sorted(paths):
         for word in HOSTILE:
             encoded = quote(word, safe="")
-            if "{}" in path:
-                questions.append(("GET", path.format(encoded), {}))
+            if "{" in path:
+                questions.append(("GET", filled(path, encoded), {}))
             else:
                 questions += [("GET", f"{path}?{name}={encoded}", {}) for name in NAMES]
-        plain = path.format("x")
+        plain = filled(path, "x")
         questions += [
             ("GET", plain + "?%ff=%ED%A0%80", {}),
             ("GET", plain + "?limit=1&limit=2&limit=", {}),
@@ -112,19 +117,46 @@ def asked(paths: tuple[str, ...]) -> list[tuple[str, str, dict[str, str]]]:
     return questions
 
 
-@pytest.mark.parametrize("name", sorted(PATHS))
+def paths_of(name: str, method: str) -> set[str]:
+    """Those of the service and those that all have, and one that nobody has."""
+    return {path for one, path in ROUTES.get(name, set()) | ROUTES[SHARED] if one == method} | {"/nothing/{here}"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_no_address_and_no_header_makes_a_service_fail(
     settings_and_client: tuple[StackSettings, TaskClient], name: str
 ) -> None:
     stack = settings_and_client[1].stack
     stack.wait_ready()
     url = stack.urls()[name]
-    of_all = OF_ALL if name in APPS else ("/healthz", "/{}")
 
     failed = [
         (method, path, status)
-        for method, path, headers in asked((*PATHS[name], *of_all))
+        for method, path, headers in asked(paths_of(name, "GET"))
         if (status := status_of(url, method, path, headers)) >= 500
+    ]
+
+    assert failed == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_body_makes_a_service_fail(settings_and_client: tuple[StackSettings, TaskClient], name: str) -> None:
+    """Nothing of it is taken, either."""
+    stack = settings_and_client[1].stack
+    stack.wait_ready()
+    url = stack.urls()[name]
+    questions = [
+        (filled(path, quote(word, safe="")), {"Content-Type": kind, "Idempotency-Key": key}, body)
+        for path in sorted(paths_of(name, "POST"))
+        for word in (HOSTILE if "{" in path else ("x",))
+        for kind, key in zip(TYPES, KEYS, strict=True)
+        for body in BODIES
+    ]
+
+    failed = [
+        (path, headers, body[:80], status)
+        for path, headers, body in questions
+        if (status := status_of(url, "POST", path, headers, body)) >= 500
     ]
 
     assert failed == []
