@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.load.mix import ABROAD, DECLINED
+from cli.load.mix import DECLINED, NO_PARCEL
 from cli.output import say
 from cli.shop.conservation import verdict
 from cli.shop.order_body import Line, OrderUsageError, order_body
@@ -93,8 +93,8 @@ def demo_cases(products: Sequence[ProductView]) -> list[DemoCase]:
         DemoCase("more than there is in stock", order_body(too_many), "compensated", {RESERVE: "refused"}),
         DemoCase("card declined", order_body(one, token=DECLINED), "compensated", {PAY: "refused"}, _undos_before(PAY)),
         DemoCase(
-            "no delivery to Antarctica",
-            order_body(one, country=ABROAD),
+            "the carrier takes no such parcel",
+            order_body(one, faults=[NO_PARCEL]),
             "compensated",
             {SHIP: "refused"},
             _undos_before(SHIP),

@@ -159,8 +159,10 @@ class SmtpMailer:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await client.connect()
-                await client.mail(sender)
-                await client.rcpt(recipient)
+                if not recipient.isascii():
+                    await _check_utf8(client)
+                await client.mail(sender, options=[] if recipient.isascii() else ["SMTPUTF8"])
+                await client.rcpt(recipient, encoding="utf-8")
                 answer = await client.execute_command(b"DATA")
         except SMTPRecipientRefused as error:
             raise outcome(error.code, error.message, "the recipient") from error
@@ -190,6 +192,12 @@ class SmtpMailer:
     @property
     def _place(self) -> str:
         return f"{self._server.host}:{self._server.port}"
+
+
+async def _check_utf8(client: SMTP) -> None:
+    await client.ehlo()
+    if not client.supports_extension("smtputf8"):
+        raise Refused("the mail server takes no address with letters beyond ASCII before the @")
 
 
 def outcome(code: int, words: str, what: str) -> Refused | MailOutageError:

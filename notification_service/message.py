@@ -3,26 +3,28 @@
 import hashlib
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from typing import Final
 
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.notification import SendEmail
-from shared.web.text import is_address, refused_character
+from shared.web.mail_address import mail_form
+from shared.web.text import refused_character
 
 MAX_SUBJECT_LENGTH: Final = 200
 MAX_BODY_LENGTH: Final = 100_000
 
 
-def check(request: SendEmail) -> None:
-    """Turn away what can't be an e-mail.
+def mailable(request: SendEmail) -> SendEmail:
+    """The request with its recipient as a mail server gets it.
 
     Raises:
         Refused: with what to correct.
     """
-    if not is_address(request.recipient):
+    recipient = mail_form(request.recipient, takes_utf8=True)  # whether this server does, the mailer finds out
+    if recipient is None:
         raise Refused(
             f"{request.recipient[:80]!a} is no e-mail address: give one bare address, such as ada@example.com"
         )
@@ -31,6 +33,7 @@ def check(request: SendEmail) -> None:
         raise Refused(f"the subject must be one line of 1 to {MAX_SUBJECT_LENGTH} printable characters")
     if len(request.body) > MAX_BODY_LENGTH or not _is_text(request.subject + request.body):
         raise Refused(f"the body must be plain text of at most {MAX_BODY_LENGTH} characters")
+    return request.model_copy(update={"recipient": recipient})
 
 
 def key_digest(key: StepKey) -> str:
@@ -44,8 +47,8 @@ def message_id(key: StepKey, sender: str) -> str:
 
 
 def build(key: StepKey, sender: str, request: SendEmail, written_at: datetime) -> bytes:
-    """The e-mail as it goes over the wire, the same bytes in every attempt."""
-    message = EmailMessage(policy=SMTP)
+    """The e-mail as it goes over the wire, the same bytes in every attempt. The request must be `mailable`."""
+    message = EmailMessage(policy=SMTP if request.recipient.isascii() else SMTPUTF8)
     message["From"] = sender
     message["To"] = request.recipient
     message["Subject"] = request.subject

@@ -56,7 +56,7 @@ class Notifications:
             if begun.status is Status.LEAVING:
                 return await self._store.end(key, Status.UNKNOWN, f"{UNKNOWN}: its sender died while it was leaving")
             try:
-                message.check(request)
+                request = message.mailable(request)
             except Refused as refusal:
                 return await self._store.end(key, Status.REFUSED, str(refusal))
             return await self._send(key, request, message.build(key, self._sender, request, begun.written_at))

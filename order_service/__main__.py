@@ -126,6 +126,8 @@ def _terms(settings: OrderSettings) -> Terms:
         settings.shop_order_deadline_seconds,
         settings.shop_undo_patience_seconds,
         settings.shop_mode.allows_faults,
+        settings.shipping_countries,
+        settings.shop_mail_utf8,
         fraud if settings.shop_fraud_check is Switch.ON else None,
     )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
@@ -12,6 +13,7 @@ from sqlalchemy import Row
 
 from order_service.approval.terms import FraudTerms
 from order_service.catalogue import InventoryAwayError, PricedProduct
+from order_service.delivery import check_delivery
 from order_service.errors import (
     PriceUnknownError,
     SeveralCurrenciesError,
@@ -35,7 +37,7 @@ from shared.shop.order import (
     PlacedOrder,
 )
 from shared.shop.shipping import Address
-from shared.web.bodies import MAX_UNITS, Body, CustomerBody, LineBody, Text
+from shared.web.bodies import MAX_UNITS, Body, CustomerBody, LineBody, OptionalText, Text
 from shared.web.requests import check_email, check_fault_plan, check_same_request, request_hash
 
 MAX_TOTAL_CENTS: Final = 100_000_000_00
@@ -53,8 +55,10 @@ class PaymentBody(Body):
 class AddressBody(Body):
     name: Text
     line1: Text
+    line2: OptionalText = None
     city: Text
-    postal_code: Text
+    region: OptionalText = None
+    postal_code: OptionalText = None
     country: Text
 
 
@@ -77,12 +81,15 @@ class OrderBody(Body):
 class Terms:
     """What every order is accepted with: how long it may take, how patient its undo is, whether it may carry faults.
 
-    `fraud`: how it is checked for fraud; None: it isn't, and no part of the task system is needed.
+    `countries`: those that parcels go to. `mail_takes_utf8`: the mail server takes addresses with letters beyond ASCII
+    before the @. `fraud`: how it is checked for fraud; None: it isn't, and no part of the task system is needed.
     """
 
     deadline_seconds: float
     undo_patience_seconds: float
     allows_faults: bool
+    countries: AbstractSet[str]
+    mail_takes_utf8: bool = False
     fraud: FraudTerms | None = None
 
 
@@ -138,9 +145,10 @@ class Acceptance:
         earlier = await self._orders.by_key(idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
-        check_email(body.customer.email)
+        check_email(body.customer.email, takes_utf8=self._terms.mail_takes_utf8)
+        country = check_delivery(body.shipping_address, self._terms.countries)
         check_fault_plan(body.faults, allows_faults=self._terms.allows_faults, activities=ACTIVITIES, records=RECORDS)
-        order, lines = await self._price_as_expected(body)
+        order, lines = await self._price_as_expected(body, country)
         if self._terms.fraud is not None:
             order = await self._checked(order, body, self._terms.fraud)
         stored = await self._orders.accept(
@@ -165,20 +173,20 @@ class Acceptance:
         self._starter.start(order)
         return Accepted(order.order_id, order.total_cents, order.currency)
 
-    async def _price_as_expected(self, body: OrderBody) -> tuple[PlacedOrder, list[dict[str, Any]]]:
-        priced = await self._price(body)
+    async def _price_as_expected(self, body: OrderBody, country: str) -> tuple[PlacedOrder, list[dict[str, Any]]]:
+        priced = await self._price(body, country)
         if body.expected_total_cents in {None, priced[0].total_cents}:
             return priced
         # The customer may have seen a newer price than is known here.
         with contextlib.suppress(InventoryAwayError):
             await self._catalogue.sync()
-        order, lines = await self._price(body)
+        order, lines = await self._price(body, country)
         if order.total_cents != body.expected_total_cents:
             expected = money(body.expected_total_cents or 0, order.currency)
             raise TotalChangedError(total=money(order.total_cents, order.currency), expected=expected)
         return order, lines
 
-    async def _price(self, body: OrderBody) -> tuple[PlacedOrder, list[dict[str, Any]]]:
+    async def _price(self, body: OrderBody, country: str) -> tuple[PlacedOrder, list[dict[str, Any]]]:
         quantities: dict[str, int] = {}
         for line in body.lines:
             quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
@@ -199,7 +207,7 @@ class Acceptance:
             total_cents=total_cents,
             currency=currency,
             payment_token=body.payment.token,
-            shipping_address=Address.model_validate(body.shipping_address.model_dump()),
+            shipping_address=_address(body.shipping_address, country),
             deadline_at=datetime.now(UTC) + timedelta(seconds=self._deadline_seconds(body)),
             undo_patience_seconds=self._terms.undo_patience_seconds,
             faults=body.faults,
@@ -224,6 +232,10 @@ class Acceptance:
         if unknown:
             raise UnknownProductError(skus=", ".join(unknown))
         return products
+
+
+def _address(body: AddressBody, country: str) -> Address:
+    return Address.model_validate({**body.model_dump(), "postal_code": body.postal_code or "", "country": country})
 
 
 def _line(product: PricedProduct, quantity: int) -> dict[str, Any]:

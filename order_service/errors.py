@@ -9,6 +9,10 @@ OrderError
 │   ├── TooManyUnitsError
 │   ├── TotalTooLargeError
 │   └── TotalChangedError
+├── CannotDeliverError
+│   ├── NoCountryError
+│   ├── NotServedError
+│   └── NoPostalCodeError
 ├── TooLateToCancelError
 ├── ApprovalError
 │   ├── NoApprovalError
@@ -59,6 +63,22 @@ class TooManyUnitsError(CannotPriceError):
 
 class TotalChangedError(CannotPriceError):
     sentence = "The order costs {total} and not {expected}: show its customer the new prices, and order again."
+
+
+class CannotDeliverError(OrderError):
+    """No parcel can go there."""
+
+
+class NoCountryError(CannotDeliverError):
+    sentence = "shipping_address.country: {country} is no country's code: give the two letters of ISO 3166-1, such as DE or GB."  # noqa: E501 - one sentence for the client
+
+
+class NotServedError(CannotDeliverError):
+    sentence = "shipping_address.country: we don't ship to {country}; we ship to {countries}."
+
+
+class NoPostalCodeError(CannotDeliverError):
+    sentence = "shipping_address.postal_code: an address in {country} needs one."
 
 
 class TooLateToCancelError(OrderError):

@@ -5,6 +5,7 @@ from pydantic import Field
 from order_service.approval.terms import Switch
 from shared.service.settings import ServiceSettings
 from shared.shop.approval import WhenAway
+from shared.shop.countries import SERVED, Countries
 
 
 class OrderSettings(ServiceSettings):
@@ -21,11 +22,16 @@ class OrderSettings(ServiceSettings):
     stuck `shop_stuck_margin_seconds` after its deadline and the patience of all its undos. If a person's decision isn't
     carried out after `shop_reconcile_decision_seconds`, the order's workflow is asked whether it still takes events.
 
+    `shipping_countries`: where parcels go, as the shipping-service has it. `shop_mail_utf8`: the mail server takes
+    addresses with letters beyond ASCII before the @ (SMTPUTF8).
+
     With `shop_fraud_check` on, every order is scored by the ml-inference-service, and from `shop_fraud_threshold` on a
     person has `shop_approval_seconds` to approve it; `shop_fraud_when_away` says what becomes of it without a score.
     """
 
     inventory_url: str
+    shipping_countries: Countries = SERVED
+    shop_mail_utf8: bool = False
     auditor_database_url: str
     shop_order_deadline_seconds: float = Field(default=300.0, gt=0)
     shop_undo_patience_seconds: float = Field(default=1800.0, gt=0)

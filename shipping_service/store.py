@@ -85,7 +85,7 @@ class Shipments:
         Raises:
             Refused: it can't be delivered.
         """
-        found = {name: refused_character(value) for name, value in address.model_dump().items()}
+        found = {name: refused_character(value or "") for name, value in address.model_dump().items()}
         unprintable = [f"{name} ({character})" for name, character in found.items() if character is not None]
         if unprintable:
             raise Refused(f"the address can't be printed on a label: {', '.join(unprintable)}")

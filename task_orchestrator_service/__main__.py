@@ -67,7 +67,13 @@ async def _surface(
     tasks = TaskStore(database)
     workflows = DaprEngine(settings.dapr_host, settings.dapr_grpc_port)
     starter = Starter(tasks, workflows, settings.task_concurrency, settings.task_patience_seconds)
-    service = TaskService(database, tasks, starter, allows_faults=settings.shop_mode.allows_faults)
+    service = TaskService(
+        database,
+        tasks,
+        starter,
+        allows_faults=settings.shop_mode.allows_faults,
+        mail_takes_utf8=settings.shop_mail_utf8,
+    )
     keep = Keep(settings.shop_workflow_retention_seconds, settings.shop_late_result_seconds)
     patience = Patience(settings.task_lost_seconds, settings.task_silent_seconds)
     loops = (

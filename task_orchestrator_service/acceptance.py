@@ -107,8 +107,17 @@ class TaskBody(Body):
 class TaskService:
     """Takes tasks."""
 
-    def __init__(self, database: AsyncEngine, tasks: TaskStore, starter: Starter, *, allows_faults: bool) -> None:
+    def __init__(
+        self,
+        database: AsyncEngine,
+        tasks: TaskStore,
+        starter: Starter,
+        *,
+        allows_faults: bool,
+        mail_takes_utf8: bool = False,
+    ) -> None:
         self._database = database
+        self._mail_takes_utf8 = mail_takes_utf8
         self._tasks = tasks
         self._starter = starter
         self._allows_faults = allows_faults
@@ -123,7 +132,7 @@ class TaskService:
         earlier = await self._tasks.by_key(Origin.HTTP, idempotency_key)
         if earlier is not None:
             return _repeat(earlier, hash_now)
-        check_email(body.customer.email)
+        check_email(body.customer.email, takes_utf8=self._mail_takes_utf8)
         check_fault_plan(body.faults, allows_faults=self._allows_faults, activities=ACTIVITIES, records=RECORDS)
         task = _task_of(body)
         new = NewTask(task, body.workflow, Origin.HTTP, idempotency_key, hash_now)

@@ -20,7 +20,8 @@ class TaskSettings(ConsumerSettings):
     an order is inspected before it is packed. `task_patience_seconds`: how long a task tries each call of an activity
     of another app. `task_concurrency`: so many tasks of each workflow run at a time. `task_lost_seconds`: a task has
     failed whose workflow the engine has not known for so long. `task_silent_seconds`: a task is begun anew whose
-    workflow has taken no event for so long.
+    workflow has taken no event for so long. `shop_mail_utf8`: the mail server takes addresses with letters beyond ASCII
+    before the @ (SMTPUTF8).
     """
 
     task_packers: Names = ("packer-1", "packer-2", "packer-3")
@@ -30,6 +31,7 @@ class TaskSettings(ConsumerSettings):
     task_concurrency: int = Field(default=16, ge=1)
     task_lost_seconds: float = Field(default=60.0, gt=0)
     task_silent_seconds: float = Field(default=120.0, gt=0)
+    shop_mail_utf8: bool = False
     shop_workflow_retention_seconds: float = Field(default=3600.0, gt=0)
     shop_late_result_seconds: float = Field(default=86_400.0, gt=0)
 

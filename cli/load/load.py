@@ -23,13 +23,16 @@ from cli.shop_client import ShopAwayError, ShopClient, shop_url
 from devstack.errors import StackError
 from devstack.settings import load_settings
 from devstack.supervisor.client import StackClient, StackStatus
+from shared.service.settings import ShopMode
 from shared.shop.order import ORDER_SERVICE
 from shared.shop.reports import ConservationVerdict, Violation
 
 PRODUCTS_READ = 500
 
 ShareOption = Annotated[float, typer.Option(min=0, max=1, help="The share of orders that carry a fault (demo mode).")]
-RefusedOption = Annotated[float, typer.Option(min=0, max=1, help="The share refused: card declined, or no delivery.")]
+RefusedOption = Annotated[
+    float, typer.Option(min=0, max=1, help="The share refused: card declined, or in demo mode no delivery.")
+]
 
 
 MIX_OPTIONS: Final = ("orders", "faults", "refused", "seed")
@@ -72,8 +75,10 @@ def load(  # noqa: PLR0913 - one option per knob
     client = ShopClient(shop_url())
     skus = assortment(islice(client.products(), PRODUCTS_READ))
     run = f"load-{uuid.uuid4().hex[:12]}"
-    plan = plan_orders(orders, Mix(refused, faults, chosen_seed), skus, run)
     before = _local_status(client.url)
+    # Of a shop elsewhere nobody knows its mode, and production mode takes no fault.
+    takes_faults = faults > 0 or (before is not None and ShopMode(before.mode).allows_faults)
+    plan = plan_orders(orders, Mix(refused, faults, chosen_seed, at_the_card_only=not takes_faults), skus, run)
     result = _place_all(client.url, plan, clients, timeout, quiet=as_json)
     after = _local_status(client.url)
     cpu_seconds = cpu_spent(before, after) if before and after else None

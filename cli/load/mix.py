@@ -10,9 +10,10 @@ from cli.shop.order_body import HOME, VISA, Line, OrderUsageError, order_body
 from shared.contracts.call import Fault, FaultMode
 from shared.shop.inventory import ProductView
 from shared.shop.order import ORDER_STEPS
+from shared.shop.shipping import BOOK_SHIPMENT
 
 DECLINED: Final = "tok_declined"
-ABROAD: Final = "AQ"
+NO_PARCEL: Final = Fault(activity=BOOK_SHIPMENT.activity, mode=FaultMode.REFUSE)
 COUNTRIES: Final = (HOME, "FR", "NL", "AT", "US")
 STEPS: Final = tuple(step.activity for step in ORDER_STEPS)
 # Lost replies are what a saga must bear most often, so they are half of the faults.
@@ -35,6 +36,8 @@ class Mix:
     faults: float
     seed: int
     cancelled: float = 0.0
+    at_the_card_only: bool = False
+    """Outside demo mode no order can be refused at the parcel, for it would carry a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +85,24 @@ def plan_orders(count: int, mix: Mix, skus: list[str], run: str) -> list[Planned
     return [
         PlannedOrder(
             f"{run}-{number}",
-            _body(random, kind, skus),
+            _body(random, kind, skus, at_the_card_only=mix.at_the_card_only),
             random.uniform(0.0, LATEST_CANCEL_SECONDS) if kind == "cancelled" else None,
         )
         for number, kind in enumerate(kinds)
     ]
 
 
-def _body(random: Random, kind: str, skus: list[str]) -> dict[str, Any]:
+def _body(random: Random, kind: str, skus: list[str], *, at_the_card_only: bool) -> dict[str, Any]:
     lines: list[Line] = [
         (sku, random.randint(1, MOST_UNITS))
         for sku in random.sample(skus, min(len(skus), random.randint(1, MOST_LINES)))
     ]
     country = random.choice(COUNTRIES)
     if kind == "refused":
-        declined = random.random() < 0.5  # noqa: PLR2004 - half at the card, half at the parcel
-        return order_body(lines, token=DECLINED if declined else VISA, country=country if declined else ABROAD)
+        declined = random.random() < 0.5 or at_the_card_only  # noqa: PLR2004 - half at the card, half at the parcel
+        return order_body(
+            lines, token=DECLINED if declined else VISA, country=country, faults=[] if declined else [NO_PARCEL]
+        )
     return order_body(lines, country=country, faults=[_fault(random)] if kind == "faulty" else [])
 
 

@@ -17,7 +17,7 @@ class FaultMode(StrEnum):
     FAIL = "fail"
     """An outage before the effect."""
     DELAY = "delay"
-    """Waits `seconds` before the effect."""
+    """Waits `seconds` before the effect, or before what is planned next for the same activity."""
     HANG = "hang"
     """Commits, then doesn't answer for `seconds`."""
     CRASH_BEFORE = "crash_before"

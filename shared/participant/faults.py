@@ -43,6 +43,8 @@ class FaultInjector:
     ) -> Message:
         """Execute with the first fault of the plan that still has hits left, or plainly if none has.
 
+        A delay only waits: what is planned after it strikes as well.
+
         Args:
             key: of the call's step.
             activity: the name of the activity called.
@@ -55,7 +57,11 @@ class FaultInjector:
             Refused: for `refuse`.
         """
         for place, fault in enumerate(plan):
-            if await self._hit(key, activity, place, fault.times):
+            if not await self._hit(key, activity, place, fault.times):
+                continue
+            if fault.mode is FaultMode.DELAY:
+                await asyncio.sleep(fault.seconds)
+            else:
                 return await _inject(fault, execute, refuse)
         return await execute()
 
@@ -78,8 +84,7 @@ async def _inject(fault: Fault, execute: Execution, refuse: Refusal) -> Message:
         case FaultMode.FAIL:
             raise InjectedOutageError(f"injected fault: {fault.activity} is out of order")
         case FaultMode.DELAY:
-            await asyncio.sleep(fault.seconds)
-            return await execute()
+            raise AssertionError("what is planned after a delay strikes in its place")
         case FaultMode.HANG:
             answer = await execute()
             await asyncio.sleep(fault.seconds)

@@ -19,8 +19,11 @@ class Address(Message):
 
     name: str
     line1: str
+    line2: str | None = None
     city: str
+    region: str | None = None
     postal_code: str
+    """Empty where addresses have none."""
     country: str
 
 

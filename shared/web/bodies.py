@@ -20,6 +20,11 @@ def _printable(text: str) -> str:
 
 Printable = AfterValidator(_printable)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), Printable]
+OptionalText = Annotated[
+    Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), Printable] | None,
+    AfterValidator(lambda text: text or None),
+]
+"""Absent, null and empty are the same: forms send all three."""
 MAX_UNITS: Final = 10_000
 MAX_KEY_LENGTH: Final = 255
 """Of an Idempotency-Key."""

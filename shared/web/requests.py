@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy import Row
 
 from shared.contracts.call import Fault, FaultMode
-from shared.web.text import is_address
+from shared.web.mail_address import mail_form
 
 
 class RequestRefusedError(Exception):
@@ -72,13 +72,15 @@ def check_same_request(earlier: Row[Any], hash_now: str, what: str) -> None:
         raise KeyReusedError(what=what)
 
 
-def check_email(email: str) -> None:
+def check_email(email: str, *, takes_utf8: bool) -> None:
     """Turn away an address that no mail could be sent to, after the look for a repeat: older rules took more.
+
+    `takes_utf8`: as `mail_form`.
 
     Raises:
         NoAddressError: it is none.
     """
-    if not is_address(email):
+    if mail_form(email, takes_utf8=takes_utf8) is None:
         raise NoAddressError(email=ascii(email[:80]))
 
 

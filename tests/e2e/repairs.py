@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.e2e.shop import UNDO, Answer, Shop, eventually, fault
+from tests.e2e.shop import NO_PARCEL, UNDO, Answer, Shop, eventually, fault
 
 STEPS: Final = tuple(UNDO)
 PARTICIPANT: Final = {
@@ -26,7 +26,7 @@ class Repairer:
         if "book_shipment" in steps:
             order_id = self.shop.order(fault("complete_order", "refuse"), *stuck, *more)
         else:
-            order_id = self.shop.order(*stuck, *more, country="AQ")
+            order_id = self.shop.order(*stuck, *more, NO_PARCEL)
         self.wait_parked(order_id)
         return order_id
 

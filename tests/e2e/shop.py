@@ -138,6 +138,9 @@ def fault(activity: str, mode: str, times: int = 1, seconds: float = 2.0) -> dic
     return {"activity": activity, "mode": mode, "times": times, "seconds": seconds}
 
 
+NO_PARCEL: Final = {"activity": "book_shipment", "mode": "refuse"}
+
+
 def outcomes(order: dict[str, Any]) -> list[tuple[str, str]]:
     """The order's steps as (name, outcome)."""
     return [(step["name"], step["outcome"]) for step in order["steps"]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.repairs import PARTICIPANT, STEPS, Repairer
-from tests.e2e.shop import UNDO, eventually, fault, held
+from tests.e2e.shop import NO_PARCEL, UNDO, eventually, fault, held
 from tests.failure_injection.evidence import Evidence
 from tests.failure_injection.own_stack import own_stack
 
@@ -30,7 +30,7 @@ def order_with(repairer: Repairer, mode: str, step: str) -> str:
     slow = fault(UNDO[step], mode, seconds=LATE_SECONDS)
     if step == "book_shipment":
         return repairer.shop.order(fault("complete_order", "refuse"), slow)
-    return repairer.shop.order(slow, country="AQ")
+    return repairer.shop.order(slow, NO_PARCEL)
 
 
 def executions(evidence: Evidence, order_id: str, activity: str, count: int) -> list[str]:
@@ -79,7 +79,7 @@ def test_undo_and_settlement_of_a_participant_that_was_dead_have_one_winner(
 ) -> None:
     """Both were sent while it was dead, and given up; Dapr delivers both when it is back, in whichever order."""
     repairer, _ = late
-    order_id = repairer.shop.order(fault("book_shipment", "delay", seconds=2), country="AQ")
+    order_id = repairer.shop.order(fault("book_shipment", "delay", seconds=2), NO_PARCEL)
     repairer.shop.reaches(order_id, "book_shipment")
     with held(repairer.shop.stack, PARTICIPANT[step]):
         stuck = repairer.wait_parked(order_id)["stuck"]

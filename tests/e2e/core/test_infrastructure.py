@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.shop import DO, Shop, fault, outcomes
+from tests.e2e.shop import DO, NO_PARCEL, Shop, fault, outcomes
 
 ORDERS = 12
 
@@ -12,10 +12,11 @@ ORDERS = 12
 def orders_under_way(shop: Shop) -> list[str]:
     """Orders at every step, one in three of which will be refused at its last one."""
     plans = [
-        (fault(DO[number % len(DO)], "delay", seconds=2), "AQ" if number % 3 == 2 else "DE") for number in range(ORDERS)
+        (fault(DO[number % len(DO)], "delay", seconds=2), *([NO_PARCEL] if number % 3 == 2 else []))
+        for number in range(ORDERS)
     ]
     with ThreadPoolExecutor(ORDERS) as clients:
-        order_ids = list(clients.map(lambda plan: shop.order(plan[0], country=plan[1]), plans))
+        order_ids = list(clients.map(lambda plan: shop.order(*plan), plans))
     for order_id, step in zip(order_ids, DO, strict=False):
         shop.reaches(order_id, step)
     return order_ids

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from devstack.postgres.passwords import load_passwords
-from devstack.settings import load_settings
+from devstack.settings import PROJECT_ROOT, load_settings
 from devstack.supervisor.client import StackClient
 from devstack.supervisor.state import StackState
 from devstack.topology.layout import database_layout
 from tests.e2e.conftest import shop_command, stack_environment
 from tests.e2e.shop import eventually
+
+WORLD = PROJECT_ROOT / "examples" / "orders" / "world.csv"
 
 
 @pytest.fixture
@@ -89,3 +91,23 @@ def test_load_with_refusals_and_lost_replies_ends_and_conserves(environment: dic
     assert 0 == run.returncode, run.stdout + run.stderr
     report = json.loads(run.stdout)
     assert report["conservation"]["holds"]
+
+
+def test_real_orders_are_placed_from_a_file_and_placed_again(environment: dict[str, str]) -> None:
+    """Totals are right to the cent and stock to the unit; the second time all are repeats, and nothing moves."""
+    command = ("load", "--orders-file", str(WORLD), "--json")
+
+    reports = []
+    for _ in range(2):
+        run = shop_command(environment, *command)
+        assert run.returncode == 0, run.stdout + run.stderr
+        reports.append(json.loads(run.stdout))
+
+    first, second = reports
+    assert first["ends"] == second["ends"] == {"completed": 25}
+    assert (first["repeats"], second["repeats"]) == (0, 25)
+    [turned_away] = first["turned_away"]
+    assert (turned_away["order"], turned_away["status"]) == ("W-1026", 422)
+    assert "we don't ship to VE" in turned_away["why"]
+    assert (first["units_sold"], second["units_sold"]) == (69, 0)
+    assert first["completed_cents"] == second["completed_cents"] == {"EUR": 146_850}

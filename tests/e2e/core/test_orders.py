@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import DO, UNDO, Shop, fault, outcomes
+from tests.e2e.shop import DO, NO_PARCEL, UNDO, Shop, fault, outcomes
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "reserve_stock": ({"quantity": 10_000, "sku": "DSK-CALENDAR"}, "reserve_stock on inventory-service was refused"),
-    "process_payment": ({"token": "tok_declined"}, "process_payment on payment-service was refused"),
-    "book_shipment": ({"country": "AQ"}, "book_shipment on shipping-service was refused"),
+REFUSED: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Any], str]] = {
+    "reserve_stock": (
+        (),
+        {"quantity": 10_000, "sku": "DSK-CALENDAR"},
+        "reserve_stock on inventory-service was refused",
+    ),
+    "process_payment": ((), {"token": "tok_declined"}, "process_payment on payment-service was refused"),
+    "book_shipment": ((NO_PARCEL,), {}, "book_shipment on shipping-service was refused"),
 }
 
 
@@ -27,9 +31,9 @@ def test_an_order_without_trouble_completes(shop: Shop) -> None:
 @pytest.mark.parametrize("step", DO)
 def test_a_business_no_undoes_what_came_before_newest_first(shop: Shop, step: str) -> None:
     """A refused step has nothing to undo; the steps before it are undone newest first."""
-    changes, reason = REFUSED[step]
+    faults, changes, reason = REFUSED[step]
 
-    order = shop.end_of(shop.order(**changes))
+    order = shop.end_of(shop.order(*faults, **changes))
 
     before = DO[: DO.index(step)]
     undone = [(UNDO[name], "done") for name in reversed(before)]
@@ -40,7 +44,7 @@ def test_a_business_no_undoes_what_came_before_newest_first(shop: Shop, step: st
 
 def test_an_undo_that_gives_up_stops_no_other_and_asks_for_a_person(shop: Shop) -> None:
     """The refund gives up; the stock is released all the same, and the order says why it needs attention."""
-    order_id = shop.order(fault("refund_payment", "refuse"), country="AQ")
+    order_id = shop.order(fault("refund_payment", "refuse"), NO_PARCEL)
 
     order = shop.reaches(order_id, "release_stock", "done")
 

@@ -5,6 +5,7 @@ import signal
 from email import message_from_string
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from notification_service.mailer import MailOutageError
 from notification_service.tables import Medium
@@ -119,6 +120,39 @@ async def test_a_server_that_is_away_is_an_outage(world: World, mailbox: Mailbox
 
     assert (await world.email("ada@example.com")).sent
     assert len(await mailbox.mails("ada@example.com")) == 1
+
+
+async def test_a_domain_beyond_ascii_is_mailed_in_ascii(world: World, mailbox: MailboxProcess) -> None:
+    """IDNA: every relay takes that."""
+    assert (await world.email("ada@bücher.example")).sent
+
+    (mail,) = await mailbox.mails("ada@xn--bcher-kva.example")
+    assert message_from_string(mail["source"])["To"] == "ada@xn--bcher-kva.example"
+
+
+async def test_letters_before_the_at_are_mailed_where_the_server_takes_them(
+    world: World, mailbox: MailboxProcess
+) -> None:
+    assert (await world.email("jürgen@bücher.example")).sent
+
+    (mail,) = await mailbox.mails("jürgen@xn--bcher-kva.example")
+    assert "To: jürgen@xn--bcher-kva.example" in mail["source"]
+
+
+async def test_letters_before_the_at_are_refused_where_it_does_not(world: World, database_url: str) -> None:
+    """For good: another attempt would meet the same server."""
+
+    def session() -> SMTP:
+        return SMTP(object(), enable_SMTPUTF8=False, loop=asyncio.get_running_loop())
+
+    database = create_engine(database_url, application_name="ascii only")
+    async with await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        other = World(database, a_mailer(f"smtp://127.0.0.1:{port}"), a_pusher("http://127.0.0.1:1"))
+        with pytest.raises(Refused, match="takes no address with letters beyond ASCII before the @"):
+            await other.email("jürgen@example.org")
+    await database.dispose()
+    assert await world.states() == ("refused", "refused")
 
 
 async def test_a_server_that_never_speaks_is_given_up_in_time(world: World, database_url: str) -> None:

@@ -31,6 +31,15 @@ async def test_booking_writes_the_label(shipping: Shipping) -> None:
     assert is_tracking_number(booked.tracking_number)
 
 
+async def test_the_label_has_every_line_that_an_address_has(shipping: Shipping) -> None:
+    """And no postal code where there is none."""
+    await shipping.book(country="IE", city="Cork", postal_code="", line2="Flat 3", region="County Cork")
+
+    async with shipping.database.connect() as connection:
+        row = (await connection.execute(text("SELECT * FROM shipments"))).one()
+    assert (row.line2, row.region, row.postal_code) == ("Flat 3", "County Cork", "")
+
+
 async def test_repeats_return_the_first_tracking_number(shipping: Shipping) -> None:
     answers = [await shipping.book() for _ in range(3)]
 

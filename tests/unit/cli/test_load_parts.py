@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.load.load_report import EndedOrder, LoadResult, cpu_spent, percentile, summarise
-from cli.load.mix import ABROAD, DECLINED, Mix, assortment, plan_orders
+from cli.load.mix import DECLINED, NO_PARCEL, Mix, assortment, plan_orders
 from cli.shop.order_body import OrderUsageError
 from devstack.supervisor.client import ProcessStatus, StackStatus
 from tests.unit.cli.documents import a_conservation, a_product
@@ -21,6 +21,14 @@ def test_the_shares_are_exact() -> None:
     kinds = Counter(_kind(order.body) for order in plan_orders(200, Mix(0.1, 0.1, 7), SKUS, "run"))
 
     assert kinds == {"refused": 20, "faulty": 20, "plain": 160}
+
+
+def test_outside_demo_mode_orders_are_refused_at_the_card() -> None:
+    """No order may carry a fault there."""
+    plan = plan_orders(100, Mix(0.3, 0.0, 7, at_the_card_only=True), SKUS, "run")
+
+    assert sum(order.body["payment"]["token"] == DECLINED for order in plan) == 30
+    assert not any("faults" in order.body for order in plan)
 
 
 def test_a_seed_gives_the_same_mix_with_other_keys() -> None:
@@ -97,8 +105,10 @@ def test_the_summary_of_nothing() -> None:
 
 
 def _kind(body: dict[str, Any]) -> str:
-    if body["payment"]["token"] == DECLINED or body["shipping_address"]["country"] == ABROAD:
+    if body["payment"]["token"] == DECLINED:
         return "refused and faulty" if "faults" in body else "refused"
+    if body.get("faults") == [NO_PARCEL.model_dump(mode="json")]:
+        return "refused"
     return "faulty" if "faults" in body else "plain"
 
 
