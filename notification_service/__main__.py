@@ -1,21 +1,33 @@
 """Composes the notification-service and runs it: `python -m notification_service`."""
 
-from functools import partial
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from notification_service import order_mails
 from notification_service.activities import serve_notifications
 from notification_service.api import notification_routes
 from notification_service.mailer import SmtpMailer
-from notification_service.notifications import AT_ONCE, Notifications, order_mail
+from notification_service.notifications import AT_ONCE, Notifications
+from notification_service.order_mails import HANDLERS, OrderMails
 from notification_service.pusher import WebhookPusher
 from notification_service.settings import NotificationSettings
 from notification_service.store import NotificationStore
 from shared.database import create_engine
 from shared.events.consuming import consuming
+from shared.events.dead_letters import SidecarPublisher
+from shared.events.event import DEAD_LETTER_TOPIC
 from shared.participant.activities import ActivityHost
 from shared.participant.faults import FaultInjector
 from shared.participant.fence import Fence
+from shared.participant.quarantine import Gate
+from shared.service.lifecycle import Stop, running
 from shared.service.service import Service, run
 from shared.service.settings import load
 from shared.shop.notification import NOTIFICATION, NOTIFICATION_SERVICE
@@ -45,10 +57,19 @@ def compose(settings: NotificationSettings) -> Service:
     )
     store = NotificationStore(worker_database)
     serve_notifications(host, Notifications(store, mailer, push_gateway, settings.mail_from))
-    # A delivery holds a connection for its inbox row, a message under way two more.
-    event_database = create_engine(url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4)
-    order_notifications = Notifications(NotificationStore(event_database), mailer, push_gateway, settings.mail_from)
-    handlers = order_mail(order_notifications)
+    # Deliveries need a few; mails under way two each, opened when they are needed.
+    event_database = create_engine(
+        url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4, overflow=2 * order_mails.AT_ONCE
+    )
+    order_notifications = Notifications(
+        NotificationStore(event_database), mailer, push_gateway, settings.mail_from, at_once=order_mails.AT_ONCE
+    )
+
+    @contextlib.asynccontextmanager
+    async def surface(stop: Stop) -> AsyncIterator[Sequence[web.RouteDef]]:
+        async with _surface(stop, settings, event_database, order_notifications, host.gate) as routes:
+            yield routes
+
     return Service(
         app=NOTIFICATION,
         settings=settings,
@@ -56,17 +77,31 @@ def compose(settings: NotificationSettings) -> Service:
         database=http_database,
         activities=host,
         routes=notification_routes(http_database),
-        surface=partial(
-            consuming,
+        surface=surface,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _surface(
+    stop: Stop, settings: NotificationSettings, database: AsyncEngine, notifications: Notifications, gate: Gate
+) -> AsyncIterator[Sequence[web.RouteDef]]:
+    async with aiohttp.ClientSession() as session:
+        publisher = SidecarPublisher(session, settings.sidecar_url, DEAD_LETTER_TOPIC)
+        patience = timedelta(seconds=settings.mail_patience_seconds)
+        mails = OrderMails(database, notifications, publisher, patience=patience, gate=gate)
+        consumer = consuming(
             NOTIFICATION_SERVICE,
             settings,
-            event_database,
-            handlers,
+            database,
+            HANDLERS,
+            stop,
             sources=SHOP.sources,
             ordered=True,
-            gate=host.gate,
-        ),
-    )
+            gate=gate,
+        )
+        async with consumer as routes, running(stop, mails.run()):
+            yield routes
+        await mails.close()
 
 
 if __name__ == "__main__":

@@ -9,21 +9,13 @@ import asyncio
 import uuid
 from typing import Final
 
-import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from notification_service import message, pusher
 from notification_service.mailer import Mailer, MailOutageError, MailUnknownError
 from notification_service.pusher import Pusher
 from notification_service.store import NotificationStore
 from notification_service.tables import Medium, Status
-from shared.events.consumer import Handler
-from shared.events.event import EventType, OrderEvent
-from shared.events.inbox import TryLaterError
-from shared.events.received import Received
-from shared.money import money
 from shared.participant.errors import Refused
-from shared.participant.fence import StepKey, StillPendingError
+from shared.participant.fence import StepKey
 from shared.shop.notification import NotificationSent, SendEmail, SendPush
 
 UNKNOWN: Final = "unknown whether the e-mail left, so it isn't sent again"
@@ -35,12 +27,14 @@ AT_ONCE: Final = 8
 class Notifications:
     """E-mail and push messages, once per step."""
 
-    def __init__(self, store: NotificationStore, mailer: Mailer, push_gateway: Pusher, sender: str) -> None:
+    def __init__(
+        self, store: NotificationStore, mailer: Mailer, push_gateway: Pusher, sender: str, *, at_once: int = AT_ONCE
+    ) -> None:
         self._store = store
         self._mailer = mailer
         self._pusher = push_gateway
         self._sender = sender
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(at_once)
 
     async def email(self, key: StepKey, request: SendEmail) -> NotificationSent:
         """Send the e-mail, or return the first answer.
@@ -100,43 +94,3 @@ class Notifications:
 def shown(text: str) -> str:
     """What a person may look at and a database can keep, whatever was sent."""
     return "".join(character if character.isprintable() else "?" for character in text[:MAX_SHOWN_LENGTH])
-
-
-log = structlog.get_logger()
-
-_ENDS: Final = {
-    EventType.ORDER_COMPLETED: "is on its way",
-    EventType.ORDER_COMPENSATED: "could not be completed",
-    EventType.ORDER_CANCELLED: "is cancelled",
-}
-
-
-def order_mail(notifications: Notifications) -> dict[EventType, Handler]:
-    """The handlers of the events that notify a customer: one e-mail for each at most, however often it is delivered."""
-
-    async def mail(_: AsyncConnection, event: Received) -> None:
-        order = event.read(OrderEvent)
-        # An e-mail can't be part of a transaction: its own log keeps it from leaving twice, under the event's name.
-        try:
-            await notifications.email(StepKey(order.order_id, event.kind), letter(EventType(event.kind), order))
-        except (MailOutageError, StillPendingError) as error:
-            raise TryLaterError(str(error)) from error
-        except Refused as refusal:
-            # What became of it stands in the log of notifications. A replay could change nothing.
-            log.warning("the customer isn't notified", order_id=order.order_id, type=event.kind, reason=str(refusal))
-
-    return dict.fromkeys(_ENDS, mail)
-
-
-def letter(kind: EventType, order: OrderEvent) -> SendEmail:
-    """What the customer reads."""
-    what = _ENDS[kind]
-    lines = [f"Your order {order.order_id} {what}.", ""]
-    lines += [f"  {line.quantity} x {line.sku}" for line in order.lines]
-    lines += ["", f"Total: {money(order.total_cents, order.currency)}"]
-    if order.tracking_number is not None and kind is EventType.ORDER_COMPLETED:
-        lines.append(f"Tracking number: {order.tracking_number}")
-    if order.reason and kind is EventType.ORDER_COMPENSATED:
-        lines += ["", f"Reason: {order.reason}"]
-    subject = f"Your order {order.order_id} {what}"
-    return SendEmail(recipient=order.customer.email, subject=subject, body="\n".join(lines) + "\n")

@@ -19,6 +19,8 @@ class NotificationSettings(ConsumerSettings):
     """From the connection until the server is ready for the message."""
     smtp_answer_seconds: Annotated[float, Field(gt=0, le=15)] = 15.0
     """For the server's word on the message. With the former below the 30 s after which Postgres ends an idle lock."""
+    mail_patience_seconds: Annotated[float, Field(gt=0)] = 14_400.0
+    """So long after its event a mail about an order is tried; then it is a dead letter."""
     push_webhook_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
     push_webhook_secret: WebhookSecrets
     push_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0

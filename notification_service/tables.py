@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 METADATA: Final = sa.MetaData()
 
@@ -45,3 +46,21 @@ NOTIFICATIONS: Final = sa.Table(
     sa.Column("sent_at", sa.DateTime(timezone=True)),
 )
 """Who was notified of what; the message itself isn't kept."""
+
+ORDER_MAILS: Final = sa.Table(
+    "order_mails",
+    METADATA,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("data", JSONB, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Index("order_mails_in_order", "source", "subject", "sequence"),
+    sa.Index("order_mails_due", "due_at"),
+)
+"""Events about which a customer is still to be mailed, as long as that isn't done: `due_at` says when it is tried next,
+or until when somebody has it, `since` when the event came."""

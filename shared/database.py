@@ -34,11 +34,12 @@ _SQLSTATE_BUSY: Final = ("53", "40", "55P03", "57014")
 log = structlog.get_logger()
 
 
-def create_engine(
+def create_engine(  # noqa: PLR0913 - what tells one pool from another
     url: str,
     *,
     application_name: str,
     pool_size: int = 10,
+    overflow: int | None = None,
     seldom_used: bool = False,
     statement_seconds: float = 30.0,
 ) -> AsyncEngine:
@@ -48,7 +49,8 @@ def create_engine(
         url: as users write it, `postgresql://role:password@host:port/database`, with libpq's options
             (`shared.database_url`).
         application_name: shown in `pg_stat_activity`.
-        pool_size: connections kept; as many again may be opened under load.
+        pool_size: connections kept.
+        overflow: so many more may be opened under load, and are closed after it; None: as many as are kept.
         seldom_used: ask a connection whether it still lives before it is used. It costs a round trip each time; a busy
             pool finds out without, since its background work meets dead connections first.
         statement_seconds: how long a statement may take before it is cancelled.
@@ -56,7 +58,7 @@ def create_engine(
     database = create_async_engine(
         _driver_url(url),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=pool_size if overflow is None else overflow,
         pool_pre_ping=seldom_used,
         # Errors end up in logs, and parameters are customers' data.
         hide_parameters=True,

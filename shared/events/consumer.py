@@ -24,7 +24,8 @@ from shared.participant.quarantine import Gate
 
 Handler = Callable[[AsyncConnection, Received], Awaitable[None]]
 """Runs in the transaction of the event's inbox row: what it writes there takes effect once. `Refused` says that the
-event will never be taken, `TryLaterError` and an `OSError` that it can't be now; anything else is a failed attempt."""
+event will never be taken, an `OSError` that it can't be now; anything else is a failed attempt. It must be quick: what
+waits for others holds one of the broker's places, so such work is taken over into a table of the consumer's own."""
 
 log = structlog.get_logger()
 

@@ -70,13 +70,6 @@ _FORGET: Final = sa.text("""
 log = structlog.get_logger()
 
 
-class TryLaterError(Exception):
-    """A handler can't do its work for now, through no fault of the event, which is delivered again until it can.
-
-    Attempts that end so aren't counted. An `OSError` and a database that is away or too busy mean the same.
-    """
-
-
 class State(StrEnum):
     """How far an event has come at this consumer."""
 
@@ -142,8 +135,6 @@ class Inbox:
                 return Verdict(Outcome.DONE)
         except Refused as refusal:
             return await self._failed(event, storable(f"refused: {refusal}"), for_good=True)
-        except TryLaterError as error:
-            return Verdict(Outcome.RETRY, str(error))
         except Exception as error:  # noqa: BLE001 - the entry point of every delivery: whatever it is, it must be answered
             if may_pass(error):
                 return Verdict(Outcome.RETRY, storable(f"{type(error).__name__}: {error}"))
@@ -232,6 +223,18 @@ class Inbox:
         await tx.execute(first.on_conflict_do_nothing())
         waited = (sa.func.now() - INBOX.c.seen_at).label("waited")
         return (await tx.execute(sa.select(INBOX, waited).where(_is(event)).with_for_update())).one()
+
+
+async def deaths_of(connection: AsyncConnection, event_id: str) -> int:
+    """How often the event was declared dead."""
+    return (await connection.execute(sa.select(INBOX.c.deaths).where(INBOX.c.event_id == event_id))).scalar() or 0
+
+
+async def bury(tx: AsyncConnection, event_id: str, reason: str) -> None:
+    """Declare an event dead that was done: whoever took it over couldn't do what it asks for. A replay opens it."""
+    is_done = (INBOX.c.event_id == event_id, INBOX.c.state == State.DONE)
+    values = {"state": State.DEAD, "deaths": INBOX.c.deaths + 1, "reason": reason, "settled_at": sa.func.now()}
+    await tx.execute(sa.update(INBOX).where(*is_done).values(values))
 
 
 def _is(event: Received) -> Any:  # noqa: ANN401 - SQLAlchemy's expressions

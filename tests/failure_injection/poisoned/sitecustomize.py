@@ -45,7 +45,7 @@ def _poison_mail(module: ModuleType) -> None:
 
 POISONED: dict[str, Callable[[ModuleType], None]] = {
     "order_service.workflow": _poison_workflow,
-    "notification_service.notifications": _poison_mail,
+    "notification_service.order_mails": _poison_mail,
 }
 
 
