@@ -34,6 +34,7 @@ from shared.shop.notification import NOTIFICATION, NOTIFICATION_SERVICE
 from shared.shop.registry import SHOP
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+MAIL_CONNECTIONS: Final = 2 * order_mails.AT_ONCE
 
 
 def compose(settings: NotificationSettings) -> Service:
@@ -59,7 +60,7 @@ def compose(settings: NotificationSettings) -> Service:
     serve_notifications(host, Notifications(store, mailer, push_gateway, settings.mail_from))
     # Deliveries need a few; mails under way two each, opened when they are needed.
     event_database = create_engine(
-        url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4, overflow=2 * order_mails.AT_ONCE
+        url, application_name=f"{NOTIFICATION_SERVICE} events", pool_size=4, overflow=MAIL_CONNECTIONS
     )
     order_notifications = Notifications(
         NotificationStore(event_database), mailer, push_gateway, settings.mail_from, at_once=order_mails.AT_ONCE

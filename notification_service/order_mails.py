@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
 from notification_service.mailer import MailOutageError
-from notification_service.notifications import Notifications
+from notification_service.notifications import UNKNOWN, Notifications
 from notification_service.tables import ORDER_MAILS
 from shared.events.consumer import Handler
 from shared.events.dead_letters import NotPublishedError, Publishes, as_cloud_event, dead_letter
@@ -143,12 +143,15 @@ class OrderMails:
             log.exception("the mail waits", order_id=row.subject, type=row.type)
 
     async def _outcome(self, row: Row[Any]) -> tuple[str, bool] | None:
-        """None once it is sent; else why not, and whether that is the last word."""
+        """None once it is sent, or may be; else why not, and whether that is the last word."""
         try:
             async with self._gate.passed(Work.of(row.subject, row.type, row.event_id)):
                 order = OrderEvent.model_validate(row.data)
                 await self._notifications.email(StepKey(row.subject, row.type), letter(EventType(row.type), order))
         except (QuarantinedError, Refused) as error:
+            if str(error).startswith(UNKNOWN):  # it may be in the customer's mailbox; a replay couldn't send it again
+                log.warning("unknown whether the customer is notified", order_id=row.subject, type=row.type)
+                return None
             return str(error), True
         except (MailOutageError, StillPendingError) as error:
             is_over = row.waited > self._patience

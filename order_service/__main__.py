@@ -101,7 +101,7 @@ async def _surface(
             catalogue=catalogue,
             starter=starter,
             events=events,
-            conservation=ConservationCheck(checking),
+            conservation=ConservationCheck(checking, pack_seconds=settings.shop_pack_seconds),
             reconciler=reconciler,
             repairs=repairs,
             approvals=approvals,

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from order_service.approval.terms import Switch
+from order_service.conservation.check import PACK_SECONDS
 from shared.service.settings import ServiceSettings
 from shared.shop.approval import WhenAway
 from shared.shop.countries import SERVED, Countries
@@ -22,8 +23,9 @@ class OrderSettings(ServiceSettings):
     stuck `shop_stuck_margin_seconds` after its deadline and the patience of all its undos. If a person's decision isn't
     carried out after `shop_reconcile_decision_seconds`, the order's workflow is asked whether it still takes events.
 
-    `shipping_countries`: where parcels go, as the shipping-service has it. `shop_mail_utf8`: the mail server takes
-    addresses with letters beyond ASCII before the @ (SMTPUTF8).
+    `shop_pack_seconds`: how long after its completion an order that isn't packed breaks a rule of conservation, where
+    tasks are installed. `shipping_countries`: where parcels go, as the shipping-service has it. `shop_mail_utf8`: the
+    mail server takes addresses with letters beyond ASCII before the @ (SMTPUTF8).
 
     With `shop_fraud_check` on, every order is scored by the ml-inference-service, and from `shop_fraud_threshold` on a
     person has `shop_approval_seconds` to approve it; `shop_fraud_when_away` says what becomes of it without a score.
@@ -43,6 +45,7 @@ class OrderSettings(ServiceSettings):
     shop_reconcile_confirm_seconds: float = Field(default=45.0, ge=0)
     shop_reconcile_decision_seconds: float = Field(default=180.0, gt=0)
     shop_stuck_margin_seconds: float = Field(default=300.0, gt=0)
+    shop_pack_seconds: float = Field(default=PACK_SECONDS, gt=0)
     shop_fraud_check: Switch = Switch.OFF
     shop_fraud_threshold: float = Field(default=0.5, ge=0, le=1)
     shop_fraud_when_away: WhenAway = WhenAway.PASS

@@ -55,7 +55,7 @@ def recordings(folder: Path) -> Iterator[Recording]:
 def write(folder: Path, name: str, instance_id: str, events: Sequence[pb.HistoryEvent]) -> Path:
     """Write a recording, one event a line."""
     file = folder / f"{name}.json"
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(_as_json(event), ensure_ascii=False) for event in events)
     file.write_text(f'{{"instance_id": {json.dumps(instance_id)}, "events": [\n{lines}\n]}}\n')
     return file

@@ -88,6 +88,14 @@ class UnpackableError(RequestRefusedError):
     sentence = "lines: {why}."
 
 
+class UnknownTaskError(RequestRefusedError):
+    sentence = "There is no task {task_id}."
+
+
+class NothingToRetryError(RequestRefusedError):
+    sentence = "Task {task_id} is {status}: there is nothing to retry."
+
+
 class TaskBody(Body):
     """`POST /tasks`: pick and pack these lines. Money is in minor units; the country is where the parcel goes.
 
@@ -145,6 +153,21 @@ class TaskService:
             return _repeat(winner, hash_now)
         self._starter.signal()
         return task.task_id
+
+    async def retry(self, task_id: str) -> TaskStatus:
+        """Begin a failed task anew, and return its status; a repeat while it goes on changes nothing.
+
+        Raises:
+            UnknownTaskError: there is no such task.
+            NothingToRetryError: it has ended well.
+        """
+        status = await self._tasks.retry(task_id)
+        if status is None:
+            raise UnknownTaskError(task_id=ascii(task_id))
+        if status.has_ended:
+            raise NothingToRetryError(task_id=task_id, status=status)
+        self._starter.signal()
+        return status
 
 
 def _task_of(body: TaskBody) -> AcceptedTask:

@@ -33,6 +33,7 @@ COUNT_SECONDS: Final = 2.0
 
 WAITING: Final = Gauge("shop_tasks_waiting", "Tasks that wait to be started", ["workflow"])
 RUNNING: Final = Gauge("shop_tasks_running", "Tasks that run or are being started", ["workflow"])
+FAILED: Final = Gauge("shop_tasks_failed", "Tasks that have failed and weren't begun anew", ["workflow"])
 OLDEST: Final = Gauge(
     "shop_tasks_waiting_oldest_seconds", "How long ago the oldest of those that wait was accepted", ["workflow"]
 )
@@ -96,9 +97,10 @@ async def watch_waiting(tasks: TaskStore) -> None:
     """Keep the metrics true until cancelled."""
 
     async def count() -> None:
-        queues = await tasks.queues()
+        queues, failed = await tasks.queues(), await tasks.failed()
         for workflow in TASK_ORCHESTRATOR.workflows:
             _show(workflow, queues.get(workflow, Queue()))
+            FAILED.labels(workflow).set(failed.get(workflow, 0))
 
     await sweep_until_cancelled(count, COUNT_SECONDS, failed="tasks not counted, trying again")
 

@@ -25,6 +25,16 @@ _RUNS: Final = or_(
     and_(TASKS.c.status == TaskStatus.ACCEPTED, TASKS.c.start_due_at > func.now()),
 )
 _STARTS: Final = "task_orchestrator_service.starts"
+_BEGUN_ANEW: Final = {
+    "status": TaskStatus.ACCEPTED,
+    "run_id": None,
+    "restarts": TASKS.c.restarts + 1,
+    "start_due_at": func.now(),
+    "seen_lost_at": None,
+    "timeline": Timeline(version=0).model_dump(mode="json"),
+    "timeline_version": 0,
+}
+"""Another workflow instance goes through the same steps under the same keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +166,33 @@ class TaskStore(WorkflowRows):
             if await _lost_for(tx, task, confirm_seconds) is None:
                 return False
             mine = update(TASKS).where(TASKS.c.task_id == task.task_id)
-            await tx.execute(
-                mine.values(
-                    status=TaskStatus.ACCEPTED,
-                    run_id=None,
-                    restarts=TASKS.c.restarts + 1,
-                    start_due_at=func.now(),
-                    seen_lost_at=None,
-                    timeline=Timeline(version=0).model_dump(mode="json"),
-                    timeline_version=0,
-                )
-            )
+            await tx.execute(mine.values(**_BEGUN_ANEW))
             return True
+
+    async def retry(self, task_id: str) -> TaskStatus | None:
+        """Begin a failed task anew, as another workflow instance; one that goes on or has ended well stays as it is.
+
+        What was done under its keys isn't done twice. Returns its status then; None if there is no such task.
+        """
+        anew = (
+            update(TASKS)
+            .where(TASKS.c.task_id == task_id, TASKS.c.status == TaskStatus.FAILED)
+            .values(**_BEGUN_ANEW, ended_at=None, reason=None, result={}, purge_due_at=None, purged_at=None)
+        )
+        async with self._database.begin() as tx:
+            await tx.execute(anew)
+            status = (await tx.execute(select(TASKS.c.status).where(TASKS.c.task_id == task_id))).scalar_one_or_none()
+            return None if status is None else TaskStatus(status)
+
+    async def failed(self) -> dict[str, int]:
+        """How many tasks of each workflow have failed, and weren't begun anew."""
+        statement = (
+            select(TASKS.c.workflow, func.count().label("failed"))
+            .where(TASKS.c.status == TaskStatus.FAILED)
+            .group_by(TASKS.c.workflow)
+        )
+        async with self._database.connect() as connection:
+            return {row.workflow: row.failed for row in await connection.execute(statement)}
 
     async def not_lost(self, task_id: str) -> None:
         """The task's workflow is there."""

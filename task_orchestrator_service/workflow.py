@@ -1,28 +1,32 @@
 """The task workflows: what a task goes through, whoever asked for it."""
 
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 from dapr.ext.workflow import DaprWorkflowContext
 
+from shared.contracts.contract import Contract, RequestT
 from shared.contracts.timeline import StepOutcome
-from shared.saga.context import Turns
+from shared.saga.context import Branch, Turns
 from shared.saga.failures import SagaStopped, StepFailed
 from shared.saga.saga import Observer, Saga
 from shared.saga.terms import SagaTerms
 from shared.shop.audit import COMPLIANCE_AUDIT, ComplianceAudit, audit_instance_id
 from shared.shop.inference import RUN_ML_INFERENCE, MlInferenceResult, RunMlInference
-from shared.shop.notification import SEND_EMAIL, SEND_PUSH, SendEmail, SendPush
+from shared.shop.notification import SEND_EMAIL, SEND_PUSH, NotificationSent, SendEmail, SendPush
 from shared.shop.task import (
     ASSIGN_TASK,
     CLOSE_TASK,
     TASK_ORCHESTRATOR_SERVICE,
     TASK_PROCESSING,
     TASK_WITH_AUDIT,
+    UNSCORED,
     VALIDATE_TASK,
     AcceptedTask,
     AssignTask,
     CloseTask,
+    Notified,
     TaskResult,
     TaskStatus,
     ValidateTask,
@@ -31,6 +35,9 @@ from shared.shop.task import (
 TaskWorkflow = Callable[[DaprWorkflowContext, AcceptedTask], Turns[dict[str, Any]]]
 
 AUDITED_ACTION = "task_assigned"
+
+PAID_MEANS_PACKED = "paid-means-packed"
+"""The change by which no score, no mail and no push is no failure of a task."""
 
 NOT_CLAIMED = "not_claimed"
 """The result of a run that found the task owned by another run, or over; it did nothing else."""
@@ -46,9 +53,10 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
             if not (yield from _is_ours(saga, task)):
                 return {"status": NOT_CLAIMED}
             score = yield from _score(saga, task)
-            assigned = yield from saga.step(ASSIGN_TASK, AssignTask(run_id=task.run_id, fraud_score=score.score))
+            closeness = score.score if score is not None else UNSCORED
+            assigned = yield from saga.step(ASSIGN_TASK, AssignTask(run_id=task.run_id, fraud_score=closeness))
             email, push = yield from saga.parallel(
-                saga.branch(SEND_EMAIL, _email(task)), saga.branch(SEND_PUSH, _push(task))
+                _notified(ctx, saga, SEND_EMAIL, _email(task)), _notified(ctx, saga, SEND_PUSH, _push(task))
             )
         except SagaStopped as stopped:
             return (yield from _fail(saga, task, stopped))
@@ -56,12 +64,13 @@ def task_workflows_shown_to(observer: Observer | None) -> dict[str, TaskWorkflow
         result = TaskResult(
             assignee=assigned.assignee,
             lane=assigned.lane,
-            fraud_score=score.score,
-            model_version=score.model_version,
+            fraud_score=score.score if score is not None else None,
+            model_version=score.model_version if score is not None else None,
             notifications=notifications,
         )
         status = yield from _close(saga, task, TaskStatus.COMPLETED, result=result)
-        return {"status": status, "notifications": [one.model_dump(mode="json") for one in notifications]}
+        told = [one.model_dump(mode="json", exclude_none=True) for one in notifications]
+        return {"status": status, "notifications": told}
 
     def task_with_audit(ctx: DaprWorkflowContext, task: AcceptedTask) -> Turns[dict[str, Any]]:
         """Put the task on the compliance record, which a workflow of another app keeps."""
@@ -98,7 +107,8 @@ def _is_ours(saga: Saga, task: AcceptedTask) -> Turns[bool]:
     return owner.claimed and owner.run_id == task.run_id
 
 
-def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult]:
+def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult | None]:
+    """The score; None if there is none to be had, for which somebody looks at the order."""
     facts = RunMlInference(
         total_cents=task.total_cents,
         currency=task.currency,
@@ -107,7 +117,25 @@ def _score(saga: Saga, task: AcceptedTask) -> Turns[MlInferenceResult]:
         country=task.country,
         email=task.email,
     )
-    return (yield from saga.step(RUN_ML_INFERENCE, facts))
+    try:
+        return (yield from saga.step(RUN_ML_INFERENCE, facts))
+    except StepFailed:
+        if not saga.patched(PAID_MEANS_PACKED):
+            raise
+        return None
+
+
+def _notified(
+    ctx: DaprWorkflowContext, saga: Saga, contract: Contract[RequestT, NotificationSent], request: RequestT
+) -> Branch[Notified]:
+    """Notify the customer if they can be reached: the order is paid, and packed all the same."""
+    try:
+        sent = yield from saga.branch(contract, request)
+    except StepFailed as failed:
+        if not saga.patched(PAID_MEANS_PACKED):
+            raise
+        return Notified(sent=False, sent_at=ctx.current_utc_datetime.replace(tzinfo=UTC), reason=failed.reason)
+    return Notified(sent=sent.sent, sent_at=sent.sent_at)
 
 
 def _email(task: AcceptedTask) -> SendEmail:

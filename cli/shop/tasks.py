@@ -1,4 +1,4 @@
-"""`shop task submit|show|list`: pick-and-pack tasks."""
+"""`shop task submit|show|list|retry`: pick-and-pack tasks."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from cli.shop.order_body import FORM, HOME, OrderUsageError, pair_lines, parse_f
 from cli.shop.timeline import coloured, milliseconds_between, steps_shown
 from cli.shop_client import ShopClient, read, service_url, shown_as_json, wait_until
 from shared.shop.task import TASK_ORCHESTRATOR_SERVICE, TASK_PROCESSING, TASK_WITH_AUDIT
-from shared.shop.views import TaskAccepted, TaskView
+from shared.shop.views import TaskAccepted, TaskRetried, TaskView
 
 WAIT_SECONDS: Final = 180.0
 ENDS: Final = frozenset({"completed", "audited", "failed"})
@@ -35,6 +35,10 @@ class TaskClient(ShopClient):
         """The task with its steps."""
         return read(TaskView, self.call("GET", f"/tasks/{quote(task_id, safe='')}"))
 
+    def retry(self, task_id: str) -> TaskRetried:
+        """Begin a failed task anew."""
+        return read(TaskRetried, self.call("POST", f"/tasks/{quote(task_id, safe='')}/retry"))
+
     def tasks(self, status: str | None, limit: int) -> list[TaskView]:
         """The newest tasks."""
         return self.newest(TaskView, "/tasks", status, limit)
@@ -51,6 +55,17 @@ class TaskClient(ShopClient):
             timeout_seconds,
             lambda now: f"task {task_id} has not ended after {timeout_seconds:.0f} s ({now})",
         )
+
+
+@commands.command()
+def retry(task_id: TaskArgument, *, as_json: JsonOption = False) -> None:
+    """Begin a failed task anew; what it has done isn't done twice."""
+    retried = _client().retry(task_id)
+    say(
+        shown_as_json(retried)
+        if as_json
+        else f"{task_id} is {retried.status}; `shop task show --follow {task_id}` shows it"
+    )
 
 
 @commands.command()

@@ -9,11 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
-from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, RULES, SUMS
+from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, READABLE, SUMS, packed_within
 from shared.contracts.app import Rule
 from shared.shop.reports import ConservationReport, HandClosing, OrderAtRisk, RuleView, Violation
+from shared.shop.task import TASK_ORCHESTRATOR
 
 SHOWN_PER_RULE: Final = 100
+PACK_SECONDS: Final = 7200.0
 
 STATEMENT_SECONDS: Final = 600.0
 """How long one statement of a check may take. Each reads whole tables, so that its time grows with their history."""
@@ -25,9 +27,13 @@ _ROOM_TO_ADD_UP: Final = "SET LOCAL work_mem = '64MB'"
 class ConservationCheck:
     """Reads everything, changes nothing: its role may only select. Belongs to one event loop."""
 
-    def __init__(self, database: AsyncEngine) -> None:
-        """`database`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`."""
+    def __init__(self, database: AsyncEngine, *, pack_seconds: float = PACK_SECONDS) -> None:
+        """`database`: of the auditor, for this alone, with statements that may take `STATEMENT_SECONDS`.
+
+        `pack_seconds`: so long a completed order may wait for being packed, where tasks are installed.
+        """
         self._database = database
+        self._packed = packed_within(pack_seconds)
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[ConservationReport] | None = None
         self._running: asyncio.Task[ConservationReport] | None = None
@@ -58,7 +64,8 @@ class ConservationCheck:
 
     async def _check(self) -> ConservationReport:
         violations = await self._violations(OF_ACCOUNTS, {"accounts": ACCOUNTS})
-        for rule in ALONE:
+        alone = [*ALONE, *([self._packed] if await self._has_tasks() else [])]
+        for rule in alone:
             violations += await self._violations([rule])
         async with self._snapshot() as connection:
             sums = (await connection.execute(text(SUMS))).mappings().one()
@@ -72,8 +79,13 @@ class ConservationCheck:
                 orders_by_status={row.status: row.orders for row in by_status},
                 needs_attention=[OrderAtRisk(**row) for row in waiting.mappings()],
                 closed_by_hand=[HandClosing(**row) for row in by_hand.mappings()],
-                rules=[RuleView(rule=rule.name, promise=rule.promise) for rule in RULES],
+                rules=[RuleView(rule=rule.name, promise=rule.promise) for rule in (*OF_ACCOUNTS, *alone)],
             )
+
+    async def _has_tasks(self) -> bool:
+        where = {"table": "tasks", "schemas": [TASK_ORCHESTRATOR.package]}
+        async with self._snapshot() as connection:
+            return (await connection.execute(READABLE, where)).first() is not None
 
     async def _violations(self, rules: Sequence[Rule], books: Mapping[str, str] | None = None) -> list[Violation]:
         """What breaks these rules, in one statement; `books` are queries that theirs select from, by name."""

@@ -7,9 +7,12 @@ order or SKU, `detail` what was seen.
 
 from typing import Final
 
+from sqlalchemy import text
+
 from order_service.conservation.accounts import BY_HAND, OF_ACCOUNTS
 from shared.contracts.app import Rule
 from shared.shop.registry import SHOP
+from shared.shop.task import TASK_PROCESSING, TaskStatus
 
 ENDED_UNDONE: Final = "('compensated', 'cancelled')"
 
@@ -83,6 +86,31 @@ ALONE: Final[tuple[Rule, ...]] = (
     *BY_HAND,
 )
 RULES: Final = OF_ACCOUNTS + ALONE
+
+READABLE: Final = text("""
+    SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = :table AND nspname = ANY(:schemas) AND has_any_column_privilege(pg_class.oid, 'SELECT')
+""")
+"""The schemas that have this table: a part of the stack that was never started has none."""
+
+
+def packed_within(seconds: float) -> Rule:
+    """The rule where tasks are installed. A failed task is said by the reconciler (`task_failed`)."""
+    return Rule(
+        "completed_order_is_packed",
+        f"Every order that was completed more than {seconds:g} s ago is packed, or its task has failed with a finding.",
+        f"""
+        SELECT o.order_id AS subject, 'completed ' || (now() - o.ended_at)::interval(0) || ' ago, and '
+               || coalesce('its task ' || t.task_id || ' is ' || t.status, 'it has no task') AS detail
+        FROM order_service.orders o LEFT JOIN LATERAL (
+            SELECT task_id, status FROM task_orchestrator_service.tasks
+            WHERE order_id = o.order_id AND workflow = '{TASK_PROCESSING}'
+            ORDER BY status IN ('{TaskStatus.COMPLETED}', '{TaskStatus.FAILED}') DESC LIMIT 1
+        ) t ON true
+        WHERE o.status = 'completed' AND o.ended_at < now() - interval '{seconds:f} seconds'
+          AND (t.status IS NULL OR t.status NOT IN ('{TaskStatus.COMPLETED}', '{TaskStatus.FAILED}'))
+        """,  # noqa: S608 - constants, and a number
+    )
 
 
 def _by_currency(amounts: str) -> str:

@@ -17,6 +17,7 @@ class FindingKind(StrEnum):
     WORKFLOW_PAUSED = "workflow_paused"
     ORDER_STUCK = "order_stuck"
     QUARANTINED = "quarantined"
+    TASK_FAILED = "task_failed"
 
 
 SCANNED: Final = (
@@ -84,5 +85,9 @@ MEANINGS: Final[dict[FindingKind, Meaning]] = {
     FindingKind.QUARANTINED: Meaning(
         "A service died of it each time, so it isn't carried out any more: the order is undone, or waits for it.",
         "See the service's log, correct the cause, and let it try again: `shop repair release ORDER STEP`.",
+    ),
+    FindingKind.TASK_FAILED: Meaning(
+        "What a customer has paid for isn't packed.",
+        "`shop task show TASK` says why: correct the cause, and begin it anew by `shop task retry TASK`.",
     ),
 }

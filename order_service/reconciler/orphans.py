@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,11 +17,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from order_service.conservation.rules import READABLE
 from order_service.reconciler.findings import SCANNED, Finding, FindingKind
 from order_service.reconciler.findings_store import FindingsStore
 from order_service.tables import SCAN_CURSORS
 from shared.participant.quarantine import DEATHS
 from shared.shop.registry import SHOP
+from shared.shop.task import TASK_ORCHESTRATOR
 
 PAGE: Final = 1000
 """Rows that one statement looks at."""
@@ -143,11 +146,11 @@ CHECKS: Final[Mapping[FindingKind, TextClause]] = {
 }
 
 
-_QUARANTINES: Final = text("""
-    SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE relname = 'quarantine' AND nspname = ANY(:schemas) AND has_any_column_privilege(pg_class.oid, 'SELECT')
-""")
-"""A part of the stack that was never started has no tables."""
+FAILED_TASKS: Final = text(f"""
+    SELECT task_id AS subject, workflow || coalesce(' of order ' || order_id, '') || ' failed at '
+           || ended_at::timestamptz(0) AS seen
+    FROM task_orchestrator_service.tasks WHERE status = 'failed' ORDER BY accepted_at DESC, task_id DESC LIMIT {PAGE}
+""")  # noqa: S608 - a constant of this module
 
 
 def quarantined_in(schemas: Sequence[str]) -> TextClause:
@@ -208,10 +211,16 @@ class Orphans:
     async def quarantined(self) -> list[Finding]:
         """What the apps don't carry out any more, by saga."""
         names = [app.package for app in SHOP.apps if app.has_sidecar]
-        found = await self._rows(_QUARANTINES, {"schemas": names})
+        found = await self._rows(READABLE, {"table": "quarantine", "schemas": names})
         schemas = [row.nspname for row in found]
         rows = await self._rows(quarantined_in(schemas), {}) if schemas else []
         return [Finding(FindingKind.QUARANTINED, row.subject, row.seen) for row in rows]
+
+    async def failed_tasks(self) -> list[Finding]:
+        """The newest tasks that have failed; none where no task was ever taken."""
+        if not await self._rows(READABLE, {"table": "tasks", "schemas": [TASK_ORCHESTRATOR.package]}):
+            return []
+        return [Finding(FindingKind.TASK_FAILED, row.subject, row.seen) for row in await self._rows(FAILED_TASKS, {})]
 
     async def _rows(self, query: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:
         async with self._database.begin() as tx:
@@ -261,7 +270,12 @@ class Scan:
     async def make(self) -> str | None:
         """Look for all kinds; what could not be looked at, or None. One kind's failure is not the next one's."""
         skipped = [await self._try(kind, self._look_for) for kind in SCANNED]
-        skipped.append(await self._try(FindingKind.QUARANTINED, self._look_for_poison))
+        listed = {
+            FindingKind.QUARANTINED: self._orphans.quarantined,
+            FindingKind.TASK_FAILED: self._orphans.failed_tasks,
+        }
+        for kind, found in listed.items():
+            skipped.append(await self._try(kind, partial(self._list, found)))
         return " ".join(one for one in skipped if one is not None) or None
 
     async def _try(self, kind: FindingKind, look_for: Callable[[FindingKind], Awaitable[bool]]) -> str | None:
@@ -285,8 +299,8 @@ class Scan:
             case _:
                 return await self._walk_on(kind)
 
-    async def _look_for_poison(self, kind: FindingKind) -> bool:
-        found = await self._orphans.quarantined()
+    async def _list(self, look_for: Callable[[], Awaitable[list[Finding]]], kind: FindingKind) -> bool:
+        found = await look_for()
         await self._findings.note_all(found)
         await self._findings.resolve([kind], found)
         return True

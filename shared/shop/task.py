@@ -1,5 +1,6 @@
 """Messages of the task-orchestrator-service: the workflows' input and their local activities."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -12,7 +13,7 @@ from shared.shop.audit import COMPLIANCE_AUDIT
 from shared.shop.groups import TASKS
 from shared.shop.inference import RUN_ML_INFERENCE
 from shared.shop.inventory import StockLine
-from shared.shop.notification import SEND_EMAIL, SEND_PUSH, NotificationSent
+from shared.shop.notification import SEND_EMAIL, SEND_PUSH
 
 TASK_ORCHESTRATOR_SERVICE: Final = "task-orchestrator-service"
 
@@ -34,7 +35,7 @@ class TaskStatus(StrEnum):
     ACCEPTED = "accepted"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
-    """Assigned, and those concerned know of it."""
+    """Assigned, and those concerned know of it as far as they can be reached."""
     AUDITED = "audited"
     """On the audit record."""
     FAILED = "failed"
@@ -81,10 +82,14 @@ class TaskValidated(Message):
 
 
 class AssignTask(Message):
-    """Give the task to someone; `fraud_score` says how closely the order should be looked at."""
+    """Give the task to someone; `fraud_score` says how closely the order should be looked at: `UNSCORED` if unknown."""
 
     run_id: str
     fraud_score: float
+
+
+UNSCORED: Final = 1.0
+"""Stands for a score that couldn't be had: somebody looks at the order."""
 
 
 class Lane(StrEnum):
@@ -102,6 +107,17 @@ class TaskAssigned(Message):
     lane: Lane
 
 
+class Notified(Message):
+    """Whether a customer was notified of the task; if not, why: that doesn't keep it from being packed.
+
+    `sent_at`: when it was sent, or given up.
+    """
+
+    sent: bool
+    sent_at: datetime
+    reason: str | None = None
+
+
 class TaskResult(Message):
     """What came of a task, as far as it got."""
 
@@ -109,7 +125,7 @@ class TaskResult(Message):
     lane: Lane | None = None
     fraud_score: float | None = None
     model_version: str | None = None
-    notifications: tuple[NotificationSent, ...] = ()
+    notifications: tuple[Notified, ...] = ()
     audit_id: str | None = None
 
 
@@ -144,4 +160,5 @@ TASK_ORCHESTRATOR: Final = App(
     calls=(SEND_EMAIL, SEND_PUSH, RUN_ML_INFERENCE),
     calls_children=(COMPLIANCE_AUDIT,),
     takes_events=True,
+    shows={"tasks": ("task_id", "order_id", "workflow", "status", "accepted_at", "ended_at")},
 )

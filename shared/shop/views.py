@@ -129,10 +129,18 @@ class TaskAccepted(View):
 
 
 class NotificationView(View):
-    """Whether somebody was notified, and when."""
+    """Whether somebody was notified, and when; else why not."""
 
     sent: bool
-    sent_at: Moment
+    sent_at: Moment | None = None
+    reason: str | None = None
+
+
+class TaskRetried(View):
+    """The answer to a retry, and to every repeat of it while the task goes on."""
+
+    task_id: str
+    status: TaskStatus
 
 
 class TaskView(View):

@@ -18,6 +18,7 @@ LOG: Final = "SELECT saga_id, step, status FROM notification_service.notificatio
 OURS: Final = "Your order "
 MOST_MAILS: Final = 1000
 INBOX: Final = "SELECT state, count(*) FROM notification_service.inbox GROUP BY state"
+LEFT: Final = "SELECT count(*) FROM notification_service.order_mails"
 PUBLISHED: Final = "SELECT sum(events) FROM order_service.orders"
 WORDS: Final = {
     "order.completed": "is on its way",
@@ -64,14 +65,15 @@ def subject(mail: Mail) -> str:
 
 
 def mails_if_caught_up(settings: StackSettings, stack: StackClient) -> Mails | None:
-    """The mails, or None while the consumer hasn't settled all events of orders."""
+    """The mails, or None while the consumer hasn't settled all events of orders, or has a mail left to send."""
     return asyncio.run(_mails(settings, stack))
 
 
 async def _mails(settings: StackSettings, stack: StackClient) -> Mails | None:
     inbox = {row["state"]: row["count"] for row in await query(settings, INBOX)}
     [(published,)] = await query(settings, PUBLISHED)
-    if inbox.get("done", 0) + inbox.get("dead", 0) < published:
+    [(left,)] = await query(settings, LEFT)
+    if left or inbox.get("done", 0) + inbox.get("dead", 0) < published:
         return None
     log = await query(settings, LOG)
     by_status = {status: [(row["saga_id"], row["step"]) for row in log if row["status"] == status] for status in _ALL}

@@ -4,3 +4,5 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parent
+TASKS_FOLDER: Final = FOLDER / "tasks"
+"""Those of tasks; the orders' lie beside it."""

@@ -9,18 +9,24 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
+from dapr.ext.workflow._durabletask.internal import protos as pb
+
 from devstack.settings import PROJECT_ROOT
+from devstack.topology.addresses import app_ports
 from order_service.approval.terms import PATIENCE_SECONDS
 from saga_testing.matrix.cells import UNDO_PATIENCE_SECONDS, cells_of
 from saga_testing.recorded import write
+from shared.shop.task import TASK_ORCHESTRATOR_SERVICE
 from tests.e2e.approval.approver import Approver
 from tests.e2e.repairs import Repairer
 from tests.e2e.shop import Shop, an_order, eventually, fault
-from tests.failure_injection.evidence import Evidence
+from tests.e2e.tasks.task_client import AUDIT, TaskClient
+from tests.failure_injection.evidence import Evidence, read_history
 from tests.failure_injection.own_stack import own_stack
-from tests.histories import FOLDER
+from tests.histories import FOLDER, TASKS_FOLDER
 from tests.order_saga.matrix import SHOP
 
 Story = Callable[[Shop], str]
@@ -52,6 +58,8 @@ def main() -> int:
     with own_stack(SHOP_UNDO_PATIENCE_SECONDS=f"{UNDO_PATIENCE_SECONDS:g}") as (shop, evidence):
         _record(version, shop, evidence, _stories())
     record_checked(version)
+    shutil.rmtree(TASKS_FOLDER / version, ignore_errors=True)
+    record_tasks(version)
     return 0
 
 
@@ -60,6 +68,24 @@ def record_checked(version: str) -> None:
     check = {"SHOP_FRAUD_CHECK": "on", "SHOP_APPROVAL_SECONDS": f"{APPROVAL_SECONDS:g}"}
     with own_stack("core", "tasks", **check) as (shop, evidence):
         _record(version, shop, evidence, CHECKED)
+
+
+def record_tasks(version: str) -> None:
+    """Record the workflows of tasks."""
+    with own_stack("core", "events", "tasks") as (shop, evidence):
+        client = TaskClient(shop)
+        address = f"127.0.0.1:{app_ports(evidence.settings, TASK_ORCHESTRATOR_SERVICE).dapr_grpc}"
+        tasks = {name: place(client) for name, place in TASKS.items()}
+        for name, task_id in tasks.items():
+            client.end_of(task_id)
+            events = eventually(partial(_ended_history, address, task_id), f"the workflow of {task_id} ends")
+            file = write(TASKS_FOLDER / version, name, task_id, events)
+            sys.stdout.write(f"{file.relative_to(PROJECT_ROOT)}: {len(events)} events\n")
+
+
+def _ended_history(address: str, instance_id: str) -> list[pb.HistoryEvent] | None:
+    history = read_history(address, instance_id)
+    return history if any(event.HasField("executionCompleted") for event in history) else None
 
 
 def _record(version: str, shop: Shop, evidence: Evidence, stories: Mapping[str, Story]) -> None:
@@ -158,6 +184,18 @@ CHECKED: Final[Mapping[str, Story]] = {
     "rejected": lambda shop: _decided(shop, "reject"),
     "expired": lambda shop: Approver(shop).held(),
     "cancelled_while_waiting": _cancelled_while_waiting,
+}
+
+
+TASKS: Final[Mapping[str, Callable[[TaskClient], str]]] = {
+    "completed": lambda client: client.submit(),
+    "audited": lambda client: client.submit(workflow=AUDIT),
+    "retried": lambda client: client.submit(fault("send_email", "fail"), fault("assign_task", "fail")),
+    "unscored": lambda client: client.submit(currency="SEK"),
+    "unscored_after_retries": lambda client: client.submit(fault("run_ml_inference", "fail", 9)),
+    "mail_refused": lambda client: client.submit(email="bounce@example.org"),
+    "push_gave_up": lambda client: client.submit(fault("send_push", "fail", 9)),
+    "unassigned": lambda client: client.submit(fault("assign_task", "refuse")),
 }
 
 

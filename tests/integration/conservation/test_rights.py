@@ -7,8 +7,8 @@ import pytest
 
 from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
 from order_service.conservation.check import statement
-from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, SUMS
-from order_service.reconciler.orphans import CHECKS, PAGES, START, Orphans, quarantined_in
+from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, READABLE, SUMS, packed_within
+from order_service.reconciler.orphans import CHECKS, FAILED_TASKS, PAGES, START, Orphans, quarantined_in
 from shared.database import create_engine
 from shared.shop.registry import SHOP
 
@@ -18,6 +18,9 @@ QUESTIONS = (
     *(query.replace(":limit", "1") for query in (SUMS, BY_STATUS, NEEDS_ATTENTION, CLOSED_BY_HAND)),
     *(page.text.replace(":at", "now()").replace(":key", "''") for page in PAGES.values()),
     *(check.text.replace(":subjects", "'{}'") for check in CHECKS.values()),
+    statement([packed_within(1)]),
+    FAILED_TASKS.text,
+    READABLE.text.replace(":table", "'tasks'").replace(":schemas", "'{}'"),
     quarantined_in([app.package for app in SHOP.apps if app.has_sidecar]).text,
     # `shop chaos`: see `cli.chaos.run`.
     *(f"SELECT sum(repeats) FROM {app.package}.saga_steps" for app in SHOP.participants),

@@ -25,7 +25,7 @@ from task_orchestrator_service.settings import TaskSettings
 
 pytestmark = pytest.mark.unit
 
-ROW: Final = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| ", re.MULTILINE)
+ROW: Final = re.compile(r"^\| `([A-Z0-9_]+)` \| (.*?) \| ", re.MULTILINE)
 IN_WORDS: Final = {"SHOP_HOME", "INVENTORY_CATALOGUE", "SHIPPING_COUNTRIES"}
 """Their defaults are too long for a table, or depend on the machine."""
 
