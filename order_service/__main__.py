@@ -25,6 +25,7 @@ from order_service.reconciler.orphans import Orphans
 from order_service.reconciler.reconciler import Pace, Reconciler
 from order_service.recovery import recovery_workflow_shown_to
 from order_service.repair.store import RepairStore
+from order_service.returns.store import ReturnStore
 from order_service.settings import OrderSettings
 from order_service.starter import Starter
 from order_service.workflow import order_workflow_shown_to
@@ -105,6 +106,7 @@ async def _surface(
             reconciler=reconciler,
             repairs=repairs,
             approvals=approvals,
+            returns=ReturnStore(database),
         )
         loops = (
             progress.run(),

@@ -19,6 +19,10 @@ OrderError
 │   │   └── NothingToApproveError
 │   ├── ApprovalEndedError
 │   └── ApprovalExpiredError
+├── ReturnError
+│   ├── NotCompletedError
+│   ├── OtherCurrencyError
+│   └── MoreThanChargedError
 └── RepairError
     ├── UnknownStepError
     ├── NeedsNoAttentionError
@@ -103,6 +107,22 @@ class ApprovalEndedError(ApprovalError):
 
 class ApprovalExpiredError(ApprovalError):
     sentence = "Order {order_id} was not approved in time, and is being undone: it has to be placed anew."
+
+
+class ReturnError(OrderError):
+    """Nothing can be recorded as given back."""
+
+
+class NotCompletedError(ReturnError):
+    sentence = "Order {order_id} is {status}: only of a completed order something is given back; {instead}."
+
+
+class OtherCurrencyError(ReturnError):
+    sentence = "currency: the order was charged in {charged}, not in {given}."
+
+
+class MoreThanChargedError(ReturnError):
+    sentence = "amount_cents: of {total} that were charged {returned} were given back, so that {left} are left."
 
 
 class RepairError(OrderError):

@@ -52,6 +52,7 @@ ORDERS: Final = sa.Table(
     sa.Column("approval_by", sa.Text),
     sa.Column("approval_reason", sa.Text),
     sa.Column("held", JSONB),
+    sa.Column("returned_cents", sa.BigInteger, nullable=False, server_default="0"),
 )
 """One row per order, kept for good: it answers repeats of its Idempotency-Key, and shows all after the purge.
 
@@ -70,7 +71,8 @@ published of the order, `parked_version` is the version of the timeline with whi
 
 `approval_state` is where the approval of a risky order stands (`ApprovalState`), with who decided and why; None: it
 needs none. A person can decide from `approval_since` to `approval_due_at`. `held` says why, with score, model version
-and threshold. `approval_nudge_at`: when to signal the workflow (again) to read this; None: it has.
+and threshold. `returned_cents`: what was given back after its completion, of which each part is a row of `returns`.
+`approval_nudge_at`: when to signal the workflow (again) to read this; None: it has.
 """
 
 APPROVALS: Final = sa.Table(
@@ -114,6 +116,22 @@ REPAIRS: Final = sa.Table(
 `status`: requested, sent (the workflow has its event), applied (with `outcome` and `detail`). `due_at` says when to
 send (again) the event of a decision that isn't applied yet. A step has one decision at a time that isn't.
 """
+
+RETURNS: Final = sa.Table(
+    "returns",
+    METADATA,
+    sa.Column("return_id", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, sa.ForeignKey("orders.order_id"), nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False, unique=True),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount_cents", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("recorded_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+"""What was given back of completed orders, kept for good. The database refuses to change or delete one."""
 
 CATALOGUE: Final = sa.Table(
     "catalogue",

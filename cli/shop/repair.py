@@ -1,4 +1,4 @@
-"""`shop repair list|show|retry|skip|settle|release`: where a person decides about orders that need attention."""
+"""`shop repair list|show|retry|skip|settle|release|return`: where a person decides about orders that need attention."""
 
 import json
 import uuid
@@ -17,7 +17,8 @@ from cli.shop_client import ShopAwayError, ShopClient, read, shop_url, shown_as_
 from devstack.errors import StackError
 from shared.money import money
 from shared.service.quarantine_api import RELEASES_PATH, PoisonList, PoisonView, ReleaseBody
-from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
+from shared.shop.order import ReturnKind
+from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView, ReturnView
 
 APPLIED_WITHIN_SECONDS: Final = 90.0
 """The saga gives up on a decision that it can't carry out after a minute, and says so."""
@@ -127,6 +128,38 @@ def _by_hand(what: str) -> Callable[..., None]:
         _decide(order_id, step, what, by=by, note=note, key=key, as_json=as_json)
 
     return decide
+
+
+@commands.command("return")
+def record_return(  # noqa: PLR0913 - one option per thing that a return has
+    order_id: OrderArgument,
+    *,
+    amount_cents: Annotated[int, typer.Option(min=1, help="So much, in minor units of the order's currency.")],
+    kind: Annotated[ReturnKind, typer.Option(help="How the customer got it back.")] = ReturnKind.REFUND,
+    currency: Annotated[str | None, typer.Option(help="The order's, if left out.")] = None,
+    note: Annotated[str, typer.Option(help="Why; it stays on the record.")] = "",
+    by: ByOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Record what was given back of a completed order: conservation then explains it.
+
+    No money is moved: refund at the gateway, or by hand, and record it here.
+    """
+    client, key = ShopClient(shop_url()), key or str(uuid.uuid4())
+    given = {"kind": kind, "amount_cents": amount_cents, "currency": currency or client.order(order_id).currency}
+    body = json.dumps({**given, "by": by or login_name(), "note": note})
+    try:
+        answer = client.call("POST", f"/orders/{quote(order_id, safe='')}/returns", body, {"Idempotency-Key": key})
+    except ShopAwayError as error:
+        raise StackError(f"{error}; to repeat this very record, add --key {key}") from None
+    recorded = read(ReturnView, answer)
+    amount = money(recorded.amount_cents, recorded.currency)
+    say(
+        shown_as_json(recorded)
+        if as_json
+        else f"{recorded.kind} of {amount} recorded for {order_id} ({recorded.return_id})"
+    )
 
 
 SKIP: Final = "Leave the step as it is, for good: its money, units or parcel are written off."

@@ -5,6 +5,7 @@ from typing import Any, Final
 from order_service.acceptance import OrderBody
 from order_service.approval.service import ApprovalBody
 from order_service.repair.service import RepairBody
+from order_service.returns.service import ReturnBody
 from shared.shop import views
 from shared.shop.inventory import ProductPage
 from shared.shop.order import OrderStatus
@@ -65,6 +66,22 @@ OPERATIONS: Final = (
         "GET /orders/{order_id}/repairs",
         "List the decisions about an order",
         {200: views.RepairList},
+        (404,),
+    ),
+    Operation(
+        "record_return",
+        "POST /orders/{order_id}/returns",
+        "Record what was given back of a completed order",
+        {201: views.ReturnView},
+        _DECIDED,
+        (KEY,),
+        ReturnBody,
+    ),
+    Operation(
+        "list_returns",
+        "GET /orders/{order_id}/returns",
+        "List what was given back of an order",
+        {200: views.ReturnList},
         (404,),
     ),
     Operation(

@@ -22,6 +22,8 @@ from order_service.reconciler.reconciler import Reconciler
 from order_service.repair.api import repair_routes
 from order_service.repair.service import RepairService
 from order_service.repair.store import RepairStore
+from order_service.returns.api import return_routes
+from order_service.returns.store import ReturnStore
 from order_service.starter import Starter
 from shared.shop.order import OrderStatus
 from shared.shop.views import AcceptedBody, CancelRequested
@@ -43,6 +45,7 @@ class OrderApi:
     reconciler: Reconciler
     repairs: RepairStore
     approvals: ApprovalStore
+    returns: ReturnStore
 
     async def place_order(self, request: web.Request) -> web.Response:
         key = idempotency_key_of(request, "order")
@@ -107,6 +110,7 @@ class OrderApi:
         return [
             *answering(STATUSES, own),
             *approval_routes(self.approvals, ApprovalService(self.approvals, self.starter)),
+            *return_routes(self.returns),
             *repair_routes(self.repairs, RepairService(self.orders, self.repairs, self.starter)),
         ]
 

@@ -31,6 +31,11 @@ _PARCELS: Final = """
 _RESERVATIONS: Final = """
     SELECT saga_id, count(*) AS active FROM inventory_service.reservations WHERE status = 'active' GROUP BY saga_id
 """
+_RETURNS: Final = """
+    SELECT order_id AS saga_id, sum(amount_cents) AS returned,
+           sum(amount_cents) FILTER (WHERE kind = 'refund') AS by_gateway
+    FROM order_service.returns GROUP BY order_id
+"""
 MONEY_BY_HAND: Final = """
     SELECT saga_id, sum(amount) AS kept FROM payment_service.hand_closings GROUP BY saga_id
 """
@@ -41,11 +46,13 @@ ACCOUNTS: Final = f"""
            coalesce(l.charged, 0) AS ledger_charged, coalesce(l.refunded, 0) AS ledger_refunded,
            coalesce(g.charged, 0) AS gateway_charged, coalesce(g.refunded, 0) AS gateway_refunded,
            coalesce(g.charged - g.refunded, 0) AS gateway_kept, coalesce(h.kept, 0) AS by_hand,
+           coalesce(t.returned, 0) AS returned, coalesce(t.by_gateway, 0) AS returned_by_gateway,
            p.saga_id IS NOT NULL AS has_parcels, coalesce(p.booked, 0) AS booked, coalesce(r.active, 0) AS reservations
     FROM ({_ORDERS}) o
     FULL JOIN ({_LEDGER}) l USING (saga_id)
     FULL JOIN ({_GATEWAY}) g USING (saga_id)
     FULL JOIN ({MONEY_BY_HAND}) h USING (saga_id)
+    FULL JOIN ({_RETURNS}) t USING (saga_id)
     FULL JOIN ({_PARCELS}) p USING (saga_id)
     FULL JOIN ({_RESERVATIONS}) r USING (saga_id)
 """  # noqa: S608 - constants of this module
@@ -70,14 +77,41 @@ def _strangers(what: str, condition: str) -> str:
 
 OF_ACCOUNTS: Final = (
     Rule(
+        "returns_are_of_completed_orders",
+        "What was given back after an order's end is of a completed order, in its currency, no more than its total, "
+        "and adds up to what its row says.",
+        """
+        SELECT o.order_id AS subject,
+               o.status || ', ' || o.total_cents || ' ' || o.currency || '; its row says ' || o.returned_cents
+               || ' given back, recorded are ' || concat_ws(' ', coalesce(t.returned, 0), t.currencies) AS detail
+        FROM order_service.orders o FULL JOIN (
+            SELECT order_id, sum(amount_cents) AS returned, string_agg(DISTINCT currency, ', ') AS currencies
+            FROM order_service.returns GROUP BY order_id
+        ) t USING (order_id)
+        WHERE o.returned_cents <> coalesce(t.returned, 0) OR t.returned > o.total_cents
+           OR t.returned IS NOT NULL AND (o.status <> 'completed' OR t.currencies <> o.currency)
+        """,
+    ),
+    Rule(
         "order_is_paid_once",
         "The ledger keeps a completed order's total, and nothing of an undone order for its customer.",
         _keeps("ledger_kept", "total_cents"),
     ),
     Rule(
         "gateway_agrees_with_orders",
-        "The gateway keeps a completed order's total, and of an undone one exactly what was settled or written off.",
-        _keeps("gateway_kept", "total_cents", "by_hand"),
+        "The gateway keeps a completed order's total but for what was recorded as given back, and of an undone one "
+        "exactly what was settled or written off.",
+        """
+        SELECT saga_id AS subject, status || ' but ' || gateway_kept || ' instead of ' || CASE
+                   WHEN status <> 'completed' THEN by_hand::text
+                   WHEN returned = returned_by_gateway THEN (total_cents - returned)::text
+                   ELSE (total_cents - returned) || ' to ' || (total_cents - returned_by_gateway)
+               END || CASE WHEN returned > 0 THEN ', ' || returned || ' given back' ELSE '' END AS detail
+        FROM accounts
+        WHERE ended AND gateway_kept NOT BETWEEN
+            CASE status WHEN 'completed' THEN total_cents - returned ELSE by_hand END
+            AND CASE status WHEN 'completed' THEN total_cents - returned_by_gateway ELSE by_hand END
+        """,
     ),
     Rule(
         "money_is_in_the_orders_currency",
@@ -97,13 +131,15 @@ OF_ACCOUNTS: Final = (
     ),
     Rule(
         "ledger_agrees_with_gateway",
-        "For every ended order the ledger and the gateway's own books agree on what was charged and refunded.",
+        "For every ended order the ledger and the gateway's own books agree on what was charged and refunded, but for "
+        "what was recorded as given back after its completion.",
         """
         SELECT saga_id AS subject,
                'ledger ' || ledger_charged || ' charged, ' || ledger_refunded || ' refunded; gateway '
                || gateway_charged || ' charged, ' || gateway_refunded || ' refunded' AS detail
         FROM accounts
-        WHERE ended AND (ledger_charged, ledger_refunded) <> (gateway_charged, gateway_refunded)
+        WHERE ended AND (ledger_charged <> gateway_charged
+            OR gateway_refunded NOT BETWEEN ledger_refunded + returned_by_gateway AND ledger_refunded + returned)
         """,
     ),
     Rule(

@@ -144,6 +144,7 @@ SUMS: Final = f"""
         (SELECT coalesce(sum(l.quantity), 0) FROM inventory_service.reservation_lines l
             JOIN inventory_service.reservations r USING (reservation_id) WHERE r.status = 'active') AS units_reserved,
         (SELECT count(*) FROM shipping_service.shipments WHERE status = 'booked') AS parcels_booked,
+        {_by_currency("SELECT currency, amount_cents AS amount FROM order_service.returns")} AS returned_cents,
         {_by_currency(_closed("settled"))} AS settled_by_hand_cents,
         {_by_currency(_closed("written_off"))} AS written_off_cents,
         (SELECT coalesce(sum(amount), 0) FROM inventory_service.hand_closings WHERE status = 'settled')

@@ -46,6 +46,12 @@ BEGIN
     RAISE EXCEPTION 'an approval is kept as it ended' USING ERRCODE = 'check_violation';
 END $$
 """
+_KEEP_RETURN = """
+CREATE FUNCTION keep_return() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a return is kept as it was recorded' USING ERRCODE = 'check_violation';
+END $$
+"""
 _STATES = "'waiting', 'approved', 'rejected', 'expired', 'cancelled', 'dropped'"
 
 
@@ -55,6 +61,7 @@ def upgrade() -> None:
     _create_orders()
     _create_catalogue()
     _create_repairs()
+    _create_returns()
     _create_approvals()
     _create_reconciler()
 
@@ -104,6 +111,8 @@ def _create_orders() -> None:
         sa.Column("approval_due_at", moment),
         sa.Column("approval_nudge_at", moment),
         sa.Column("held", JSONB),
+        sa.Column("returned_cents", sa.BigInteger, nullable=False, server_default="0"),
+        sa.CheckConstraint("returned_cents BETWEEN 0 AND total_cents", name="no_more_is_returned_than_charged"),
         sa.Column("cancel_due_at", moment),
         sa.CheckConstraint("total_cents > 0", name="total_is_positive"),
         sa.CheckConstraint(
@@ -231,6 +240,27 @@ def _create_approvals() -> None:
     )
     op.execute(_KEEP_APPROVAL)
     _keep("approvals", "keep_approval")
+
+
+def _create_returns() -> None:
+    op.create_table(
+        "returns",
+        sa.Column("return_id", sa.Text, primary_key=True),
+        sa.Column("order_id", sa.Text, sa.ForeignKey("orders.order_id"), nullable=False),
+        sa.Column("idempotency_key", sa.Text, nullable=False, unique=True),
+        sa.Column("request_hash", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("amount_cents", sa.BigInteger, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("recorded_by", sa.Text, nullable=False),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.CheckConstraint("kind IN ('refund', 'chargeback', 'return')", name="kind_is_known"),
+        sa.CheckConstraint("amount_cents > 0", name="something_is_returned"),
+    )
+    op.create_index("returns_of_order", "returns", ["order_id", "recorded_at"])
+    op.execute(_KEEP_RETURN)
+    _keep("returns", "keep_return")
 
 
 def _keep(table: str, function: str) -> None:

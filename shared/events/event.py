@@ -24,6 +24,7 @@ class EventType(StrEnum):
     ORDER_COMPENSATED = "order.compensated"
     ORDER_CANCELLED = "order.cancelled"
     ORDER_NEEDS_ATTENTION = "order.needs_attention"
+    ORDER_RETURNED = "order.returned"
     STOCK_RESERVED = "stock.reserved"
     STOCK_RELEASED = "stock.released"
     PAYMENT_PROCESSED = "payment.processed"
@@ -40,7 +41,7 @@ class OrderCustomer(Message):
 
 
 class OrderEvent(Message):
-    """The data of every `order.*` event: the order as it is then. `country` is where it goes."""
+    """The data of every `order.*` event but `order.returned`: the order as it is then. `country` is where it goes."""
 
     order_id: str
     status: str
@@ -51,6 +52,17 @@ class OrderEvent(Message):
     country: str
     tracking_number: str | None = None
     reason: str | None = None
+
+
+class ReturnEvent(Message):
+    """The data of `order.returned`: what was given back of a completed order, now and in all."""
+
+    order_id: str
+    return_id: str
+    kind: str
+    amount_cents: int
+    currency: str
+    total_returned_cents: int
 
 
 class StockEvent(Message):
@@ -80,6 +92,7 @@ class ShipmentEvent(Message):
 
 EVENT_DATA: Final[dict[EventType, type[Message]]] = {
     **dict.fromkeys((one for one in EventType if one.value.startswith("order.")), OrderEvent),
+    EventType.ORDER_RETURNED: ReturnEvent,
     **dict.fromkeys((one for one in EventType if one.value.startswith("stock.")), StockEvent),
     **dict.fromkeys((one for one in EventType if one.value.startswith("payment.")), PaymentEvent),
     **dict.fromkeys((one for one in EventType if one.value.startswith("shipment.")), ShipmentEvent),

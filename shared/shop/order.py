@@ -22,6 +22,17 @@ ORDER_WORKFLOW: Final = "order_workflow"
 ORDER_RECOVERY_WORKFLOW: Final = "order_recovery_workflow"
 
 
+class ReturnKind(StrEnum):
+    """How money of a completed order came back to its customer."""
+
+    REFUND = "refund"
+    """By the gateway, whose books show it."""
+    CHARGEBACK = "chargeback"
+    """The bank took it back; whether the gateway's books show it depends on the gateway."""
+    RETURN = "return"
+    """Goods came back, and it was paid out as the shop saw fit."""
+
+
 class OrderStatus(StrEnum):
     """The customer's story."""
 
@@ -189,11 +200,13 @@ ORDER: Final = App(
             "total_cents",
             "currency",
             "money_at_risk_cents",
+            "returned_cents",
             "approval_state",
             "accepted_at",
             "ended_at",
         ),
         "approvals": ("order_id", "outcome"),
         "repairs": ("repair_id", "order_id", "step", "decision", "outcome"),
+        "returns": ("order_id", "kind", "amount_cents", "currency"),
     },
 )

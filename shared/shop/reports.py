@@ -1,5 +1,7 @@
 """The documents that say whether all adds up: conservation, and what the reconciler found."""
 
+from pydantic import Field
+
 from shared.web.bodies import Moment, View
 
 Money = dict[str, int]
@@ -57,6 +59,8 @@ class ConservationReport(ConservationVerdict):
     completed_cents: Money
     ledger_cents: Money
     gateway_cents: Money
+    returned_cents: Money = Field(default_factory=dict)
+    """Given back of completed orders after their end, as it was recorded."""
     units_received: int
     units_available: int
     units_reserved: int

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from shared.contracts.repair import Decision, RepairOutcome, RepairStatus, StuckStep
 from shared.contracts.timeline import StepRecord
 from shared.shop.approval import ApprovalState
-from shared.shop.order import OrderStatus
+from shared.shop.order import OrderStatus, ReturnKind
 from shared.shop.task import Lane, TaskStatus
 from shared.web.bodies import Age, Items, Moment, Page, View
 
@@ -30,7 +30,10 @@ class CancelRequested(View):
 
 
 class OrderView(View):
-    """`GET /orders/{id}`. `approval`: where a person's approval stands, if the order needs one."""
+    """`GET /orders/{id}`. `approval`: where a person's approval stands, if the order needs one.
+
+    `returned_cents`: what of the total was given back after the order's end.
+    """
 
     order_id: str
     status: OrderStatus
@@ -40,6 +43,7 @@ class OrderView(View):
     lines: list[dict[str, Any]]
     tracking_number: str | None
     money_at_risk_cents: int
+    returned_cents: int = 0
     accepted_at: Moment
     deadline_at: Moment | None
     ended_at: Moment | None
@@ -103,6 +107,23 @@ class RepairView(View):
 
 class RepairList(Items[RepairView]):
     """`GET /orders/{id}/repairs`, oldest first."""
+
+
+class ReturnView(View):
+    """What was given back of a completed order after its end."""
+
+    return_id: str
+    order_id: str
+    kind: ReturnKind
+    amount_cents: int
+    currency: str
+    by: str
+    note: str
+    recorded_at: Moment
+
+
+class ReturnList(Items[ReturnView]):
+    """`GET /orders/{id}/returns`, oldest first."""
 
 
 class AttentionView(View):

@@ -197,3 +197,28 @@ def test_a_settlement_waits_for_the_gateway(repairer: Repairer) -> None:
 def _if_gateway_missed(order: dict[str, Any]) -> dict[str, Any] | None:
     outcome, error = undos_of(order, "refund_payment")[-1]
     return order if outcome == "running" and "gateway gave no answer" in (error or "") else None
+
+
+def test_a_refund_after_completion_is_explained_once_it_is_recorded(repairer: Repairer) -> None:
+    """Somebody gives a part back at the gateway: conservation complains, until `shop repair return` says so."""
+    shop = repairer.shop
+    order_id = shop.order()
+    assert shop.end_of(order_id)["status"] == "completed"
+    gateway = Shop(shop.stack, shop.stack.urls()["payment-gateway"])
+    charge = gateway.call("GET", f"/v1/charges?key={order_id}:process_payment").body
+    refund = {"charge_id": charge["charge_id"], "amount_cents": 290}
+    assert gateway.call("POST", "/v1/refunds", refund, {"Idempotency-Key": f"{order_id}:by-hand"}).status == 200
+    violated = {one["rule"] for one in shop.conservation()["violations"] if one["subject"] == order_id}
+    assert violated == {"gateway_agrees_with_orders", "ledger_agrees_with_gateway"}
+
+    record = ("repair", "return", order_id, "--amount-cents", "290", "--by", "ann", "--key", order_id, "--json")
+    environment = {"SHOP_API_URL": shop.url}
+    first, repeat = (shop_command(environment, *record) for _ in range(2))
+
+    assert (first.returncode, repeat.returncode) == (0, 0), first.stderr + repeat.stderr
+    assert json.loads(first.stdout) == json.loads(repeat.stdout)
+    report = shop.conservation()
+    assert report["holds"], report["violations"]
+    assert shop.show(order_id)["returned_cents"] == 290
+    too_much = shop_command(environment, *record[:4], "1001", *record[5:7], "--key", f"{order_id}-2")
+    assert (too_much.returncode, "12.90 EUR that were charged 2.90 EUR were given back" in too_much.stderr) == (1, True)

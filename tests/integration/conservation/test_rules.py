@@ -8,6 +8,7 @@ from order_service.conservation.rules import RULES
 from tests.integration.conservation.world import BOOKS, audit, execute
 
 BREAKS = {
+    "returns_are_of_completed_orders": "UPDATE order_service.orders SET returned_cents = 1 WHERE order_id = 'done'",
     "order_is_paid_once": "DELETE FROM payment_service.ledger_entries WHERE transaction_id = 't3'",
     "gateway_agrees_with_orders": "UPDATE payment_gateway.charges SET refunded_cents = 999 WHERE charge_id = 'c2'",
     "money_is_in_the_orders_currency": "UPDATE payment_gateway.charges SET currency = 'JPY' WHERE charge_id = 'c1'",

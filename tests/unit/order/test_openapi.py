@@ -31,6 +31,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
         reconciler=nobody,
         repairs=nobody,
         approvals=nobody,
+        returns=nobody,
     )
 
     assert documented() == {(route.method, route.path) for route in api.routes()} | HOST_ROUTES

@@ -1,0 +1,1 @@
+"""What was given back of completed orders."""
