@@ -25,6 +25,8 @@ from shared.money import money
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey, StillPendingError
 from shared.shop.notification import NotificationSent, SendEmail, SendPush
+from shared.shop.order import OrderStatus
+from shared.shop.reasons import for_customer
 
 UNKNOWN: Final = "unknown whether the e-mail left, so it isn't sent again"
 MAX_SHOWN_LENGTH: Final = 320
@@ -136,7 +138,7 @@ def letter(kind: EventType, order: OrderEvent) -> SendEmail:
     lines += ["", f"Total: {money(order.total_cents, order.currency)}"]
     if order.tracking_number is not None and kind is EventType.ORDER_COMPLETED:
         lines.append(f"Tracking number: {order.tracking_number}")
-    if order.reason and kind is EventType.ORDER_COMPENSATED:
-        lines += ["", f"Reason: {order.reason}"]
+    if kind is EventType.ORDER_COMPENSATED:
+        lines += ["", f"Reason: {for_customer(OrderStatus.COMPENSATED, order.reason)}"]
     subject = f"Your order {order.order_id} {what}"
     return SendEmail(recipient=order.customer.email, subject=subject, body="\n".join(lines) + "\n")
