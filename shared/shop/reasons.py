@@ -7,7 +7,7 @@ operators. A sentence about money is true of every order that ends with it.
 from enum import StrEnum
 from typing import Final
 
-from shared.contracts.timeline import StepKind, StepOutcome, Timeline
+from shared.contracts.timeline import StepKind, StepOutcome, StepRecord, Timeline
 from shared.shop.inference import RUN_ML_INFERENCE
 from shared.shop.inventory import RESERVE_STOCK
 from shared.shop.order import OrderStatus
@@ -49,16 +49,20 @@ _OF_STATUS: Final = {
 _SENTENCES: Final = frozenset(reason.value for reason in Reason)
 
 
-def stopped_by(timeline: Timeline) -> Reason | None:
-    """What the step was that stopped an order; None if no step did, so that it was time, or a lost workflow."""
+def step_that_stopped(timeline: Timeline) -> StepRecord | None:
+    """The step that stopped an order; None if no step did, so that it was time, a person, or a lost workflow."""
     for step in reversed(timeline.steps):
-        if step.kind is StepKind.UNDO or step.name == RUN_ML_INFERENCE.activity:
-            continue  # the saga goes on without a fraud score
-        if step.outcome is StepOutcome.REFUSED:
-            return _WHEN_REFUSED.get(step.name, Reason.REFUSED)
-        if step.outcome is not StepOutcome.DONE:
-            return Reason.PAYMENT_FAILED if step.name == PROCESS_PAYMENT.activity else Reason.OUR_FAULT
+        goes_on_without = step.kind is StepKind.UNDO or step.name == RUN_ML_INFERENCE.activity
+        if not goes_on_without and step.outcome is not StepOutcome.DONE:
+            return step
     return None
+
+
+def stopped_by(step: StepRecord) -> Reason:
+    """The sentence about a step that stopped an order."""
+    if step.outcome is StepOutcome.REFUSED:
+        return _WHEN_REFUSED.get(step.name, Reason.REFUSED)
+    return Reason.PAYMENT_FAILED if step.name == PROCESS_PAYMENT.activity else Reason.OUR_FAULT
 
 
 def gave_back(timeline: Timeline) -> bool:

@@ -1,7 +1,7 @@
 """What an order's row keeps for its customer and what for operators, and who is shown which."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +74,30 @@ async def test_the_row_keeps_a_sentence_and_the_whole_story(world: World, record
 
     assert await closed(world, order_id, *records) == ("compensated", reason, WHY)
     assert (await row_of(world, order_id)).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("outcome", "late_seconds", "reason"),
+    [
+        (StepOutcome.UNKNOWN, 0, Reason.TOOK_TOO_LONG),
+        (StepOutcome.UNKNOWN, -1, Reason.PAYMENT_FAILED),
+        (StepOutcome.REFUSED, 0, Reason.CARD_DECLINED),
+    ],
+)
+async def test_a_step_that_the_deadline_cut_short_took_too_long(
+    world: World, outcome: StepOutcome, late_seconds: float, reason: Reason
+) -> None:
+    """One that failed before was no matter of time, however long the undoing takes."""
+    order_id = await world.in_progress()
+    deadline = (await row_of(world, order_id)).deadline_at
+    (step,) = steps(("process_payment", StepKind.DO, outcome)).steps
+    ended = step.model_copy(update={"ended_at": deadline + timedelta(seconds=late_seconds)})
+    timeline = Timeline(version=9, steps=(ended,))
+    end = CloseOrder(timeline=timeline, status=OrderStatus.COMPENSATED, reason=WHY, run_id="run-1")
+
+    await world.orders.close(order_id, end)
+
+    assert await shown(world, order_id) == ("compensated", reason, WHY)
 
 
 async def test_who_cancels_reads_that(world: World) -> None:

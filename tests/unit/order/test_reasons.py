@@ -17,7 +17,7 @@ from saga_testing.script import Answer, always
 from shared.contracts.timeline import StepKind, StepOutcome, Timeline
 from shared.saga.failures import LONGEST_ERROR, recordable
 from shared.shop.order import CLOSE_ORDER, ORDER_STEPS, PARK_ORDER, OrderStatus
-from shared.shop.reasons import Reason, for_customer, for_operators, gave_back, stopped_by
+from shared.shop.reasons import Reason, for_customer, for_operators, gave_back, step_that_stopped, stopped_by
 from shared.shop.registry import SHOP as REGISTRY
 from tests.histories import FOLDER
 from tests.order_saga.matrix import SHOP, simulate
@@ -60,7 +60,7 @@ def test_whatever_a_participant_says_the_reason_is_a_fixed_sentence(step: str, e
     """It goes to the operators instead, in a form that the order's row can keep."""
     end = closed({step: always(Answer(error_type, said))})
 
-    reason = stopped_by(Timeline.model_validate(end["timeline"]))
+    reason = sentence(Timeline.model_validate(end["timeline"]))
     assert reason in set(Reason)
     kept = json.dumps(end, ensure_ascii=False)
     assert "\\u0000" not in kept
@@ -71,6 +71,12 @@ def test_whatever_a_participant_says_the_reason_is_a_fixed_sentence(step: str, e
 def test_half_a_letter_can_be_recorded() -> None:
     """JSON can hold one; no database does."""
     assert recordable("a\ud800b\0c") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+
+
+def sentence(of: Timeline) -> Reason | None:
+    """What the steps of an order say to its customer, if they do."""
+    step = step_that_stopped(of)
+    return None if step is None else stopped_by(step)
 
 
 def closed(answers: dict[str, list[Answer]]) -> Mapping[str, Any]:
@@ -94,7 +100,7 @@ def closed(answers: dict[str, list[Answer]]) -> Mapping[str, Any]:
 def test_each_kind_has_its_sentence(step: str, error_type: str, reason: Reason) -> None:
     end = closed({step: always(Answer(error_type, "why"))})
 
-    assert stopped_by(Timeline.model_validate(end["timeline"])) is reason
+    assert sentence(Timeline.model_validate(end["timeline"])) is reason
     assert "why" in end["reason"]
 
 
@@ -103,8 +109,8 @@ def test_a_step_of_another_participant_has_the_general_sentence() -> None:
     said_no = a_step("wrap_gift", StepKind.DO, StepOutcome.REFUSED)
     no_score = a_step("run_ml_inference", StepKind.DO, StepOutcome.UNKNOWN)
 
-    assert stopped_by(Timeline(version=1, steps=(no_score, said_no))) is Reason.REFUSED
-    assert stopped_by(Timeline(version=1, steps=(no_score,))) is None
+    assert sentence(Timeline(version=1, steps=(no_score, said_no))) is Reason.REFUSED
+    assert sentence(Timeline(version=1, steps=(no_score,))) is None
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.id)
@@ -113,7 +119,7 @@ def test_no_cell_of_the_matrix_ends_without_a_sentence(cell: Cell) -> None:
     played = simulate(cell).play
     for name in {CLOSE_ORDER.activity, PARK_ORDER.activity} & {call.activity for call in played.called}:
         recorded = Timeline.model_validate(played.request(name)["timeline"])
-        assert stopped_by(recorded) in {*Reason, None}
+        assert sentence(recorded) in {*Reason, None}
         assert name == PARK_ORDER.activity or gave_back(recorded)
 
 
@@ -128,7 +134,7 @@ def test_what_was_recorded_has_a_sentence() -> None:
 
     assert len(ends) > len(Reason)
     for end in ends:
-        assert stopped_by(Timeline.model_validate(end["timeline"])) in {*Reason, None}
+        assert sentence(Timeline.model_validate(end["timeline"])) in {*Reason, None}
         for status in UNDONE:
             assert for_customer(status, end["reason"]) in set(Reason)
         assert for_operators(None, end["reason"]) == end["reason"]
