@@ -34,6 +34,8 @@ from shared.participant.fence import StepKey, StillPendingError
 from shared.participant.in_flight import Work
 from shared.participant.quarantine import Gate
 from shared.shop.notification import NOTIFICATION_SERVICE, SendEmail
+from shared.shop.order import OrderStatus
+from shared.shop.reasons import for_customer
 from shared.workflows.background import sweep_until_cancelled
 
 AT_ONCE: Final = 32
@@ -233,7 +235,7 @@ def letter(kind: EventType, order: OrderEvent) -> SendEmail:
     lines += ["", f"Total: {money(order.total_cents, order.currency)}"]
     if order.tracking_number is not None and kind is EventType.ORDER_COMPLETED:
         lines.append(f"Tracking number: {order.tracking_number}")
-    if order.reason and kind is EventType.ORDER_COMPENSATED:
-        lines += ["", f"Reason: {order.reason}"]
+    if kind is EventType.ORDER_COMPENSATED:
+        lines += ["", f"Reason: {for_customer(OrderStatus.COMPENSATED, order.reason)}"]
     subject = f"Your order {order.order_id} {what}"
     return SendEmail(recipient=order.customer.email, subject=subject, body="\n".join(lines) + "\n")

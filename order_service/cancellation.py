@@ -7,7 +7,7 @@ from shared.shop.order import OrderStatus
 
 _TOO_LATE = {
     OrderStatus.COMPLETED: "is completed and can't be cancelled any more: return the parcel for a refund instead",
-    OrderStatus.COMPENSATED: "has failed and was undone already: nothing was charged and nothing will be shipped",
+    OrderStatus.COMPENSATED: "has failed and was undone already: nothing will be shipped",
     OrderStatus.NEEDS_ATTENTION: "is being undone, and a person is looking after what got stuck: wait for them",
 }
 

@@ -46,7 +46,7 @@ class CannotPriceError(OrderError):
 
 
 class PriceUnknownError(CannotPriceError):
-    sentence = "An SKU of this order isn't known here yet, and the inventory-service can't be asked now. Try again."
+    sentence = "An SKU of this order isn't known here yet, and can't be looked up now. Try again."
 
 
 class UnknownProductError(CannotPriceError):

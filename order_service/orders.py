@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, case, false, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from order_service.approval.store import ended_as
 from order_service.repair.store import close_open, record_applied, send_again
 from order_service.statements import ACCEPT, CHANGED, COMPLETE, ONE_EVENT_MORE, OPEN, and_publish, the
 from order_service.tables import ORDERS
-from shared.contracts.timeline import Timeline
+from shared.contracts.timeline import StepOutcome, Timeline
 from shared.database import take_due
 from shared.participant.errors import Refused
 from shared.shop.approval import ApprovalState
 from shared.shop.order import CloseOrder, OrderRecorded, OrderStatus, ParkOrder
+from shared.shop.reasons import Reason, gave_back, step_that_stopped, stopped_by
 from shared.workflows.rows import WorkflowRows
 
 NEVER: Final = -1
@@ -125,7 +126,8 @@ class OrderStore(WorkflowRows):
                 status=case(
                     (ORDERS.c.cancel_requested_at.is_not(None), OrderStatus.CANCELLED.value), else_=end.status.value
                 ),
-                reason=end.reason,
+                reason=_why_ended(end),
+                error=end.reason,
                 money_at_risk_cents=0,
                 stuck=[],
                 attention_since=None,
@@ -152,7 +154,8 @@ class OrderStore(WorkflowRows):
             .where(*is_open)
             .values(
                 status=OrderStatus.NEEDS_ATTENTION,
-                reason=stuck.reason,
+                reason=Reason.NEEDS_A_PERSON.value,
+                error=stuck.reason,
                 money_at_risk_cents=stuck.money_at_risk_cents,
                 stuck=[one.model_dump(mode="json") for one in stuck.stuck],
                 attention_since=func.coalesce(ORDERS.c.attention_since, func.now()),
@@ -259,6 +262,28 @@ def _why_not_completed(row: Row[Any] | None, run_id: str) -> str:
     if row.approval_state not in {None, ApprovalState.APPROVED}:
         return "the order was not approved"
     return "the order was not finished by its deadline"
+
+
+def _why_ended(end: CloseOrder) -> ColumnElement[str] | str:
+    """What the customer reads. The row decides as it does for the status: a cancel may have come meanwhile."""
+    if not gave_back(end.timeline):
+        return Reason.NOT_GIVEN_BACK.value
+    if end.status is OrderStatus.CANCELLED:
+        return Reason.CANCELLED.value
+    step = step_that_stopped(end.timeline)
+    if step is None:
+        is_late: ColumnElement[bool] = ORDERS.c.instance_id.is_(None)
+    elif step.outcome is StepOutcome.UNKNOWN and step.ended_at is not None:
+        is_late = ORDERS.c.deadline_at <= step.ended_at
+    else:
+        is_late = false()
+    return case(
+        (ORDERS.c.cancel_requested_at.is_not(None), Reason.CANCELLED.value),
+        (ORDERS.c.approval_state == ApprovalState.REJECTED, Reason.NOT_APPROVED.value),
+        (ORDERS.c.approval_state == ApprovalState.EXPIRED, Reason.NOT_APPROVED_IN_TIME.value),
+        (is_late, Reason.TOOK_TOO_LONG.value),
+        else_=Reason.OUR_FAULT.value if step is None else stopped_by(step).value,
+    )
 
 
 def _recorded(timeline: Timeline) -> dict[str, Any]:

@@ -15,6 +15,7 @@ ORDERS: Final = sa.Table(
     sa.Column("request_hash", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
+    sa.Column("error", sa.Text),
     sa.Column("customer", JSONB, nullable=False),
     sa.Column("lines", JSONB, nullable=False),
     sa.Column("total_cents", sa.BigInteger, nullable=False),
@@ -55,6 +56,8 @@ ORDERS: Final = sa.Table(
     sa.Column("returned_cents", sa.BigInteger, nullable=False, server_default="0"),
 )
 """One row per order, kept for good: it answers repeats of its Idempotency-Key, and shows all after the purge.
+
+`reason` is one of the sentences for customers (`shared/shop/reasons.py`), `error` the same story for operators.
 
 `placed` is the workflow's input but for its run id; `run_id` is the run of the workflow that owns the order;
 `deadline_at` is when an order that isn't completed is undone; `start_due_at` says when to try (again) to start the

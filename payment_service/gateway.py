@@ -13,6 +13,9 @@ from shared.shop.payment import ProcessPayment
 
 CARD_DECLINED: Final = "the card was declined: use another card"
 
+LONGEST_SENTENCE: Final = 500
+"""Characters of what the gateway says that are kept."""
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -71,7 +74,9 @@ class _Answer:
 
     @property
     def sentence(self) -> str:
-        return str(self.body.get("detail", "no reason given")).rstrip(".")
+        """A stranger's words, as a database and a log can keep them."""
+        said = str(self.body.get("detail", "no reason given"))[:LONGEST_SENTENCE].rstrip(".")
+        return "".join(one if one.isprintable() else " " for one in said)
 
 
 class HttpGateway:

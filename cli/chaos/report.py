@@ -30,7 +30,7 @@ def report_of(played: Played, *, seed: int, minutes: float) -> dict[str, Any]:
         "cpu_ms_per_order": round(cpu * 1000 / len(ended)) if ended else None,
         "ends": dict(sorted(Counter(one.status for one in ended).items())),
         "needs_attention": [
-            {"order_id": order.order_id, "reason": order.reason}
+            {"order_id": order.order_id, "reason": order.error or order.reason}
             for order in played.orders
             if order.status == "needs_attention"
         ],

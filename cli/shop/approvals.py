@@ -50,7 +50,7 @@ def approve(
 def reject(
     order_id: OrderArgument,
     *,
-    reason: Annotated[str, typer.Option(help="Why; it becomes the order's reason.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on the record, and the customer doesn't read it.")],
     by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:

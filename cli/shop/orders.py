@@ -6,8 +6,9 @@ import uuid
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 
 from cli.output import JsonOption, say, table
 from cli.shop.order_body import FORM, HOME, VISA, order_body, pair_lines, parse_fault
@@ -93,7 +94,8 @@ def orders(
             str(milliseconds_between(one.accepted_at, ended)) if ended else "...",
             money(one.total_cents, one.currency),
         )
-    Console().print(shown)
+    # A column for sentences would leave them a few letters' width on an 80 column terminal.
+    Console().print(Group(shown, *(f"{one.order_id}: {escape(one.reason)}" for one in found if one.reason)))
 
 
 def _print(found: OrderView, *, as_json: bool) -> None:

@@ -55,7 +55,7 @@ def list_waiting(*, as_json: JsonOption = False) -> None:
         at_risk = money(order.money_at_risk_cents, order.currency)
         stuck = ", ".join(one.step for one in order.stuck)
         shown.add_row(order.order_id, age(order.age_seconds), at_risk, stuck)
-    reasons = [f"{order.order_id}: {escape(order.reason or '')}" for order in waiting]
+    reasons = [f"{order.order_id}: {escape(order.error or order.reason or '')}" for order in waiting]
     Console().print(Group(shown, *reasons))
 
 

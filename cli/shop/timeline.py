@@ -37,7 +37,8 @@ COLOURS: Final = {
 
 def timeline(order: OrderView) -> Group:
     """The order's steps in the order in which they began, and below them what went wrong."""
-    return Group(headline(order), *steps_shown(order.accepted_at, order.steps))
+    error = [f"error: {escape(order.error)}"] if order.error else []
+    return Group(headline(order), *steps_shown(order.accepted_at, order.steps), *error)
 
 
 def steps_shown(accepted_at: datetime, steps: Sequence[StepRecord]) -> list[Table | str]:
@@ -59,7 +60,7 @@ def steps_shown(accepted_at: datetime, steps: Sequence[StepRecord]) -> list[Tabl
 
 
 def headline(order: OrderView) -> str:
-    """The order in one line."""
+    """The order in one line, and what its customer reads."""
     ended = order.ended_at
     after = f" after {milliseconds_between(order.accepted_at, ended)} ms" if ended else ""
     parcel = f", parcel {order.tracking_number}" if order.tracking_number else ""

@@ -80,7 +80,7 @@ class OrderApi:
         except InventoryAwayError as error:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "The inventory-service can't be asked now; orders for known products are still taken. Try again.",
+                "The products can't be listed now; orders for known products are still taken. Try again.",
                 headers=AWAY_HEADERS,
             ) from error
         kind = "application/json" if status == HTTPStatus.OK else "application/problem+json"

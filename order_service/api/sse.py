@@ -1,8 +1,9 @@
 """`GET /orders/{id}/events`: the order as Server-Sent Events, from its present state to its end.
 
-Each event carries the whole order and, as its id, the revision: a client that reconnects with `Last-Event-ID` gets
-what it missed in one event, and 204 if it has missed nothing of an order that has ended. The rows of all watched orders
-are asked for in one query per tick, which survives restarts of the database and works with any number of replicas.
+Each event carries the whole order but for its `error`, and, as its id, the revision: a client that reconnects with
+`Last-Event-ID` gets what it missed in one event, and 204 if it has missed nothing of an order that has ended. The rows
+of all watched orders are asked for in one query per tick, which survives restarts of the database and works with any
+number of replicas.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from order_service.api.problems import order_id_of
 from order_service.errors import UnknownOrderError
 from order_service.orders import OrderStore
 from shared.shop.order import OrderStatus
+from shared.shop.reasons import for_customer, for_operators
 from shared.shop.views import OrderView
 from shared.web.paging import whole_number
 
@@ -36,6 +38,8 @@ HEADERS: Final = {
     "X-Accel-Buffering": "no",
 }
 LAST_REVISION: Final = 2**63 - 1
+FOR_OPERATORS: Final = {"error"}
+"""What a customer who watches an order isn't sent."""
 
 log = structlog.get_logger()
 
@@ -104,7 +108,7 @@ async def stream_order(request: web.Request, orders: OrderStore, events: OrderEv
             while True:
                 if row is not None and row.revision > sent:
                     sent = row.revision
-                    data = order_view(row).model_dump_json()
+                    data = order_view(row).model_dump_json(exclude=FOR_OPERATORS)
                     await response.write(f"id: {sent}\nevent: order\ndata: {data}\n\n".encode())
                 if row is None or OrderStatus(row.status).has_ended:
                     break
@@ -132,4 +136,11 @@ def _last_event_id(request: web.Request) -> int:
 
 def order_view(row: Row[Any]) -> OrderView:
     """The order, from its row."""
-    return OrderView.model_validate({**row._asdict(), "approval": row.approval_state, "steps": row.timeline["steps"]})
+    shown = {
+        **row._asdict(),
+        "reason": for_customer(row.status, row.reason),
+        "error": for_operators(row.error, row.reason),
+        "approval": row.approval_state,
+        "steps": row.timeline["steps"],
+    }
+    return OrderView.model_validate(shown)

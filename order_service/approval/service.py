@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 
 
 class ApprovalBody(Body):
-    """`POST /orders/{id}/approval`. A rejection needs a reason, which the order's customer may read."""
+    """`POST /orders/{id}/approval`. A rejection needs a reason, which its customer doesn't read."""
 
     decision: Verdict
     by: Text
@@ -50,7 +50,7 @@ class ApprovalBody(Body):
     @model_validator(mode="after")
     def _reasoned(self) -> "ApprovalBody":
         if self.decision is Verdict.REJECT and not self.reason:
-            raise ValueError("reject needs a reason: it becomes the order's")
+            raise ValueError("reject needs a reason: it stays on the record")
         return self
 
 

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from order_service.conservation.accounts import ACCOUNTS, CLOSED_BY_HAND, OF_ACCOUNTS
 from order_service.conservation.rules import ALONE, BY_STATUS, NEEDS_ATTENTION, READABLE, SUMS, packed_within
 from shared.contracts.app import Rule
+from shared.shop.reasons import for_customer, for_operators
 from shared.shop.reports import ConservationReport, HandClosing, OrderAtRisk, RuleView, Violation
 from shared.shop.task import TASK_ORCHESTRATOR
 
@@ -77,7 +78,7 @@ class ConservationCheck:
                 violations=violations,
                 **sums,
                 orders_by_status={row.status: row.orders for row in by_status},
-                needs_attention=[OrderAtRisk(**row) for row in waiting.mappings()],
+                needs_attention=[_at_risk(row) for row in waiting],
                 closed_by_hand=[HandClosing(**row) for row in by_hand.mappings()],
                 rules=[RuleView(rule=rule.name, promise=rule.promise) for rule in (*OF_ACCOUNTS, *alone)],
             )
@@ -100,6 +101,15 @@ class ConservationCheck:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             await connection.execute(text(_ROOM_TO_ADD_UP))
             yield connection
+
+
+def _at_risk(row: Row[Any]) -> OrderAtRisk:
+    return OrderAtRisk(
+        order_id=row.order_id,
+        reason=for_customer(row.status, row.reason),
+        error=for_operators(row.error, row.reason),
+        money_at_risk_cents=row.money_at_risk_cents,
+    )
 
 
 def statement(rules: Sequence[Rule], books: Mapping[str, str] | None = None) -> str:

@@ -160,6 +160,6 @@ SUMS: Final = f"""
 BY_STATUS: Final = "SELECT status, count(*) AS orders FROM order_service.orders GROUP BY status"
 
 NEEDS_ATTENTION: Final = """
-    SELECT order_id, reason, money_at_risk_cents FROM order_service.orders
+    SELECT order_id, status, reason, error, money_at_risk_cents FROM order_service.orders
     WHERE status = 'needs_attention' ORDER BY accepted_at LIMIT :limit
 """

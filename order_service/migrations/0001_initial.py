@@ -75,6 +75,7 @@ def _create_orders() -> None:
         sa.Column("request_hash", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("reason", sa.Text),
+        sa.Column("error", sa.Text),
         sa.Column("customer", JSONB, nullable=False),
         sa.Column("lines", JSONB, nullable=False),
         sa.Column("total_cents", sa.BigInteger, nullable=False),

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from order_service.api.problems import STATUSES, order_id_of
 from order_service.repair.service import RepairBody, RepairService
 from order_service.repair.store import RepairStore
+from shared.shop.reasons import for_customer, for_operators
 from shared.shop.views import AttentionView, RepairList, RepairRequested, RepairView
 from shared.web.http import answer, idempotency_key_of
 from shared.web.paging import page_of
@@ -44,7 +45,13 @@ def repair_routes(repairs: RepairStore, service: RepairService) -> list[web.Rout
 
 
 def _attention_view(row: Row[Any]) -> AttentionView:
-    return AttentionView.model_validate({**row._asdict(), "since": row.attention_since})
+    shown = {
+        **row._asdict(),
+        "reason": for_customer(row.status, row.reason),
+        "error": for_operators(row.error, row.reason),
+        "since": row.attention_since,
+    }
+    return AttentionView.model_validate(shown)
 
 
 def _repair_view(row: Row[Any]) -> RepairView:

@@ -41,7 +41,10 @@ class OrderCustomer(Message):
 
 
 class OrderEvent(Message):
-    """The data of every `order.*` event but `order.returned`: the order as it is then. `country` is where it goes."""
+    """The data of every `order.*` event but `order.returned`: the order as it is then. `country` is where it goes.
+
+    `reason`: one of the fixed sentences for its customer, in the events of orders that were undone or are stuck.
+    """
 
     order_id: str
     status: str

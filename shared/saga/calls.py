@@ -16,7 +16,7 @@ from shared.contracts.contract import AnyContract
 from shared.contracts.message import Message
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.context import Branch, Task, WorkflowContext
-from shared.saga.failures import REFUSAL, hopeless, lateness
+from shared.saga.failures import REFUSAL, hopeless, lateness, recordable
 from shared.saga.journal import Journal
 from shared.saga.terms import SagaTerms, as_engine_time
 from shared.saga.timers import Timers
@@ -37,13 +37,13 @@ def failed_attempt(task: Task, app_id: str, name: str, *, kind: str = "Activity"
     exception = task.get_exception()
     if not isinstance(exception, TaskFailedError):
         raise exception
-    details = exception.details
-    if details.error_type == REFUSAL:
-        return Attempted(StepOutcome.REFUSED, error=details.message)
-    sentence = hopeless(details.error_type, app_id, name, kind=kind)
+    error_type, message = recordable(exception.details.error_type), recordable(exception.details.message)
+    if error_type == REFUSAL:
+        return Attempted(StepOutcome.REFUSED, error=message)
+    sentence = hopeless(error_type, app_id, name, kind=kind)
     if sentence is not None:
-        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({details.message})")
-    return Attempted(StepOutcome.UNKNOWN, error=f"{details.error_type}: {details.message}")
+        return Attempted(StepOutcome.FAILED, error=f"{sentence} ({message})")
+    return Attempted(StepOutcome.UNKNOWN, error=f"{error_type}: {message}")
 
 
 @dataclass(slots=True)
@@ -174,10 +174,10 @@ class Caller:
             reply = ActivityReply.model_validate(result)
             call.contract.response.model_validate(reply.response)
         except ValidationError as error:
-            self._note_outage(call, f"unreadable answer: {error}")
+            self._note_outage(call, recordable(f"unreadable answer: {error}"))
             return None
         if (reply.saga_id, reply.step) != (self._terms.saga_id, call.step):
-            self._note_outage(call, f"answer of another call: {reply.saga_id}/{reply.step}")
+            self._note_outage(call, recordable(f"answer of another call: {reply.saga_id}/{reply.step}"))
             return None
         return Attempted(StepOutcome.DONE, response=reply.response)
 

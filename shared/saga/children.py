@@ -14,7 +14,7 @@ from shared.contracts.message import Message
 from shared.contracts.timeline import StepKind, StepOutcome
 from shared.saga.calls import Attempted, failed_attempt
 from shared.saga.context import Branch, Task, WorkflowContext
-from shared.saga.failures import lateness
+from shared.saga.failures import lateness, recordable
 from shared.saga.journal import Journal
 
 AnyChild = ChildContract[Any, Any]
@@ -52,7 +52,7 @@ def _read(child: AnyChild, result: object) -> Attempted:
     try:
         response = child.response.model_validate(result)
     except ValidationError as error:
-        return Attempted(StepOutcome.UNKNOWN, error=f"unreadable answer: {error}")
+        return Attempted(StepOutcome.UNKNOWN, error=recordable(f"unreadable answer: {error}"))
     return Attempted(StepOutcome.DONE, response=response.model_dump(mode="json"))
 
 

@@ -18,6 +18,9 @@ REFUSAL = "NonRetryableError"
 LATE_SECONDS = 2.0
 """A deadline that is seen to pass so much later passed while the workflow's own app, or its sidecar, was away."""
 
+LONGEST_ERROR = 2000
+"""Characters of what a participant said that a record keeps."""
+
 HOPELESS = {
     "ActivityNotRegisteredError": (
         "it is not registered there: deploy a version of {app_id} that has it, or correct the name in the contract"
@@ -94,6 +97,15 @@ def hopeless(error_type: str, app_id: str, name: str, *, kind: str = "Activity")
     if advice is None:
         return None
     return f"{kind} '{name}' not usable on app '{app_id}' ({error_type}): {advice.format(app_id=app_id)}."
+
+
+def recordable(said: str) -> str:
+    """What a participant said, as a record can keep it: of bounded length, without a NUL or half a character.
+
+    One that the database turns away would keep the saga from ever recording its end.
+    """
+    cut = said if len(said) <= LONGEST_ERROR else f"{said[:LONGEST_ERROR]}…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if one == "\0" or "\ud800" <= one <= "\udfff" else one for one in cut)
 
 
 def lateness(deadline: datetime, seen_at: datetime) -> str:

@@ -196,6 +196,7 @@ ORDER: Final = App(
             "order_id",
             "status",
             "reason",
+            "error",
             "lines",
             "total_cents",
             "currency",

@@ -30,10 +30,11 @@ class ConservationVerdict(View):
 
 
 class OrderAtRisk(View):
-    """An order that needs attention."""
+    """An order that needs attention. `reason` is for its customer, `error` for operators."""
 
     order_id: str
     reason: str | None
+    error: str | None = None
     money_at_risk_cents: int
 
 

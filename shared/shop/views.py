@@ -32,12 +32,15 @@ class CancelRequested(View):
 class OrderView(View):
     """`GET /orders/{id}`. `approval`: where a person's approval stands, if the order needs one.
 
+    `reason`: one of the fixed sentences for the customer (`shared/shop/reasons.py`); None unless the order was undone
+    or needs attention. `error`: the whole story for operators, with apps, attempts and what they were answered.
     `returned_cents`: what of the total was given back after the order's end.
     """
 
     order_id: str
     status: OrderStatus
     reason: str | None
+    error: str | None = None
     total_cents: int
     currency: str
     lines: list[dict[str, Any]]
@@ -127,10 +130,11 @@ class ReturnList(Items[ReturnView]):
 
 
 class AttentionView(View):
-    """An order that waits for a person; `stuck`: its compensations that gave up."""
+    """An order that waits for a person; `stuck`: its compensations that gave up. `error`: why, for operators."""
 
     order_id: str
     reason: str | None
+    error: str | None = None
     money_at_risk_cents: int
     currency: str
     since: Moment

@@ -87,7 +87,7 @@ def test_activity_not_found_fails_at_once_and_says_what_to_do(stack: tuple[Shop,
     ] == outcomes(order)
     assert order["steps"][2]["attempts"] == 1
     for part in ("'book_shipment'", "'shipping-service'", "ActivityNotRegisteredError", "deploy a version of"):
-        assert part in order["reason"]
+        assert part in order["error"]
 
 
 def test_what_an_earlier_version_did_is_undone(stack: tuple[Shop, Evidence], shop: Shop) -> None:
@@ -100,7 +100,7 @@ def test_what_an_earlier_version_did_is_undone(stack: tuple[Shop, Evidence], sho
 
     assert order["status"] == "compensated"
     assert ("book_shipment", "failed") in outcomes(order)
-    assert "ActivityNotRegisteredError" in order["reason"]
+    assert "ActivityNotRegisteredError" in order["error"]
     assert ("cancel_shipment", "done") in outcomes(order)
 
 
@@ -128,7 +128,7 @@ def test_activity_timeout_of_the_step_fails_it(shop: Shop) -> None:
 
     assert order["status"] == "compensated"
     assert ("book_shipment", "unknown") in outcomes(order)
-    assert f"no answer from shipping-service within {deadline:.0f} s" in order["reason"]
+    assert f"no answer from shipping-service within {deadline:.0f} s" in order["error"]
     assert [("cancel_shipment", "done"), ("refund_payment", "done"), ("release_stock", "done")] == outcomes(order)[3:]
 
 

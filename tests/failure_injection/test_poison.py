@@ -55,7 +55,7 @@ def poison_beside_healthy(shop: Shop, *poison: dict[str, Any], recipient: str = 
         poisonous = clients.submit(_placed, shop, *poison, recipient=recipient)
         healthy = [*first, *(clients.submit(_placed, shop) for _ in range(HEALTHY - len(first)))]
         ends = [reaches(shop, one.result(), "completed", "compensated") for one in healthy]
-        assert [one["status"] for one in ends] == ["completed"] * HEALTHY, [one["reason"] for one in ends]
+        assert [one["status"] for one in ends] == ["completed"] * HEALTHY, [one["error"] for one in ends]
         return poisonous.result()
 
 
@@ -182,5 +182,5 @@ def test_an_order_whose_workflow_is_poison_is_undone(poisoned: tuple[Shop, Evide
     order_id = poison_beside_healthy(shop, recipient=NAME)
 
     order = reaches(shop, order_id, "compensated")
-    assert "QuarantinedError" not in (order["reason"] or "")
+    assert "QuarantinedError" not in (order["error"] or "")
     assert quarantined(shop, ORDER_SERVICE, order_id) == [ORDER_WORKFLOW]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.shop.reasons import Reason
 from tests.e2e.approval.approver import SCORED, Approver
 from tests.e2e.approval.conftest import checking_stack
 from tests.e2e.conftest import shop_command
@@ -62,7 +63,7 @@ def test_a_rejected_order_ends_with_the_persons_reason(shop: Shop, approver: App
 
     order = shop.end_of(order_id)
     assert (order["status"], order["approval"]) == ("compensated", "rejected")
-    assert order["reason"] == "ann rejected the order: a stolen card"
+    assert (order["reason"], order["error"]) == (Reason.NOT_APPROVED, "ann rejected the order: a stolen card")
     assert outcomes(order) == [SCORED]
     too_late = approver.say(order_id, "approve", by="bob")
     assert (too_late.status, "rejected by ann" in too_late.body["detail"]) == (409, True)

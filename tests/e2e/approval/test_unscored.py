@@ -41,7 +41,7 @@ def test_an_order_that_nobody_decides_about_ends_when_its_time_is_over(shop: Sho
     for order_id, step in ((unscored, UNSCORED), (risky, SCORED)):
         order = shop.end_of(order_id)
         assert (order["status"], order["approval"]) == ("compensated", "expired")
-        assert order["reason"] == "nobody approved the order in time"
+        assert order["error"] == "nobody approved the order in time"
         assert outcomes(order) == [step]
         answer = approver.say(order_id, "approve")
         assert (answer.status, "not approved in time" in answer.body["detail"]) == (409, True)

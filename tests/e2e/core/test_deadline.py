@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.shop.reasons import Reason
 from tests.e2e.shop import DO, UNDO, Shop, eventually, fault, held, outcomes
 
 
@@ -15,7 +16,8 @@ def test_a_step_that_takes_too_long_is_undone_at_the_orders_deadline(shop: Shop,
     order = shop.end_of(order_id)
 
     assert order["status"] == "compensated"
-    assert "before the order's deadline" in order["reason"]
+    assert "before the order's deadline" in order["error"]
+    assert order["reason"] == Reason.TOOK_TOO_LONG
     assert (step, "unknown") in outcomes(order)
     assert (UNDO[step], "done") in outcomes(order)
 
@@ -30,7 +32,8 @@ def test_an_order_whose_engine_comes_back_too_late_is_not_begun(shop: Shop) -> N
     order = shop.end_of(order_id)
     assert order["status"] == "compensated"
     assert order["deadline_at"] == due
-    assert "not finished by its deadline" in order["reason"]
+    assert "not finished by its deadline" in order["error"]
+    assert order["reason"] == Reason.TOOK_TOO_LONG
     assert [] == outcomes(order)
 
 
@@ -41,7 +44,8 @@ def test_a_pivot_that_comes_too_late_is_refused(shop: Shop) -> None:
     order = shop.end_of(order_id)
 
     assert order["status"] == "compensated"
-    assert "not finished by its deadline" in order["reason"]
+    assert "not finished by its deadline" in order["error"]
+    assert order["reason"] == Reason.TOOK_TOO_LONG
     assert [(UNDO[name], "done") for name in reversed(DO)] == outcomes(order)[len(DO) :]
 
 

@@ -4,16 +4,23 @@ from typing import Any
 
 import pytest
 
+from shared.shop.reasons import Reason
 from tests.e2e.shop import DO, NO_PARCEL, UNDO, Shop, fault, outcomes
 
-REFUSED: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Any], str]] = {
+REFUSED: dict[str, tuple[tuple[dict[str, Any], ...], dict[str, Any], str, Reason]] = {
     "reserve_stock": (
         (),
         {"quantity": 10_000, "sku": "DSK-CALENDAR"},
         "reserve_stock on inventory-service was refused",
+        Reason.OUT_OF_STOCK,
     ),
-    "process_payment": ((), {"token": "tok_declined"}, "process_payment on payment-service was refused"),
-    "book_shipment": ((NO_PARCEL,), {}, "book_shipment on shipping-service was refused"),
+    "process_payment": (
+        (),
+        {"token": "tok_declined"},
+        "process_payment on payment-service was refused",
+        Reason.CARD_DECLINED,
+    ),
+    "book_shipment": ((NO_PARCEL,), {}, "book_shipment on shipping-service was refused", Reason.NO_DELIVERY),
 }
 
 
@@ -31,7 +38,7 @@ def test_an_order_without_trouble_completes(shop: Shop) -> None:
 @pytest.mark.parametrize("step", DO)
 def test_a_business_no_undoes_what_came_before_newest_first(shop: Shop, step: str) -> None:
     """A refused step has nothing to undo; the steps before it are undone newest first."""
-    faults, changes, reason = REFUSED[step]
+    faults, changes, error, reason = REFUSED[step]
 
     order = shop.end_of(shop.order(*faults, **changes))
 
@@ -39,7 +46,8 @@ def test_a_business_no_undoes_what_came_before_newest_first(shop: Shop, step: st
     undone = [(UNDO[name], "done") for name in reversed(before)]
     assert order["status"] == "compensated"
     assert [*((name, "done") for name in before), (step, "refused"), *undone] == outcomes(order)
-    assert order["reason"].startswith(reason)
+    assert order["error"].startswith(error)
+    assert order["reason"] == reason
 
 
 def test_an_undo_that_gives_up_stops_no_other_and_asks_for_a_person(shop: Shop) -> None:
@@ -52,7 +60,8 @@ def test_an_undo_that_gives_up_stops_no_other_and_asks_for_a_person(shop: Shop) 
     shop.all_end()
     order = shop.show(order_id)
     assert order["status"] == "needs_attention"
-    assert "refund_payment" in order["reason"]
+    assert "refund_payment" in order["error"]
+    assert order["reason"] == Reason.NEEDS_A_PERSON
     assert order["total_cents"] == order["money_at_risk_cents"]
 
 

@@ -27,7 +27,7 @@ def test_orders_whose_turns_were_lost_are_recovered(shop: Shop, backstage: Backs
         order_ids = [order.result() for order in placed]
 
         ends = {order_id: shop.end_of(order_id, RECOVERED_SECONDS) for order_id in order_ids}
-        recovered = {order_id for order_id, order in ends.items() if "its workflow was lost" in (order["reason"] or "")}
+        recovered = {order_id for order_id, order in ends.items() if "its workflow was lost" in (order["error"] or "")}
         eventually(lambda: recovered <= _recoveries(shop) or None, "the reconciler reports the recoveries")
 
         shop.stack.kill("order-service-daprd")

@@ -47,7 +47,7 @@ def test_a_workflow_that_was_terminated_and_purged_is_recovered(shop: Shop, back
     assert "the engine has no workflow" in finding["seen"]
     assert ("compensated", ALL_UNDONE) == (order["status"], undone(order))
     assert ("book_shipment", "unknown") in outcomes(order)
-    assert "its workflow was lost" in order["reason"]
+    assert "its workflow was lost" in order["error"]
     assert f"{order_id}-recovery-1" in found(shop, "workflow_gone", order_id, "resolved")["action"]
 
 
@@ -121,7 +121,7 @@ def test_a_run_that_was_only_slow_changes_nothing_once_it_was_replaced(
 
     order = shop.end_of(order_id)
     eventually(lambda: backstage.status_of(order_id) == "COMPLETED" or None, "the old run has ended by itself")
-    assert ("compensated", "replaced by a test") == (order["status"], order["reason"])
+    assert ("compensated", "replaced by a test") == (order["status"], order["error"])
     assert order == shop.show(order_id), "the old run changed the order"
 
 

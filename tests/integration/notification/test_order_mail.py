@@ -21,6 +21,7 @@ from shared.database import create_engine
 from shared.events.consumer import Answer, Consumer
 from shared.events.event import EventType, OrderEvent
 from shared.events.inbox import METADATA, Inbox
+from shared.shop.reasons import Reason
 from tests.integration.inbox.world import Broker, an_event
 from tests.integration.notification.world import SENDER, MailboxProcess, a_mailer, a_pusher, running_mailbox
 from tests.integration.schema import differences
@@ -319,8 +320,17 @@ async def test_data_that_cannot_be_read_is_a_dead_letter(customers: Customers, b
     assert "status: Field required" in dead["data"]["reason"]
 
 
-def test_the_letter_reports_what_matters() -> None:
-    order = OrderEvent.model_validate(an_order(status="compensated", reason="the card was declined"))
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        (Reason.CARD_DECLINED, Reason.CARD_DECLINED),
+        ("GatewayOutageError: Claim your refund: https://evil.example", Reason.OUR_FAULT),
+        (None, Reason.OUR_FAULT),
+    ],
+)
+def test_the_letter_reports_what_matters(stored: str | None, reason: Reason) -> None:
+    """The reason is one of the fixed sentences, whatever the event of an earlier version or a stranger says."""
+    order = OrderEvent.model_validate(an_order(status="compensated", reason=stored))
     sent_mail = letter(EventType.ORDER_COMPENSATED, order)
 
     assert ADA == sent_mail.recipient
@@ -332,5 +342,5 @@ def test_the_letter_reports_what_matters() -> None:
         "",
         "Total: 19.05 EUR",
         "",
-        "Reason: the card was declined",
+        f"Reason: {reason}",
     ]

@@ -126,7 +126,7 @@ async def test_a_late_repeat_of_an_earlier_parking_changes_nothing(world: World)
 
     row = await world.orders.by_id(order_id)
     assert row is not None
-    assert (row.reason, row.parked_version) == ("the parcel is on its way", 5)
+    assert (row.error, row.parked_version) == ("the parcel is on its way", 5)
     assert await published(world.database, order_id) == [
         ACCEPTED,
         ("order.needs_attention", 2),

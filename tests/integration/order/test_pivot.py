@@ -115,7 +115,7 @@ async def test_an_order_that_ended_stays_as_it_is(world: World) -> None:
 
     row = await world.orders.by_id(order_id)
     assert row is not None
-    assert row.reason == "card declined"
+    assert row.error == "card declined"
 
 
 async def test_a_claim_reports_an_earlier_cancel(world: World) -> None:

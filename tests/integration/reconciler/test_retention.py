@@ -66,7 +66,7 @@ async def test_a_finished_workflow_is_purged_once(world: World) -> None:
     assert before is not None
     assert after is not None
     assert world.workflows.purged == [order_id]
-    shown = ("status", "reason", "timeline", "ended_at", "revision", "idempotency_key", "request_hash")
+    shown = ("status", "reason", "error", "timeline", "ended_at", "revision", "idempotency_key", "request_hash")
     assert [getattr(before, name) for name in shown] == [getattr(after, name) for name in shown]
 
 

@@ -34,7 +34,7 @@ async def test_cancelling_twice_is_harmless() -> None:
     ("status", "advice"),
     [
         (OrderStatus.COMPLETED, "return the parcel"),
-        (OrderStatus.COMPENSATED, "nothing was charged"),
+        (OrderStatus.COMPENSATED, "nothing will be shipped"),
         (OrderStatus.NEEDS_ATTENTION, "wait for them"),
     ],
 )

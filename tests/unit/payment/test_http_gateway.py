@@ -1,5 +1,6 @@
 """What the client of the gateway makes of answers that the real one gives in bad moments only."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -7,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from payment_service.gateway import ChargeUnwantedError, GatewayOutageError, HttpGateway
+from payment_service.gateway import LONGEST_SENTENCE, ChargeUnwantedError, GatewayOutageError, HttpGateway
 from shared.participant.errors import Refused
 from shared.shop.payment import ProcessPayment
 
@@ -89,6 +90,16 @@ async def test_what_the_gateway_can_not_read_is_a_refusal_with_its_sentence() ->
     async with a_gateway_that_answers(422, '{"detail": "currency: unknown."}') as gateway:
         with pytest.raises(Refused, match=r"^the payment can't be taken \(currency: unknown\): correct it"):
             await charge(gateway)
+
+
+async def test_what_the_gateway_says_is_kept_short_and_printable() -> None:
+    """It stands in the fence for good, which can't hold a NUL."""
+    async with a_gateway_that_answers(422, json.dumps({"detail": "a\0b\ud800\n" + "c" * 100_000})) as gateway:
+        with pytest.raises(Refused) as refused:
+            await charge(gateway)
+
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 2 * LONGEST_SENTENCE
 
 
 async def test_a_closed_key_is_distinguished() -> None:

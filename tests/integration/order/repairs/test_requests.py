@@ -18,7 +18,7 @@ async def test_what_waits_is_listed_oldest_first_page_by_page(api: RepairWorld) 
     assert [order_ids[0], order_ids[2]] == [page["items"][0]["order_id"] for page in (first, second)]
     assert second["next_cursor"] is None
     (item,) = first["items"]
-    assert ("why", 100, "EUR") == (item["reason"], item["money_at_risk_cents"], item["currency"])
+    assert ("why", 100, "EUR") == (item["error"], item["money_at_risk_cents"], item["currency"])
     assert item["age_seconds"] >= 0
     assert item["since"].endswith("Z")
     assert [PAYMENT.model_dump(), STOCK.model_dump()] == item["stuck"]
