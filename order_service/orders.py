@@ -271,11 +271,10 @@ def _why_ended(end: CloseOrder) -> ColumnElement[str] | str:
     if end.status is OrderStatus.CANCELLED:
         return Reason.CANCELLED.value
     step = step_that_stopped(end.timeline)
-    if step is None:
-        is_late: ColumnElement[bool] = ORDERS.c.instance_id.is_(None)
-    elif step.outcome is StepOutcome.UNKNOWN and step.ended_at is not None:
-        is_late = ORDERS.c.deadline_at <= step.ended_at
-    else:
+    is_late: ColumnElement[bool] = ORDERS.c.instance_id.is_(None)  # else its workflow was lost, which is our fault
+    if step is not None and step.outcome is StepOutcome.UNKNOWN and step.ended_at is not None:
+        is_late &= ORDERS.c.deadline_at <= step.ended_at
+    elif step is not None:
         is_late = false()
     return case(
         (ORDERS.c.cancel_requested_at.is_not(None), Reason.CANCELLED.value),
