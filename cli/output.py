@@ -1,9 +1,11 @@
 """How commands speak: one sentence for what went wrong, plain lines for progress."""
 
 import getpass
+import os
 import sys
 import time
 from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -36,6 +38,11 @@ class FriendlyGroup(TyperGroup):
                 raise
             typer.echo(f"shop: {error.object[:80]!a} is no text: an argument holds bytes that aren't UTF-8", err=True)
             raise typer.Exit(SettingsError.exit_code) from None
+        except PermissionError as error:
+            if error.filename is None:
+                raise
+            typer.echo(f"shop: {_not_ours(Path(os.fsdecode(error.filename)))}", err=True)
+            raise typer.Exit(StackError.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("shop: interrupted", err=True)
             raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
@@ -43,6 +50,16 @@ class FriendlyGroup(TyperGroup):
             # Whoever read us (head, less) has seen enough.
             sys.stderr.close()
             raise typer.Exit(0) from None
+
+
+def _not_ours(file: Path) -> str:
+    """The sentence about a file that another user made, such as root by a sudo too many."""
+    there = next((one for one in (file, *file.parents) if os.path.exists(one)), file)  # noqa: PTH110 - Path.exists asks, and fails
+    try:
+        owner = there.owner()
+    except (OSError, KeyError):  # of a user whom this machine doesn't know
+        owner = "another user"
+    return f"{file} can't be used: {there} belongs to {owner}; give it back with `sudo chown -R {login_name()} {there}`"
 
 
 def say(line: str) -> None:

@@ -17,6 +17,7 @@ from notification_service.tables import Medium, Status
 from shared.participant.errors import Refused
 from shared.participant.fence import StepKey
 from shared.shop.notification import NotificationSent, SendEmail, SendPush
+from shared.web.text import refused_character
 
 UNKNOWN: Final = "unknown whether the e-mail left, so it isn't sent again"
 MAX_SHOWN_LENGTH: Final = 320
@@ -93,4 +94,4 @@ class Notifications:
 
 def shown(text: str) -> str:
     """What a person may look at and a database can keep, whatever was sent."""
-    return "".join(character if character.isprintable() else "?" for character in text[:MAX_SHOWN_LENGTH])
+    return "".join("?" if refused_character(character) else character for character in text[:MAX_SHOWN_LENGTH])

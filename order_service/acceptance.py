@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Protocol
 from uuid import uuid4
@@ -119,11 +119,12 @@ class Starts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An accepted order, and what it costs."""
+    """An accepted order, and what it costs; `is_repeat`: it was accepted before, under this key."""
 
     order_id: str
     total_cents: int
     currency: str
+    is_repeat: bool = field(default=False, compare=False)
 
 
 class Acceptance:
@@ -244,4 +245,4 @@ def _line(product: PricedProduct, quantity: int) -> dict[str, Any]:
 
 def _repeat(row: Row[Any], hash_now: str) -> Accepted:
     check_same_request(row, hash_now, "order")
-    return Accepted(row.order_id, row.total_cents, row.currency)
+    return Accepted(row.order_id, row.total_cents, row.currency, is_repeat=True)

@@ -52,7 +52,10 @@ class OrderApi:
         body = await read_json(request, OrderBody)
         accepted = await self.acceptance.accept(key, body)
         view = AcceptedBody(order_id=accepted.order_id, total_cents=accepted.total_cents, currency=accepted.currency)
-        return answer(view, HTTPStatus.ACCEPTED, {"Location": f"/orders/{accepted.order_id}"})
+        headers = {"Location": f"/orders/{accepted.order_id}"}
+        if accepted.is_repeat:
+            headers["Idempotent-Replayed"] = "true"
+        return answer(view, HTTPStatus.ACCEPTED, headers)
 
     async def show_order(self, request: web.Request) -> web.Response:
         order_id = order_id_of(request)

@@ -40,9 +40,12 @@ RESTARTS: Final = Counter("shop_sidecar_restarts", "Sidecars that were asked to 
 BROKER_SECONDS: Final = 2.0
 
 
-def heartbeat(app_id: str) -> tuple[int, dict[str, Any]]:
-    """A new heartbeat of this app: its number, and the CloudEvent. Numbers grow with time."""
-    number = time.time_ns() // 1_000_000
+def heartbeat(app_id: str, last: int = 0) -> tuple[int, dict[str, Any]]:
+    """A new heartbeat of this app: its number, and the CloudEvent.
+
+    Numbers grow with time, and are above the `last` that came back, also when the clock has been set back.
+    """
+    number = max(time.time_ns() // 1_000_000, last + 1)
     event = CloudEvent(
         id=f"{app_id}-{number}-{time.monotonic_ns()}",
         source=f"/{app_id}",
@@ -157,10 +160,11 @@ class SubscriptionWatch:
         self._alive()
 
     async def _why_dead(self) -> str | None:
-        if self._unreceived is not None and await self._heartbeats.last() >= self._unreceived[0]:
+        last = await self._heartbeats.last()
+        if self._unreceived is not None and last >= self._unreceived[0]:
             self._alive()
             return None
-        number, event = heartbeat(self._app_id)
+        number, event = heartbeat(self._app_id, last)
         try:
             await self._publisher.publish(event)
         except SidecarAwayError:

@@ -82,6 +82,7 @@ def test_a_repeat_gets_the_first_answer_also_after_the_end(shop: Shop) -> None:
     assert (202, 202, 202) == (first.status, again.status, late.status)
     assert first.body == again.body == late.body
     assert first.body["status"] == "accepted"
+    assert [answer.headers.get("Idempotent-Replayed") for answer in (first, again, late)] == [None, "true", "true"]
     assert first.headers["Location"] == late.headers["Location"] == f"/orders/{first.body['order_id']}"
     assert other.status == 409
 

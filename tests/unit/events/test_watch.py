@@ -1,5 +1,6 @@
 """The watch over a subscription: it has a dead one replaced, and leaves a living one alone."""
 
+import time
 from typing import Any
 
 import pytest
@@ -90,6 +91,17 @@ async def test_a_delivery_that_takes_long_is_no_silence() -> None:
 async def test_heartbeats_that_are_stored_and_never_delivered_replace_the_sidecar() -> None:
     """The broker's consumer is gone, and the sidecar hasn't noticed."""
     world = World()
+    world.delivers = False
+
+    await world.passes(SILENCE + PATIENCE + INTERVAL)
+
+    assert [1000 + SILENCE + PATIENCE] == world.restarts
+
+
+async def test_a_clock_that_was_set_back_hides_no_dead_subscription() -> None:
+    """The last heartbeat that came back has a number of the future."""
+    world = World()
+    world.came_back = 2 * int(time.time() * 1000)
     world.delivers = False
 
     await world.passes(SILENCE + PATIENCE + INTERVAL)
